@@ -7,3 +7,4 @@ export * from './log.ts';
 export * from './metrics.ts';
 export * from './network.ts';
 export * from './rng.ts';
+export * from './version.ts';
