@@ -1,0 +1,281 @@
+import {
+  type AutopilotConfig,
+  AutopilotSetConfigRequest,
+  type CheckServiceNode,
+  type Coordinate,
+  DeregisterRequest,
+  type DirEntry,
+  type HealthCheck,
+  KVSRequest,
+  type Node,
+  type NodeInfo,
+  type NodeServiceList,
+  type NodeServices,
+  type PreparedQuery,
+  PreparedQueryRequest,
+  RegisterRequest,
+  type ServiceNode,
+  type Session,
+  SessionRequest,
+  type TxnError,
+  type TxnOp,
+  TxnRequest,
+  type TxnResponse,
+  type TxnResult,
+} from '@proconsul/schema';
+import { type CommonArgs, read, write } from './method.ts';
+
+/** Sorts by round-trip time from a node. Empty `Node`: no sorting. */
+export interface QuerySource {
+  readonly Datacenter: string;
+  readonly Node: string;
+  readonly Segment: string;
+  /** Client address, for `near=_ip`. */
+  readonly Ip: string;
+}
+
+/** Reads over lists: node metadata that must match, a filter expression, and a node to sort near to. */
+export interface ListArgs extends CommonArgs {
+  readonly NodeMetaFilters: Readonly<Record<string, string>> | null;
+  readonly Filter: string;
+  readonly Source: QuerySource | null;
+}
+
+export interface NodeArgs extends CommonArgs {
+  readonly Node: string;
+  readonly Filter: string;
+}
+
+export interface ServiceArgs extends ListArgs {
+  readonly ServiceName: string;
+  /** All must be present, compared without regard to case. */
+  readonly ServiceTags: readonly string[];
+  /** True when `tag` was given, even empty. */
+  readonly TagFilter: boolean;
+  readonly Connect: boolean;
+  readonly Ingress: boolean;
+  readonly PeerName: string;
+  /** `/v1/health/service?passing`: drops instances with a check that is not passing. Catalog ignores it. */
+  readonly OnlyPassing: boolean;
+  readonly MergeCentralConfig: boolean;
+}
+
+export interface ServiceKindArgs extends ListArgs {
+  readonly ServiceKind: string;
+  readonly UseServiceKind: boolean;
+  readonly NodesOnly: boolean;
+}
+
+export interface KeyArgs extends CommonArgs {
+  readonly Key: string;
+}
+
+export interface KeyListArgs extends CommonArgs {
+  readonly Prefix: string;
+  readonly Seperator: string;
+}
+
+export interface StateArgs extends ListArgs {
+  /** passing, warning, critical or any. */
+  readonly State: string;
+}
+
+export interface SessionArgs extends CommonArgs {
+  readonly SessionID: string;
+}
+
+export interface TxnReadArgs extends CommonArgs {
+  readonly Ops: readonly TxnOp[];
+}
+
+/** Reads. */
+export const Catalog = {
+  ListNodes: read<ListArgs, readonly Node[]>('Catalog.ListNodes'),
+  /** Names with the union of their instances' tags. */
+  ListServices: read<ListArgs, Readonly<Record<string, readonly string[]>>>('Catalog.ListServices'),
+  ServiceNodes: read<ServiceArgs, readonly ServiceNode[]>('Catalog.ServiceNodes'),
+  /** Null for an unknown node. */
+  NodeServices: read<NodeArgs, NodeServices | null>('Catalog.NodeServices'),
+  /** `Node: null, Services: null` for an unknown node. */
+  NodeServiceList: read<NodeArgs & { readonly MergeCentralConfig: boolean }, NodeServiceList>(
+    'Catalog.NodeServiceList',
+  ),
+  ListDatacenters: read<CommonArgs, readonly string[]>('Catalog.ListDatacenters', { blocking: false }),
+  GatewayServices: read<CommonArgs & { readonly ServiceName: string }, readonly unknown[]>('Catalog.GatewayServices'),
+  Register: write<RegisterRequest, null>('Catalog.Register', RegisterRequest),
+  Deregister: write<DeregisterRequest, null>('Catalog.Deregister', DeregisterRequest),
+} as const;
+
+export const Health = {
+  NodeChecks: read<NodeArgs, readonly HealthCheck[]>('Health.NodeChecks'),
+  ServiceChecks: read<ServiceArgs, readonly HealthCheck[]>('Health.ServiceChecks'),
+  ChecksInState: read<StateArgs, readonly HealthCheck[]>('Health.ChecksInState'),
+  ServiceNodes: read<ServiceArgs, readonly CheckServiceNode[]>('Health.ServiceNodes'),
+} as const;
+
+export const KVS = {
+  /** Null when the key is not there. */
+  Get: read<KeyArgs, DirEntry | null>('KVS.Get'),
+  /** All entries under the prefix in byte order; null when there is none. */
+  List: read<KeyArgs, readonly DirEntry[] | null>('KVS.List'),
+  ListKeys: read<KeyListArgs, readonly string[]>('KVS.ListKeys'),
+  /** False only for operations with a condition that does not hold. */
+  Apply: write<KVSRequest, boolean>('KVS.Apply', KVSRequest),
+} as const;
+
+export const SessionMethods = {
+  Get: read<SessionArgs, readonly Session[]>('Session.Get'),
+  List: read<CommonArgs, readonly Session[]>('Session.List'),
+  NodeSessions: read<CommonArgs & { readonly Node: string }, readonly Session[]>('Session.NodeSessions'),
+  /** Answers the id of the created session, empty for destroy. */
+  Apply: write<SessionRequest, string>('Session.Apply', SessionRequest),
+  /** Restarts the TTL; null when there is no such session. */
+  Renew: write<SessionArgs, Session | null>('Session.Renew', null),
+} as const;
+
+export const Txn = {
+  Read: read<
+    TxnReadArgs,
+    { readonly Results: readonly TxnResult[] | null; readonly Errors: readonly TxnError[] | null }
+  >('Txn.Read', { blocking: false }),
+  Apply: write<TxnRequest, TxnResponse>('Txn.Apply', TxnRequest),
+} as const;
+
+export const CoordinateMethods = {
+  ListDatacenters: read<
+    CommonArgs,
+    readonly { readonly Datacenter: string; readonly AreaID: string; readonly Coordinates: readonly Coordinate[] }[]
+  >('Coordinate.ListDatacenters', { blocking: false }),
+  ListNodes: read<ListArgs, readonly Coordinate[]>('Coordinate.ListNodes'),
+  Node: read<CommonArgs & { readonly Node: string }, readonly Coordinate[]>('Coordinate.Node'),
+  /** Collected and applied in batches. */
+  Update: write<CommonArgs & Coordinate, null>('Coordinate.Update', null),
+} as const;
+
+export const Status = {
+  Leader: read<CommonArgs, string>('Status.Leader', { blocking: false }),
+  Peers: read<CommonArgs, readonly string[]>('Status.Peers', { blocking: false }),
+} as const;
+
+export interface RaftServerRow {
+  readonly ID: string;
+  readonly Node: string;
+  readonly Address: string;
+  readonly Leader: boolean;
+  readonly ProtocolVersion: string;
+  readonly Voter: boolean;
+  readonly LastIndex: number;
+}
+
+export interface ServerHealthRow {
+  readonly ID: string;
+  readonly Name: string;
+  readonly Address: string;
+  readonly SerfStatus: string;
+  readonly Version: string;
+  readonly Leader: boolean;
+  /** Nanoseconds. */
+  readonly LastContact: number;
+  readonly LastTerm: number;
+  readonly LastIndex: number;
+  readonly Healthy: boolean;
+  readonly Voter: boolean;
+  /** Wall-clock milliseconds. */
+  readonly StableSinceMs: number;
+}
+
+export interface AutopilotHealth {
+  readonly Healthy: boolean;
+  readonly FailureTolerance: number;
+  readonly Servers: readonly ServerHealthRow[];
+}
+
+export interface AutopilotStateRow extends ServerHealthRow {
+  readonly NodeStatus: string;
+  readonly ReadReplica: boolean;
+  /** leader, voter, non-voter or staging. */
+  readonly Status: string;
+  readonly Meta: Readonly<Record<string, string>>;
+  readonly NodeType: string;
+}
+
+export interface AutopilotState {
+  readonly Healthy: boolean;
+  readonly FailureTolerance: number;
+  readonly OptimisticFailureTolerance: number;
+  readonly Servers: Readonly<Record<string, AutopilotStateRow>>;
+  readonly Leader: string;
+  readonly Voters: readonly string[];
+}
+
+export interface Usage {
+  readonly Nodes: number;
+  readonly Services: number;
+  readonly ServiceInstances: number;
+  readonly ConnectServiceInstances: Readonly<Record<string, number>>;
+  readonly BillableServiceInstances: number;
+}
+
+export const Operator = {
+  RaftGetConfiguration: read<CommonArgs, { readonly Servers: readonly RaftServerRow[]; readonly Index: number }>(
+    'Operator.RaftGetConfiguration',
+    { blocking: false },
+  ),
+  RaftRemovePeer: write<CommonArgs & { readonly ID: string; readonly Address: string }, null>(
+    'Operator.RaftRemovePeerByID',
+    null,
+  ),
+  TransferLeader: write<CommonArgs & { readonly ID: string }, boolean>('Operator.TransferLeader', null),
+  AutopilotGetConfiguration: read<CommonArgs, AutopilotConfig>('Operator.AutopilotGetConfiguration', {
+    blocking: false,
+  }),
+  AutopilotSetConfiguration: write<AutopilotSetConfigRequest, boolean>(
+    'Operator.AutopilotSetConfiguration',
+    AutopilotSetConfigRequest,
+  ),
+  ServerHealth: read<CommonArgs, AutopilotHealth>('Operator.ServerHealth', { blocking: false }),
+  AutopilotState: read<CommonArgs, AutopilotState>('Operator.AutopilotState', { blocking: false }),
+  /** By datacenter. */
+  Usage: read<CommonArgs & { readonly Global: boolean }, Readonly<Record<string, Usage>>>('Operator.Usage'),
+} as const;
+
+export interface UiNodesArgs extends ListArgs {
+  /** Empty: all nodes. */
+  readonly Node: string;
+}
+
+/** The console's reads. */
+export const Internal = {
+  NodeDump: read<ListArgs, readonly NodeInfo[]>('Internal.NodeDump'),
+  NodeInfo: read<NodeArgs, readonly NodeInfo[]>('Internal.NodeInfo'),
+  ServiceDump: read<ServiceKindArgs, readonly CheckServiceNode[]>('Internal.ServiceDump'),
+  /** Counts by node, service name and check name, for the overview. */
+  CatalogOverview: read<CommonArgs, unknown>('Internal.CatalogOverview', { blocking: false }),
+} as const;
+
+export const PreparedQueryMethods = {
+  Get: read<CommonArgs & { readonly QueryID: string }, readonly PreparedQuery[]>('PreparedQuery.Get'),
+  List: read<CommonArgs, readonly PreparedQuery[]>('PreparedQuery.List'),
+  Apply: write<PreparedQueryRequest, string>('PreparedQuery.Apply', PreparedQueryRequest),
+} as const;
+
+/** Config entries are kept as decoded JSON values; their kinds are validated by the mesh. */
+export interface ConfigEntryRecord {
+  readonly Kind: string;
+  readonly Name: string;
+  readonly CreateIndex: number;
+  readonly ModifyIndex: number;
+  readonly [field: string]: unknown;
+}
+
+export const ConfigEntryMethods = {
+  Get: read<CommonArgs & { readonly Kind: string; readonly Name: string }, ConfigEntryRecord | null>('ConfigEntry.Get'),
+  List: read<CommonArgs & { readonly Kind: string; readonly Filter: string }, readonly ConfigEntryRecord[]>(
+    'ConfigEntry.List',
+  ),
+  /** Op: upsert, upsert-cas, delete, delete-cas. Answers whether it took effect. */
+  Apply: write<CommonArgs & { readonly Op: string; readonly Entry: ConfigEntryRecord }, boolean>(
+    'ConfigEntry.Apply',
+    null,
+  ),
+} as const;

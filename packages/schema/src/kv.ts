@@ -1,0 +1,86 @@
+import { HealthCheck, Node, NodeService } from './catalog.ts';
+import { bytes, durationNs, index, int, list, pointer, str, uint64 } from './kind.ts';
+import { type Infer, struct } from './struct.ts';
+
+/** One key with its value. */
+export const DirEntry = struct('DirEntry', {
+  LockIndex: index,
+  Key: str,
+  Flags: uint64,
+  Value: bytes,
+  Session: { kind: str, omitEmpty: true },
+  CreateIndex: index,
+  ModifyIndex: index,
+});
+export type DirEntry = Infer<typeof DirEntry>;
+
+export const ServiceCheck = struct('ServiceCheck', { ID: str, Namespace: str });
+export type ServiceCheck = Infer<typeof ServiceCheck>;
+
+/** Ties locks to the life of a node, of checks, or of a TTL. `LockDelay` is nanoseconds. */
+export const Session = struct('Session', {
+  ID: str,
+  Name: str,
+  Node: str,
+  LockDelay: durationNs,
+  Behavior: str,
+  TTL: str,
+  NodeChecks: list(str),
+  ServiceChecks: list(ServiceCheck),
+  Checks: { kind: list(str), omitEmpty: true },
+  CreateIndex: index,
+  ModifyIndex: index,
+});
+export type Session = Infer<typeof Session>;
+
+/** Operations on KV, as the log names them. */
+export const KV_OPS = [
+  'set',
+  'delete',
+  'delete-cas',
+  'delete-tree',
+  'cas',
+  'lock',
+  'unlock',
+  'get',
+  'get-or-empty',
+  'get-tree',
+  'check-session',
+  'check-index',
+  'check-not-exists',
+] as const;
+
+export const TxnKVOp = struct('TxnKVOp', { Verb: str, DirEnt: DirEntry });
+export const TxnNodeOp = struct('TxnNodeOp', { Verb: str, Node });
+export const TxnServiceOp = struct('TxnServiceOp', { Verb: str, Node: str, Service: NodeService });
+export const TxnCheckOp = struct('TxnCheckOp', { Verb: str, Check: HealthCheck });
+export const TxnSessionOp = struct('TxnSessionOp', { Verb: str, Session });
+export type TxnKVOp = Infer<typeof TxnKVOp>;
+export type TxnNodeOp = Infer<typeof TxnNodeOp>;
+export type TxnServiceOp = Infer<typeof TxnServiceOp>;
+export type TxnCheckOp = Infer<typeof TxnCheckOp>;
+export type TxnSessionOp = Infer<typeof TxnSessionOp>;
+
+/** Exactly one member is set. Only sessions' deletion appears inside the log; it is not reachable over HTTP. */
+export const TxnOp = struct('TxnOp', {
+  KV: pointer(TxnKVOp),
+  Node: pointer(TxnNodeOp),
+  Service: pointer(TxnServiceOp),
+  Check: pointer(TxnCheckOp),
+  Session: pointer(TxnSessionOp),
+});
+export type TxnOp = Infer<typeof TxnOp>;
+
+export const TxnResult = struct('TxnResult', {
+  KV: { kind: pointer(DirEntry), omitEmpty: true },
+  Node: { kind: pointer(Node), omitEmpty: true },
+  Service: { kind: pointer(NodeService), omitEmpty: true },
+  Check: { kind: pointer(HealthCheck), omitEmpty: true },
+});
+export type TxnResult = Infer<typeof TxnResult>;
+
+export const TxnError = struct('TxnError', { OpIndex: int, What: str });
+export type TxnError = Infer<typeof TxnError>;
+
+export const TxnResponse = struct('TxnResponse', { Results: list(TxnResult), Errors: list(TxnError) });
+export type TxnResponse = Infer<typeof TxnResponse>;

@@ -1,0 +1,37 @@
+import { bool, durationText, index, str, uint } from './kind.ts';
+import { type Infer, struct } from './struct.ts';
+
+/** How servers are cared for by the leader. Durations are nanoseconds here and texts in JSON. */
+export const AutopilotConfig = struct('AutopilotConfig', {
+  CleanupDeadServers: bool,
+  LastContactThreshold: durationText,
+  MaxTrailingLogs: index,
+  MinQuorum: uint,
+  ServerStabilizationTime: durationText,
+  RedundancyZoneTag: str,
+  DisableUpgradeMigration: bool,
+  UpgradeVersionTag: str,
+  CreateIndex: index,
+  ModifyIndex: index,
+});
+export type AutopilotConfig = Infer<typeof AutopilotConfig>;
+
+/** A fact about the cluster that servers agree on, by name. */
+export const SystemMetadataEntry = struct('SystemMetadataEntry', {
+  Key: str,
+  Value: str,
+  CreateIndex: index,
+  ModifyIndex: index,
+});
+export type SystemMetadataEntry = Infer<typeof SystemMetadataEntry>;
+
+export const RaftServer = struct('RaftServer', {
+  ID: str,
+  Node: str,
+  Address: str,
+  Leader: bool,
+  ProtocolVersion: str,
+  Voter: bool,
+  LastIndex: index,
+});
+export type RaftServer = Infer<typeof RaftServer>;

@@ -1,0 +1,87 @@
+import { ConnectProxyConfig, Locality, ServiceAddress, Weights } from './catalog.ts';
+import { bool, durationText, int, list, map, pointer, str } from './kind.ts';
+import { type Infer, struct } from './struct.ts';
+
+// Source: HTTP API documentation (agent/service, agent/check) and recorded answers, refused names included.
+
+const checkFields = {
+  Name: str,
+  Notes: str,
+  Status: str,
+  ScriptArgs: { kind: list(str), alias: ['Args', 'script_args'] },
+  HTTP: str,
+  H2PING: str,
+  H2PingUseTLS: { kind: bool, alias: ['h2ping_use_tls'] },
+  Header: map(list(str)),
+  Method: str,
+  Body: str,
+  DisableRedirects: { kind: bool, alias: ['disable_redirects'] },
+  TCP: str,
+  TCPUseTLS: { kind: bool, alias: ['tcp_use_tls'] },
+  UDP: str,
+  OSService: { kind: str, alias: ['os_service'] },
+  Interval: durationText,
+  AliasNode: { kind: str, alias: ['alias_node'] },
+  AliasService: { kind: str, alias: ['alias_service'] },
+  DockerContainerID: { kind: str, alias: ['docker_container_id'] },
+  Shell: str,
+  GRPC: str,
+  GRPCUseTLS: { kind: bool, alias: ['grpc_use_tls'] },
+  TLSServerName: { kind: str, alias: ['tls_server_name'] },
+  TLSSkipVerify: { kind: bool, alias: ['tls_skip_verify'] },
+  Timeout: durationText,
+  TTL: durationText,
+  SuccessBeforePassing: { kind: int, alias: ['success_before_passing'] },
+  FailuresBeforeWarning: { kind: int, alias: ['failures_before_warning'] },
+  FailuresBeforeCritical: { kind: int, alias: ['failures_before_critical'] },
+  DeregisterCriticalServiceAfter: { kind: durationText, alias: ['deregister_critical_service_after'] },
+  OutputMaxSize: { kind: int, alias: ['output_max_size'] },
+  ProxyHTTP: { kind: str, json: null },
+  ProxyGRPC: { kind: str, json: null },
+};
+
+/** A check inside a service body: it takes `CheckID` and refuses `ID`. Durations are nanoseconds. */
+export const CheckType = struct('CheckType', { CheckID: str, ...checkFields });
+export type CheckType = Infer<typeof CheckType>;
+
+/** What `/v1/agent/check/register` takes: `ID`, and the service and token that it belongs to. */
+export const CheckDefinition = struct('CheckDefinition', {
+  ID: str,
+  ServiceID: { kind: str, alias: ['service_id'] },
+  Token: str,
+  ...checkFields,
+});
+export type CheckDefinition = Infer<typeof CheckDefinition>;
+
+const serviceFields = {
+  Kind: str,
+  ID: str,
+  Name: str,
+  Tags: list(str),
+  Address: str,
+  TaggedAddresses: { kind: map(ServiceAddress), alias: ['tagged_addresses'] },
+  Meta: map(str),
+  Port: int,
+  SocketPath: str,
+  Check: pointer(CheckType),
+  Checks: list(CheckType),
+  Weights: pointer(Weights),
+  Token: str,
+  EnableTagOverride: { kind: bool, alias: ['enable_tag_override'] },
+  Locality: pointer(Locality),
+  Proxy: pointer(ConnectProxyConfig),
+};
+
+/** A sidecar inside `Connect`: the same as a service, except that it has no sidecar itself. */
+export const SidecarDefinition = struct('ServiceDefinition', serviceFields);
+export type SidecarDefinition = Infer<typeof SidecarDefinition>;
+
+export const ConnectDefinition = struct('ServiceConnect', {
+  Native: bool,
+  SidecarService: { kind: pointer(SidecarDefinition), alias: ['sidecar_service'] },
+});
+export type ConnectDefinition = Infer<typeof ConnectDefinition>;
+
+/** What `/v1/agent/service/register` and service files take. */
+export const ServiceDefinition = struct('ServiceDefinition', { ...serviceFields, Connect: pointer(ConnectDefinition) });
+export type ServiceDefinition = Infer<typeof ServiceDefinition>;

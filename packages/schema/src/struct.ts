@@ -1,0 +1,178 @@
+import { type JsonObject, type JsonValue, quoteJson } from '@proconsul/gojson';
+import { type Reader, Reader as WireReader, Writer } from '@proconsul/msgpack';
+import { DecodeError, isObject, type Kind, mismatch, type Place, type Value } from './kind.ts';
+
+/** One row of a field table. The property name is the field's name on Consul's wire. */
+export interface Field<T> {
+  readonly kind: Kind<T>;
+  /** Name in JSON where it differs; null keeps the field out of JSON. */
+  readonly json?: string | null;
+  /** Other names that JSON input may use, next to the name in any case. */
+  readonly alias?: readonly string[];
+  /** Left out of JSON output when empty. */
+  readonly omitEmpty?: boolean;
+  /** Name in MessagePack where it differs; null keeps the field off the wire. */
+  readonly wire?: string | null;
+  /** Left out of MessagePack when empty. */
+  readonly wireOmitEmpty?: boolean;
+  /** Accepted in JSON input, never printed. */
+  readonly inputOnly?: boolean;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a table holds fields of every type
+export type Fields = Readonly<Record<string, Kind<any> | Field<any>>>;
+type FieldValue<F> = F extends Kind<infer T> ? T : F extends Field<infer T> ? T : never;
+
+/** The record type that a field table describes. */
+export type Infer<S> = S extends Struct<infer T> ? T : never;
+type RecordOf<F extends Fields> = { readonly [K in keyof F]: FieldValue<F[K]> };
+
+/**
+ * A structure made from its field table: the type, the zero value, JSON both ways, MessagePack both ways and its
+ * description. The order of the table is the order in JSON; MessagePack keys are sorted by byte value.
+ */
+export interface Struct<T> extends Kind<T> {
+  readonly structName: string;
+  readonly fieldNames: readonly (keyof T & string)[];
+  /** A complete record: fields that are not given have their zero value. */
+  make(given?: Partial<T>): T;
+  /** Decodes a JSON value. Throws DecodeError with Go's text. `root` is the type name that errors print. */
+  decode(json: JsonValue, options?: { unknown?: 'ignore' | 'reject'; root?: string }): T;
+  encodeWire(value: T): Uint8Array;
+  decodeWire(bytes: Uint8Array): T;
+}
+
+interface Compiled {
+  readonly name: string;
+  // biome-ignore lint/suspicious/noExplicitAny: see Fields
+  readonly kind: Kind<any>;
+  readonly jsonName: string;
+  /** `"Name":`, ready to print; empty when the field is not printed. */
+  readonly jsonPrefix: string;
+  readonly omitEmpty: boolean;
+  readonly wireName: string | null;
+  readonly wireOmitEmpty: boolean;
+}
+
+const isKind = (f: object): boolean => 'goType' in f;
+
+function compile(fields: Fields): Compiled[] {
+  return Object.entries(fields).map(([name, f]) => {
+    // biome-ignore lint/suspicious/noExplicitAny: see Fields
+    const field: Field<any> = isKind(f) ? { kind: f as Kind<any> } : (f as Field<any>);
+    const jsonName = field.json === undefined ? name : (field.json ?? '');
+    return {
+      name,
+      kind: field.kind,
+      jsonName,
+      jsonPrefix: jsonName === '' || field.inputOnly ? '' : `${quoteJson(jsonName)}:`,
+      omitEmpty: field.omitEmpty ?? false,
+      wireName: field.wire === undefined ? name : field.wire,
+      wireOmitEmpty: field.wireOmitEmpty ?? false,
+    };
+  });
+}
+
+/** Names that JSON input may use, in lower case: Go compares names without regard to case. */
+function inputNames(fields: Fields, compiled: readonly Compiled[]): Map<string, number> {
+  const names = new Map<string, number>();
+  compiled.forEach((c, i) => {
+    if (c.jsonName !== '') names.set(c.jsonName.toLowerCase(), i);
+    // biome-ignore lint/suspicious/noExplicitAny: see Fields
+    const alias = (fields[c.name] as Field<any>).alias ?? [];
+    for (const a of alias) names.set(a.toLowerCase(), i);
+  });
+  return names;
+}
+
+export function struct<F extends Fields>(structName: string, fields: F): Struct<RecordOf<F>> {
+  type T = RecordOf<F>;
+  const compiled = compile(fields);
+  const printed = compiled.filter((c) => c.jsonPrefix !== '');
+  const names = inputNames(fields, compiled);
+  const wired = compiled
+    .filter((c) => c.wireName !== null)
+    .sort((a, b) => ((a.wireName as string) < (b.wireName as string) ? -1 : 1));
+  const byWireName = new Map(wired.map((c) => [c.wireName as string, c]));
+  const alwaysWired = wired.every((c) => !c.wireOmitEmpty);
+
+  const zero = (): T => {
+    const out: Record<string, unknown> = {};
+    for (const c of compiled) out[c.name] = c.kind.zero();
+    return out as T;
+  };
+  const toJson = (value: T): string => {
+    let s = '{';
+    for (const c of printed) {
+      const v = (value as Record<string, unknown>)[c.name];
+      if (c.omitEmpty && c.kind.isEmpty(v)) continue;
+      s += (s.length === 1 ? '' : ',') + c.jsonPrefix + c.kind.toJson(v);
+    }
+    return s + '}';
+  };
+  const fromObject = (json: JsonObject, at: Place): T => {
+    const out = zero() as Record<string, unknown>;
+    for (const key of Object.keys(json)) {
+      const i = names.get(key.toLowerCase());
+      if (i === undefined) {
+        if (at.unknown === 'reject') throw new DecodeError(`json: unknown field ${quoteJson(key)}`);
+        continue;
+      }
+      const c = compiled[i] as Compiled;
+      const v = json[key] as JsonValue;
+      if (v === null) continue;
+      out[c.name] = c.kind.fromJson(v, { ...at, path: at.path === '' ? c.jsonName : `${at.path}.${c.jsonName}` });
+    }
+    return out as T;
+  };
+  const write = (w: Writer, value: T): void => {
+    const record = value as Record<string, unknown>;
+    const present = alwaysWired ? wired : wired.filter((c) => !c.wireOmitEmpty || !c.kind.isEmpty(record[c.name]));
+    w.mapHeader(present.length);
+    for (const c of present) {
+      w.key(c.wireName as string);
+      c.kind.write(w, record[c.name]);
+    }
+  };
+  const read = (r: Reader): T => {
+    const out = zero() as Record<string, unknown>;
+    const n = r.mapHeader();
+    for (let i = 0; i < n; i++) {
+      const c = byWireName.get(r.str());
+      if (c === undefined) r.skip();
+      else out[c.name] = c.kind.read(r);
+    }
+    return out as T;
+  };
+  return {
+    goType: structName,
+    structName,
+    fieldNames: compiled.map((c) => c.name) as (keyof T & string)[],
+    zero,
+    make: (given) => ({ ...zero(), ...given }),
+    isEmpty: () => false,
+    toJson,
+    fromJson: (j, at) => (isObject(j) ? fromObject(j, at) : mismatch(j, at, structName)),
+    decode: (json, options = {}) => {
+      if (json === null) return zero();
+      const root = options.root ?? structName;
+      const at: Place = { root, path: '', unknown: options.unknown ?? 'ignore' };
+      return isObject(json) ? fromObject(json, at) : mismatch(json, at, root);
+    },
+    write,
+    read,
+    encodeWire: (value) => {
+      const w = new Writer('rpc');
+      write(w, value);
+      return w.finish();
+    },
+    decodeWire: (b) => read(new WireReader(b)),
+    describe: () => {
+      const properties: Record<string, unknown> = {};
+      for (const c of printed) properties[c.jsonName] = c.kind.describe();
+      return { type: 'object', title: structName, properties };
+    },
+  };
+}
+
+export type { Value };
