@@ -1,1 +1,2 @@
-export {};
+export * from './definitions.ts';
+export * from './runtime.ts';
