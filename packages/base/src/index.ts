@@ -4,6 +4,7 @@ export * from './disk.ts';
 export * from './duration.ts';
 export * from './errors.ts';
 export * from './log.ts';
+export * from './memory-disk.ts';
 export * from './metrics.ts';
 export * from './network.ts';
 export * from './rng.ts';

@@ -14,9 +14,17 @@ export interface Endpoint {
 export interface ListenOptions extends Endpoint {
   /** A unix-domain socket instead of host and port. */
   readonly path?: string;
+  /** Of the unix-domain socket: permission bits, and the owner and group by name or number. */
+  readonly mode?: number;
+  readonly user?: string;
+  readonly group?: string;
 }
 
 export interface DialOptions extends Endpoint {
+  /** A unix-domain socket instead of host and port. */
+  readonly path?: string;
+  /** The name that the other side's certificate must carry, and that is sent as SNI. Only for networks that encrypt. */
+  readonly serverName?: string;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
 }
@@ -41,6 +49,8 @@ export interface Stream {
   /** Queues bytes. False means that more than a buffer's worth is waiting: write on after `onDrain`. */
   write(bytes: Uint8Array): boolean;
   onDrain(fn: () => void): void;
+  /** Like one `write` of the chunks in order, without copying them together. Absent where it would gain nothing. */
+  writeAll?(chunks: readonly Uint8Array[]): boolean;
   /** Stops (and resumes) the delivery of data: back-pressure towards the sender. */
   pause(): void;
   resume(): void;

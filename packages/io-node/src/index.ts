@@ -1,1 +1,3 @@
-export {};
+export * from './clock.ts';
+export * from './disk.ts';
+export * from './rng.ts';
