@@ -1,0 +1,124 @@
+import { type ClientRequest, type IncomingMessage, Agent as PlainAgent, request as plainRequest } from 'node:http';
+import type { AgentOptions as TlsAgentOptions, RequestOptions as TlsRequestOptions } from 'node:https';
+import { OptionsError } from './errors.ts';
+import type { Transport, TransportRequest, TransportResponse } from './transport.ts';
+
+/** TLS of the connection to the agent. Members hold PEM text. */
+export interface TlsOptions {
+  readonly ca?: readonly string[] | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  /** Name to ask for and to verify, in place of the address's host. */
+  readonly serverName?: string | undefined;
+  /** False accepts any certificate. */
+  readonly verify?: boolean | undefined;
+}
+
+/** An address taken apart. `pathPrefix` is '' or begins with `/` and does not end with one. */
+export interface ParsedAddress {
+  readonly scheme: 'http' | 'https';
+  readonly host: string;
+  readonly port: number;
+  readonly socketPath?: string;
+  readonly pathPrefix: string;
+  /** What messages call it: `http://127.0.0.1:8500`, or `http://localhost` for a socket. */
+  readonly base: string;
+}
+
+/**
+ * Reads `host:port`, `:port`, `http://…`, `https://…` and `unix:///path`. Without a scheme everything after the last
+ * colon must be the port; with one, a path is a prefix of every request.
+ * Throws OptionsError ADDRESS.
+ */
+export function parseAddress(address: string, tls = false): ParsedAddress {
+  const [, scheme = '', rest = ''] = /^(?:([a-z]+):\/\/)?(.*)$/s.exec(address) ?? [];
+  if (scheme === 'unix') {
+    return { scheme: 'http', host: 'localhost', port: 80, socketPath: rest, pathPrefix: '', base: 'http://localhost' };
+  }
+  if (scheme !== '' && scheme !== 'http' && scheme !== 'https') {
+    throw new OptionsError('ADDRESS', `Unknown protocol scheme: ${scheme}`, { address });
+  }
+  const secure = scheme === 'https' || tls;
+  const slash = scheme === '' ? -1 : rest.indexOf('/');
+  const authority = slash < 0 ? rest : rest.slice(0, slash);
+  const pathPrefix = slash < 0 ? '' : rest.slice(slash).replace(/\/+$/, '');
+  const [, host = authority, port] = /^(.*):(\d*)$/.exec(authority) ?? [];
+  return {
+    scheme: secure ? 'https' : 'http',
+    host: host.replace(/^\[(.*)\]$/, '$1') || '127.0.0.1',
+    port: port ? Number(port) : secure ? 443 : 80,
+    pathPrefix,
+    base: `${secure ? 'https' : 'http'}://${authority}${pathPrefix}`,
+  };
+}
+
+/** A transport over Node's own HTTP client, with connections kept alive. */
+export function nodeTransport(address: string, tls: TlsOptions = {}): Transport {
+  const parsed = parseAddress(address);
+  let agent: PlainAgent | undefined;
+  return {
+    base: parsed.base,
+    async request(request) {
+      const { scheme, host, port, socketPath, pathPrefix } = parsed;
+      const options: TlsRequestOptions = { method: request.method, path: pathPrefix + request.path };
+      if (socketPath !== undefined) Object.assign(options, { socketPath, host: 'localhost' });
+      else Object.assign(options, { host, port });
+      if (request.signal) options.signal = request.signal;
+      options.headers = { 'User-Agent': 'proconsul', ...request.headers };
+      if (request.body instanceof Uint8Array) options.headers['Content-Length'] = request.body.length;
+      else if (request.body === undefined && request.method !== 'GET') options.headers['Content-Length'] = 0;
+      if (scheme === 'http') {
+        agent ??= new PlainAgent({ keepAlive: true });
+        return exchange(plainRequest({ ...options, agent }), request);
+      }
+      // Loaded only when needed: TLS is a tenth of the start-up time of a short command.
+      const https = await import('node:https');
+      agent ??= new https.Agent({ keepAlive: true, ...tlsAgentOptions(tls) });
+      return exchange(https.request({ ...options, agent: agent as InstanceType<typeof https.Agent> }), request);
+    },
+  };
+}
+
+function tlsAgentOptions(tls: TlsOptions): TlsAgentOptions {
+  const options: TlsAgentOptions = {};
+  if (tls.ca) options.ca = [...tls.ca];
+  if (tls.cert !== undefined) options.cert = tls.cert;
+  if (tls.key !== undefined) options.key = tls.key;
+  if (tls.serverName) options.servername = tls.serverName;
+  if (tls.verify === false) options.rejectUnauthorized = false;
+  return options;
+}
+
+async function exchange(outgoing: ClientRequest, request: TransportRequest): Promise<TransportResponse> {
+  const answered = new Promise<TransportResponse>((resolve, reject) => {
+    outgoing.on('error', reject);
+    outgoing.on('response', (incoming) => resolve(responseOf(incoming)));
+  });
+  if (request.body === undefined || request.body instanceof Uint8Array) outgoing.end(request.body);
+  else void sendStream(outgoing, request.body).catch((error: Error) => outgoing.destroy(error));
+  return answered;
+}
+
+async function sendStream(outgoing: ClientRequest, body: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const chunk of body) {
+    if (outgoing.destroyed) return;
+    if (!outgoing.write(chunk)) {
+      await new Promise<void>((resolve) => {
+        outgoing.once('drain', resolve);
+        outgoing.once('close', resolve);
+      });
+    }
+  }
+  outgoing.end();
+}
+
+function responseOf(incoming: IncomingMessage): TransportResponse {
+  return {
+    status: incoming.statusCode ?? 0,
+    header: (name) => {
+      const value = incoming.headers[name.toLowerCase()];
+      return Array.isArray(value) ? value[0] : value;
+    },
+    body: incoming,
+  };
+}
