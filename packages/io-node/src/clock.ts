@@ -21,7 +21,10 @@ class SystemTimer implements Timer {
   static #fire(timer: SystemTimer): void {
     // Node rounds to its loop's time and may be early by a part of a millisecond; a caller that compares must not see that.
     const left = timer.#dueAt - performance.now();
-    if (left > 0) return timer.#arm(left);
+    if (left > 0) {
+      timer.#arm(left);
+      return;
+    }
     const fn = timer.#fn;
     timer.#fn = undefined;
     fn?.();
