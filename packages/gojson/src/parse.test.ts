@@ -1,0 +1,106 @@
+import { unhex } from '@proconsul/base';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { GoJsonError, type JsonValue, kindName, parseJson, parseJsonDocument, stringifyAny } from './index.ts';
+import vectors from './testdata/go-json.json' with { type: 'json' };
+
+type Row = { hex: string; decoder?: string; unmarshal?: string; value?: string };
+const rows = vectors.parse as Row[];
+
+function outcome(read: () => JsonValue): { value?: JsonValue; error?: string } {
+  try {
+    return { value: read() };
+  } catch (error) {
+    if (!(error instanceof GoJsonError)) throw error;
+    return { error: error.message };
+  }
+}
+
+/** Go decodes untyped numbers to float64; here long integers keep their digits. */
+function asFloats(value: JsonValue): JsonValue {
+  if (typeof value === 'bigint') return Number(value);
+  if (Array.isArray(value)) return value.map(asFloats);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, asFloats(v)]));
+}
+
+test.for(rows)('reads $hex as Go does', ({ hex, decoder, unmarshal, value }) => {
+  const bytes = unhex(hex);
+  const first = outcome(() => parseJson(bytes));
+  expect(first.error).toBe(decoder);
+  if (value !== undefined) expect(stringifyAny(asFloats(first.value!))).toBe(value);
+  expect(outcome(() => parseJsonDocument(bytes)).error).toBe(unmarshal);
+});
+
+describe('parseJson', () => {
+  test('keeps integers beyond 2^53 exact', () => {
+    expect(parseJson('[9007199254740993, 18446744073709551615, -9223372036854775808, 9007199254740991]')).toEqual([
+      9007199254740993n,
+      18446744073709551615n,
+      -9223372036854775808n,
+      9007199254740991,
+    ]);
+  });
+
+  test('makes doubles of integers that no 64-bit field could hold', () => {
+    expect(parseJson('1' + '0'.repeat(100))).toBe(1e100);
+  });
+
+  test('treats __proto__ as an ordinary key in both parsers', () => {
+    for (const text of ['{"__proto__":{"x":1}}', '{"__proto__":{"x":1}} trailing']) {
+      const value = parseJson(text) as Record<string, JsonValue>;
+      expect(Object.keys(value)).toEqual(['__proto__']);
+      expect(Object.getPrototypeOf(value)).toBe(Object.prototype);
+    }
+  });
+
+  test('stops at the bound of nesting, wherever the brackets are', () => {
+    expect(outcome(() => parseJson('['.repeat(10_000) + ']'.repeat(10_000))).error).toBeUndefined();
+    expect(outcome(() => parseJson('['.repeat(10_001) + ']'.repeat(10_001))).error).toBe(
+      "invalid character '[' exceeded max depth",
+    );
+    expect(outcome(() => parseJson('[[[]]]', { maxDepth: 2 })).error).toBe("invalid character '[' exceeded max depth");
+    expect(parseJson(JSON.stringify('['.repeat(20_000)))).toBe('['.repeat(20_000));
+  });
+
+  test('reports how many bytes were read when the error was noticed', () => {
+    expect.assertions(1);
+    try {
+      parseJson('["é", x');
+    } catch (error) {
+      expect((error as GoJsonError).offset).toBe(8);
+    }
+  });
+
+  test('reads what the platform writes, with or without trailing data', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        const text = JSON.stringify(value);
+        const expected = JSON.parse(text.replace(/\\ud[89a-f][0-9a-f]{2}/gi, '\\ufffd')) as JsonValue;
+        expect(asFloats(parseJson(text))).toEqual(expected);
+        expect(asFloats(parseJson(text + ' }'))).toEqual(expected);
+      }),
+    );
+  });
+
+  test('throws nothing but GoJsonError on any bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
+        outcome(() => parseJson(bytes));
+        outcome(() => parseJsonDocument(bytes));
+      }),
+    );
+  });
+});
+
+test('kindName uses the words of unmarshal errors', () => {
+  expect(['a', 1, 1n, true, {}, [], null].map(kindName)).toEqual([
+    'string',
+    'number',
+    'number',
+    'bool',
+    'object',
+    'array',
+    'null',
+  ]);
+});
