@@ -1,1 +1,12 @@
-export {};
+export * from './alias.ts';
+export * from './defaults.ts';
+export * from './definition.ts';
+export * from './due-queue.ts';
+export * from './output.ts';
+export * from './persisted.ts';
+export * from './reaper.ts';
+export * from './scheduler.ts';
+export * from './status.ts';
+export * from './thresholds.ts';
+export * from './ttl.ts';
+export * from './validate.ts';
