@@ -1,0 +1,352 @@
+import type { Rng } from '@proconsul/base';
+import {
+  type Edns,
+  HEADER_BYTES,
+  MessageWriter,
+  type Name,
+  type NameTable,
+  nameLabels,
+  type ResourceRecord,
+} from '@proconsul/dns-wire';
+import type { Answer, Unit } from './answer.ts';
+
+/** How much a reply may carry. */
+export interface ReplyLimits {
+  /** Size of the message. */
+  readonly bytesMax: number;
+  /** Answer records; more of them are left out. */
+  readonly answersMax: number;
+  /** Sizes are counted as if names were not compressed. */
+  readonly countPlain: boolean;
+}
+
+/** What of a reply does not depend on the single question. */
+export interface TemplateOptions {
+  readonly compress: boolean;
+  /** Set TC when answers are left out. */
+  readonly enableTruncate: boolean;
+  readonly recursionAvailable: boolean;
+  readonly limits: ReplyLimits;
+  readonly edns: Edns | undefined;
+}
+
+/** A compression pointer reaches no further. */
+const POINTER_MAX = 0x3fff;
+
+interface Part {
+  /** With the owner in full (or pointing into the question). */
+  readonly full: Uint8Array;
+  /** Without the owner: a pointer to the target of the unit's answer comes before it. Undefined when it is no such record. */
+  readonly tail: Uint8Array | undefined;
+  readonly plainBytes: number;
+}
+
+interface Packed {
+  readonly answer: Uint8Array;
+  readonly plainBytes: number;
+  /** Where the name that the answer leads to stands in `answer`; -1 for none. */
+  readonly targetAt: number;
+  readonly extras: readonly Part[];
+  /** The first address of the target: what stays when space is short. */
+  readonly glue: readonly Part[];
+  /** The same number for the same target; -1 for none. */
+  readonly targetId: number;
+}
+
+/**
+ * A reply made ready: every record is encoded once, with its names pointing into the question only, so that records can be
+ * put into any order and left out. A reply is then copied together.
+ *
+ * What is left out when not all fits, in this order: loose additional records; everything beside the answers but one
+ * address for each target; answers from the end. An OPT record stays always.
+ */
+export class Template {
+  readonly sizeBytes: number;
+  private readonly question: Uint8Array;
+  private readonly units: readonly Packed[];
+  private readonly authority: readonly Uint8Array[];
+  private readonly loose: readonly Uint8Array[];
+  private readonly opt: Uint8Array;
+  private readonly order: number[];
+  private readonly stamps: Int32Array;
+  private stamp = 0;
+  private readonly options: TemplateOptions;
+  private readonly rcode: number;
+  private readonly authoritative: boolean;
+  private readonly shuffle: boolean;
+  private readonly unitsMax: number;
+  /** Everything but units and loose records, counted as the limits say. */
+  private readonly baseBytes: number;
+  /** Every unit with all its extras fits beside the loose records. */
+  private readonly allFits: boolean;
+
+  /** `question`: the bytes behind the header, name, type and class. */
+  constructor(question: Uint8Array, name: Name, answer: Answer, options: TemplateOptions) {
+    const packer = new Packer(name, options);
+    this.question = question.slice();
+    this.options = options;
+    this.rcode = answer.rcode;
+    this.authoritative = answer.authoritative;
+    this.shuffle = answer.shuffle;
+    this.unitsMax = answer.unitsMax;
+    this.units = answer.units.map((unit) => packer.unit(unit));
+    const authority = answer.authority.map((record) => packer.part(record));
+    this.authority = authority.map(({ full }) => full);
+    this.opt = packer.opt(options.edns);
+    this.order = this.units.map((_, i) => i);
+    this.stamps = new Int32Array(packer.targetCount);
+    const { countPlain, bytesMax, answersMax } = options.limits;
+    const bytesOf = (part: Part) => (countPlain ? part.plainBytes : part.full.length);
+    this.baseBytes =
+      HEADER_BYTES + question.length + this.opt.length + authority.reduce((sum, part) => sum + bytesOf(part), 0);
+    const allBytes = this.units.reduce((sum, unit) => sum + this.unitBytes(unit, unit.extras, sum), this.baseBytes);
+    const loose = answer.additional.map((record) => packer.part(record));
+    let size = allBytes;
+    const kept = loose.filter((part) => {
+      size += bytesOf(part);
+      return size <= bytesMax;
+    });
+    this.loose = kept.map(({ full }) => full);
+    this.allFits = allBytes <= bytesMax && this.units.length <= Math.min(this.unitsMax, answersMax);
+    this.sizeBytes = question.length + packer.totalBytes;
+  }
+
+  /**
+   * One reply, with the bytes of the header that belong to the query put in: `id`, and `flags` (opcode, RD and CD).
+   * `allocate` gives memory for it.
+   */
+  render(id: number, flags: number, rng: Rng, allocate: (size: number) => Uint8Array): Uint8Array {
+    const picked = Math.min(this.units.length, this.unitsMax);
+    const wanted = Math.min(picked, this.options.limits.answersMax);
+    if (this.shuffle) this.mix(wanted, rng);
+    if (this.allFits || (wanted === picked && this.subsetFits(wanted))) {
+      return this.assemble(id, flags, wanted, wanted, false, allocate);
+    }
+    const count = this.countThatFits(wanted);
+    return this.assemble(id, flags, count, picked, true, allocate);
+  }
+
+  /** Brings random units to the front: the start of a Fisher-Yates shuffle. */
+  private mix(count: number, rng: Rng): void {
+    const order = this.order;
+    const swaps = Math.min(count, order.length - 1);
+    for (let i = 0; i < swaps; i++) {
+      const j = i + rng.int(order.length - i);
+      const other = order[j]!;
+      order[j] = order[i]!;
+      order[i] = other;
+    }
+  }
+
+  private subsetFits(count: number): boolean {
+    let size = this.baseBytes;
+    for (let i = 0; i < count; i++) {
+      const unit = this.units[this.order[i]!]!;
+      size += this.unitBytes(unit, unit.extras, size);
+    }
+    return size <= this.options.limits.bytesMax;
+  }
+
+  private countThatFits(wanted: number): number {
+    let size = this.baseBytes;
+    this.stamp++;
+    for (let i = 0; i < wanted; i++) {
+      const unit = this.units[this.order[i]!]!;
+      const glue = this.isNewTarget(unit) ? unit.glue : [];
+      size += this.unitBytes(unit, glue, size);
+      if (size > this.options.limits.bytesMax) return i;
+    }
+    return wanted;
+  }
+
+  private isNewTarget(unit: Packed): boolean {
+    if (unit.targetId < 0 || this.stamps[unit.targetId] === this.stamp) return false;
+    this.stamps[unit.targetId] = this.stamp;
+    return true;
+  }
+
+  /** Size of an answer and some extras, the owner of an extra being a pointer while pointers can reach the answer. */
+  private unitBytes(unit: Packed, extras: readonly Part[], at: number): number {
+    const plain = this.options.limits.countPlain;
+    let size = plain ? unit.plainBytes : unit.answer.length;
+    const short = at + unit.targetAt <= POINTER_MAX;
+    for (const part of extras)
+      size += plain ? part.plainBytes : short && part.tail ? part.tail.length + 2 : part.full.length;
+    return size;
+  }
+
+  private assemble(
+    id: number,
+    flags: number,
+    count: number,
+    picked: number,
+    trimmed: boolean,
+    allocate: (size: number) => Uint8Array,
+  ): Uint8Array {
+    const loose = trimmed ? NO_PARTS : this.loose;
+    const extras = this.chooseExtras(count, trimmed);
+    const size = this.measure(count, extras, loose);
+    const out = allocate(size);
+    let at = this.writeHeader(out, id, flags | (trimmed && this.options.enableTruncate && count < picked ? 0x0200 : 0));
+    const targets: number[] = [];
+    for (let i = 0; i < count; i++) {
+      const unit = this.units[this.order[i]!]!;
+      targets.push(at + unit.targetAt);
+      at = put(out, at, unit.answer);
+    }
+    for (const bytes of this.authority) at = put(out, at, bytes);
+    let extraCount = loose.length + (this.opt.length > 0 ? 1 : 0);
+    for (let i = 0; i < count; i++) {
+      for (const part of extras[i]!) {
+        at = putExtra(out, at, part, targets[i]!);
+        extraCount++;
+      }
+    }
+    for (const bytes of loose) at = put(out, at, bytes);
+    at = put(out, at, this.opt);
+    out[6] = count >> 8;
+    out[7] = count;
+    out[9] = this.authority.length;
+    out[10] = extraCount >> 8;
+    out[11] = extraCount;
+    return at === size ? out : out.subarray(0, at);
+  }
+
+  private chooseExtras(count: number, trimmed: boolean): (readonly Part[])[] {
+    const chosen: (readonly Part[])[] = [];
+    this.stamp++;
+    for (let i = 0; i < count; i++) {
+      const unit = this.units[this.order[i]!]!;
+      if (!trimmed) chosen.push(unit.extras);
+      else chosen.push(this.isNewTarget(unit) ? unit.glue : NO_EXTRAS);
+    }
+    return chosen;
+  }
+
+  /** Room for the longest form. */
+  private measure(count: number, extras: readonly (readonly Part[])[], loose: readonly Uint8Array[]): number {
+    let size = HEADER_BYTES + this.question.length + this.opt.length;
+    for (const bytes of this.authority) size += bytes.length;
+    for (const bytes of loose) size += bytes.length;
+    let answerAt = HEADER_BYTES + this.question.length;
+    for (let i = 0; i < count; i++) {
+      const unit = this.units[this.order[i]!]!;
+      const short = answerAt + unit.targetAt <= POINTER_MAX;
+      answerAt += unit.answer.length;
+      for (const part of extras[i]!) size += short && part.tail !== undefined ? part.tail.length + 2 : part.full.length;
+      size += unit.answer.length;
+    }
+    return size;
+  }
+
+  private writeHeader(out: Uint8Array, id: number, flags: number): number {
+    const bits =
+      flags | 0x8000 | (this.authoritative ? 0x0400 : 0) | (this.options.recursionAvailable ? 0x80 : 0) | this.rcode;
+    out[0] = id >> 8;
+    out[1] = id;
+    out[2] = bits >> 8;
+    out[3] = bits;
+    out[4] = 0;
+    out[5] = 1;
+    out[8] = 0;
+    return put(out, HEADER_BYTES, this.question);
+  }
+}
+
+const NO_PARTS: readonly Uint8Array[] = [];
+const NO_EXTRAS: readonly Part[] = [];
+
+/** Short copies are faster by hand than by `set`. */
+const COPY_BY_HAND_MAX = 64;
+
+function put(out: Uint8Array, at: number, bytes: Uint8Array): number {
+  const length = bytes.length;
+  if (length > COPY_BY_HAND_MAX) out.set(bytes, at);
+  else for (let i = 0; i < length; i++) out[at + i] = bytes[i]!;
+  return at + length;
+}
+
+function putExtra(out: Uint8Array, at: number, part: Part, targetAt: number): number {
+  if (part.tail === undefined || targetAt > POINTER_MAX) return put(out, at, part.full);
+  out[at] = 0xc0 | (targetAt >> 8);
+  out[at + 1] = targetAt;
+  return put(out, at + 2, part.tail);
+}
+
+/** Encodes records one by one against the names in the question. */
+class Packer {
+  totalBytes = 0;
+  targetCount = 0;
+  private readonly table: NameTable | undefined;
+  private readonly countPlain: boolean;
+  private readonly targets = new Map<Name, number>();
+
+  constructor(name: Name, options: TemplateOptions) {
+    this.countPlain = options.limits.countPlain;
+    if (!options.compress) return;
+    this.table = new Map();
+    const labels = nameLabels(name);
+    let at = HEADER_BYTES;
+    for (let i = 0; i < labels.length; i++) {
+      this.table.set(labels.slice(i).join('\0'), at);
+      at += labels[i]!.length + 1;
+    }
+  }
+
+  unit({ answer, extras }: Unit): Packed {
+    const { full, plainBytes, dataAt } = this.encode(answer);
+    const target = targetOf(answer);
+    const packed = extras.map((record) => this.part(record, this.table === undefined ? undefined : target));
+    const glueAt = extras.findIndex(({ kind, name }) => (kind === 'A' || kind === 'AAAA') && name === target);
+    return {
+      answer: full,
+      plainBytes,
+      targetAt: target === undefined ? -1 : dataAt + (answer.kind === 'SRV' ? 6 : 0),
+      extras: packed,
+      glue: glueAt < 0 ? NO_EXTRAS : [packed[glueAt]!],
+      targetId: target === undefined ? -1 : this.targetId(target),
+    };
+  }
+
+  part(record: ResourceRecord, target?: Name): Part {
+    const { full, plainBytes, dataAt } = this.encode(record);
+    // Ten bytes of type, class, TTL and length stand between the owner and the data.
+    const tail = target !== undefined && record.name === target ? full.subarray(dataAt - 10) : undefined;
+    return { full, tail, plainBytes };
+  }
+
+  opt(edns: Edns | undefined): Uint8Array {
+    const writer = new MessageWriter(undefined, 32);
+    if (edns !== undefined) writer.edns(edns);
+    return writer.finish();
+  }
+
+  private encode(record: ResourceRecord): { full: Uint8Array; plainBytes: number; dataAt: number } {
+    const writer = new MessageWriter(this.table, 128);
+    writer.learn = false;
+    writer.name(record.name);
+    const dataAt = writer.recordAfterName(record);
+    const full = writer.finish().slice();
+    this.totalBytes += full.length;
+    return { full, dataAt, plainBytes: this.countPlain && this.table !== undefined ? plainSize(record) : full.length };
+  }
+
+  private targetId(target: Name): number {
+    let id = this.targets.get(target);
+    if (id === undefined) {
+      id = this.targetCount++;
+      this.targets.set(target, id);
+    }
+    return id;
+  }
+}
+
+function plainSize(record: ResourceRecord): number {
+  const writer = new MessageWriter(undefined, 256);
+  writer.record(record);
+  return writer.at;
+}
+
+function targetOf(record: ResourceRecord): Name | undefined {
+  return record.kind === 'SRV' || record.kind === 'NS' || record.kind === 'CNAME' ? record.target : undefined;
+}
