@@ -88,7 +88,13 @@ export interface TxnReadArgs extends CommonArgs {
   readonly Ops: readonly TxnOp[];
 }
 
-/** Reads. */
+export interface TxnReadReply {
+  readonly Results: readonly TxnResult[] | null;
+  readonly Errors: readonly TxnError[] | null;
+  /** False when the operations were refused before the state was asked. */
+  readonly Answered: boolean;
+}
+
 export const Catalog = {
   ListNodes: read<ListArgs, readonly Node[]>('Catalog.ListNodes'),
   /** Names with the union of their instances' tags. */
@@ -134,10 +140,7 @@ export const SessionMethods = {
 } as const;
 
 export const Txn = {
-  Read: read<
-    TxnReadArgs,
-    { readonly Results: readonly TxnResult[] | null; readonly Errors: readonly TxnError[] | null }
-  >('Txn.Read', { blocking: false }),
+  Read: read<TxnReadArgs, TxnReadReply>('Txn.Read', { blocking: false }),
   Apply: write<TxnRequest, TxnResponse>('Txn.Apply', TxnRequest),
 } as const;
 
@@ -278,4 +281,9 @@ export const ConfigEntryMethods = {
     'ConfigEntry.Apply',
     null,
   ),
+} as const;
+
+export const FederationState = {
+  List: read<CommonArgs, readonly Readonly<Record<string, unknown>>[]>('FederationState.List'),
+  Get: read<CommonArgs & { readonly Target: string }, Readonly<Record<string, unknown>> | null>('FederationState.Get'),
 } as const;

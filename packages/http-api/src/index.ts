@@ -1,1 +1,11 @@
 export * from './agent-api.ts';
+export * from './agent-cache.ts';
+export * from './api-exchange.ts';
+export type { ApiContext, ApiSettings } from './context.ts';
+export * from './exchange.ts';
+export * from './http-api.ts';
+export * from './query.ts';
+export * from './reply.ts';
+export * from './route.ts';
+export { orderedJson } from './routes/agent.ts';
+export { allRoutes } from './routes/all.ts';

@@ -41,7 +41,12 @@ const checkFields = {
 };
 
 /** A check inside a service body: it takes `CheckID` and refuses `ID`. Durations are nanoseconds. */
-export const CheckType = struct('CheckType', { CheckID: str, ...checkFields });
+export const CheckType = struct('CheckType', {
+  CheckID: str,
+  ...checkFields,
+  // Taken from bodies without a word and not looked at: the check belongs to the service around it.
+  ServiceID: { kind: str, alias: ['service_id'], inputOnly: true, wire: null },
+});
 export type CheckType = Infer<typeof CheckType>;
 
 /** What `/v1/agent/check/register` takes: `ID`, and the service and token that it belongs to. */

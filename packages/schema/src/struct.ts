@@ -37,9 +37,17 @@ export interface Struct<T> extends Kind<T> {
   /** A complete record: fields that are not given have their zero value. */
   make(given?: Partial<T>): T;
   /** Decodes a JSON value. Throws DecodeError with Go's text. `root` is the type name that errors print. */
-  decode(json: JsonValue, options?: { unknown?: 'ignore' | 'reject'; root?: string }): T;
+  decode(json: JsonValue, options?: DecodeOptions): T;
   encodeWire(value: T): Uint8Array;
   decodeWire(bytes: Uint8Array): T;
+}
+
+export interface DecodeOptions {
+  readonly unknown?: 'ignore' | 'reject';
+  /** Type name in errors, instead of the structure's own. */
+  readonly root?: string;
+  /** Path in errors, where the type is embedded in another one. */
+  readonly path?: string;
 }
 
 interface Compiled {
@@ -156,7 +164,7 @@ export function struct<F extends Fields>(structName: string, fields: F): Struct<
     decode: (json, options = {}) => {
       if (json === null) return zero();
       const root = options.root ?? structName;
-      const at: Place = { root, path: '', unknown: options.unknown ?? 'ignore' };
+      const at: Place = { root, path: options.path ?? '', unknown: options.unknown ?? 'ignore' };
       return isObject(json) ? fromObject(json, at) : mismatch(json, at, root);
     },
     write,

@@ -1,0 +1,163 @@
+import type { CommonArgs, ReadMeta, ReadMethod, ReadOptions, View } from '@proconsul/endpoints';
+import type { ApiExchange } from './api-exchange.ts';
+import type { HeaderList } from './exchange.ts';
+import { JSON_TYPE, layOut, RawResponse } from './reply.ts';
+
+/** What an answer looks like: JSON text, or other bytes, or just a status. */
+export interface Rendered {
+  readonly status?: number;
+  readonly headers?: HeaderList;
+  /** JSON text (laid out as asked for), raw bytes, or nothing. */
+  readonly body: string | Uint8Array | null;
+}
+
+export interface ReadSpec<A extends CommonArgs, T> {
+  readonly method: ReadMethod<A, T>;
+  args(x: ApiExchange): A;
+  /** Must depend on nothing but the view's value and the target of the request: the result is shared. */
+  render(value: T, x: ApiExchange): Rendered;
+  /** X-Consul-Index and its companions; also on errors of the server layer. */
+  readonly meta?: boolean;
+  /** X-Consul-Effective-Consistency. */
+  readonly effective?: boolean;
+  /** Honours `?cached`. */
+  readonly cacheable?: boolean;
+  /** Served by the streaming back end when blocking or cached. */
+  readonly streamed?: (x: ApiExchange) => boolean;
+}
+
+const encoder = new TextEncoder();
+
+/** How the answer was come by, as its headers tell. */
+interface How {
+  readonly consistency: string;
+  readonly backend: string;
+  readonly knownLeader: boolean;
+  readonly lastContactMs: number;
+  readonly cache: HeaderList;
+}
+
+const CONSISTENCY_NAMES = { default: 'leader', stale: 'stale', consistent: 'consistent' } as const;
+
+/** Answers a request that reads: at once, or when the index has passed the one that the client has. */
+export function answerRead<A extends CommonArgs, T>(x: ApiExchange, spec: ReadSpec<A, T>): void {
+  if (spec.effective) x.discoveryStale = true;
+  const options = x.readOptions();
+  const args = spec.args(x);
+  const cache = cacheHeaders(x, spec);
+  const streamed =
+    x.api.settings().useStreamingBackend &&
+    spec.streamed?.(x) === true &&
+    options.consistency !== 'consistent' &&
+    (options.minIndex > 0 || cache.length > 0);
+  const cancel = x.api.caller.read(spec.method, args, options, (error, view, meta) => {
+    if (error !== null || view === null) {
+      failRead(x, spec, error ?? new Error('no answer'));
+      return;
+    }
+    sendView(x, spec, view, how(options, meta, streamed, cache));
+  });
+  if (!x.answered) x.req.onAbort(cancel);
+}
+
+function how(options: ReadOptions, meta: ReadMeta, streamed: boolean, cache: HeaderList): How {
+  return {
+    consistency: CONSISTENCY_NAMES[options.consistency],
+    backend: streamed ? 'streaming' : 'blocking-query',
+    knownLeader: streamed ? false : meta.knownLeader,
+    lastContactMs: meta.lastContactMs,
+    cache,
+  };
+}
+
+function failRead<A extends CommonArgs, T>(x: ApiExchange, spec: ReadSpec<A, T>, error: Error): void {
+  if (spec.meta) {
+    x.extraHeaders.push(
+      ['X-Consul-Index', '1'],
+      ['X-Consul-Knownleader', 'false'],
+      ['X-Consul-Lastcontact', '0'],
+      ['X-Consul-Query-Backend', 'blocking-query'],
+    );
+  }
+  x.fail(error);
+}
+
+function metaHeaders(index: number, h: How, effective: boolean): [string, string][] {
+  const out: [string, string][] = [
+    ['X-Consul-Index', String(index)],
+    ['X-Consul-Knownleader', String(h.knownLeader)],
+    ['X-Consul-Lastcontact', String(Math.floor(h.lastContactMs))],
+    ['X-Consul-Query-Backend', h.backend],
+  ];
+  if (effective) out.push(['X-Consul-Effective-Consistency', h.consistency]);
+  for (const [name, value] of h.cache) out.push([name, value]);
+  return out;
+}
+
+function sendView<A extends CommonArgs, T>(x: ApiExchange, spec: ReadSpec<A, T>, view: View<T>, h: How): void {
+  if (x.answered) return;
+  const plain = h.lastContactMs === 0 && h.cache.length === 0 && !x.acceptsGzip;
+  if (!plain) {
+    const rendered = bodyOf(x, spec, view);
+    const headers = spec.meta ? metaHeaders(view.index, h, spec.effective === true) : [];
+    const type: HeaderList = rendered.type === null ? [] : [['Content-Type', rendered.type]];
+    x.send(rendered.status, [...type, ...rendered.headers, ...headers], rendered.bytes);
+    return;
+  }
+  const raw = rawOf(x, spec, view, h);
+  x.raw(raw.bytes(x.api.clock.wallMs()));
+  x.api.remember?.(x.req, view, raw);
+}
+
+interface Body {
+  readonly status: number;
+  readonly type: string | null;
+  readonly headers: HeaderList;
+  readonly bytes: Uint8Array;
+}
+
+/** The path and everything that changes how a value is printed, without what only says how long to wait. */
+function variant(x: ApiExchange): string {
+  const q = x.query;
+  return `${x.path}|${x.layout}|${q.has('raw') ? 'raw' : ''}|${q.has('keys') ? 'keys' : ''}|${q.get('separator')}|${q.has('recurse')}`;
+}
+
+function bodyOf<A extends CommonArgs, T>(x: ApiExchange, spec: ReadSpec<A, T>, view: View<T>): Body {
+  const key = `body|${variant(x)}`;
+  const known = view.memo.get(key) as Body | undefined;
+  if (known !== undefined) return known;
+  const r = spec.render(view.value, x);
+  const isJson = typeof r.body === 'string';
+  const body: Body = {
+    status: r.status ?? 200,
+    type: isJson ? JSON_TYPE : null,
+    headers: r.headers ?? [],
+    bytes: isJson
+      ? encoder.encode(layOut(r.body as string, x.layout))
+      : ((r.body as Uint8Array | null) ?? new Uint8Array(0)),
+  };
+  view.memo.set(key, body);
+  return body;
+}
+
+function rawOf<A extends CommonArgs, T>(x: ApiExchange, spec: ReadSpec<A, T>, view: View<T>, h: How): RawResponse {
+  const key = `raw|${view.index}|${h.consistency}|${h.backend}|${h.knownLeader}|${variant(x)}`;
+  const known = view.memo.get(key) as RawResponse | undefined;
+  if (known !== undefined) return known;
+  const body = bodyOf(x, spec, view);
+  const headers: HeaderList = [
+    ...(body.type === null ? [] : ([['Content-Type', body.type]] as const)),
+    ...x.commonHeaders(),
+    ...body.headers,
+    ...(spec.meta ? metaHeaders(view.index, h, spec.effective === true) : []),
+  ];
+  const raw = new RawResponse(body.status, headers, body.bytes, x.api.clock.wallMs());
+  view.memo.set(key, raw);
+  return raw;
+}
+
+/** X-Cache and Age for `?cached`, and for what is always cached. */
+function cacheHeaders<A extends CommonArgs, T>(x: ApiExchange, spec: ReadSpec<A, T>): HeaderList {
+  if (!spec.cacheable || !x.query.has('cached') || !x.api.settings().useCache) return [];
+  return x.api.agentCache.lookup(x.req.target, x.cacheControl());
+}

@@ -1,0 +1,30 @@
+import type { Route } from '../route.ts';
+import { agentRoutes } from './agent.ts';
+import { agentCheckRoutes } from './agent-checks.ts';
+import { agentServiceRoutes } from './agent-services.ts';
+import { catalogRoutes } from './catalog.ts';
+import { coordinateRoutes, eventRoutes } from './event.ts';
+import { healthRoutes } from './health.ts';
+import { internalRoutes } from './internal.ts';
+import { kvRoutes } from './kv.ts';
+import { operatorRoutes } from './operator.ts';
+import { sessionRoutes } from './session.ts';
+import { snapshotRoutes } from './snapshot.ts';
+import { txnRoutes } from './txn.ts';
+
+/** Every route, in the order of the documentation. */
+export const allRoutes: readonly Route[] = [
+  ...agentRoutes,
+  ...agentServiceRoutes,
+  ...agentCheckRoutes,
+  ...catalogRoutes,
+  ...coordinateRoutes,
+  ...eventRoutes,
+  ...healthRoutes,
+  ...internalRoutes,
+  ...kvRoutes,
+  ...operatorRoutes,
+  ...sessionRoutes,
+  ...snapshotRoutes,
+  ...txnRoutes,
+];

@@ -1,0 +1,229 @@
+import {
+  type CommonArgs,
+  FederationState,
+  Internal,
+  type ListArgs,
+  type NodeArgs,
+  type ServiceKindArgs,
+} from '@proconsul/endpoints';
+import { quoteJson, stringifyAny } from '@proconsul/gojson';
+import {
+  type CheckServiceNode,
+  list,
+  type NodeInfo,
+  NodeInfo as NodeInfoSchema,
+  type NodeService,
+} from '@proconsul/schema';
+import { badRequest } from '../api-exchange.ts';
+import { answerRead, type ReadSpec } from '../read.ts';
+import { path, type Route } from '../route.ts';
+import { listParams } from './catalog.ts';
+
+const dump = list(NodeInfoSchema);
+
+const nodes: ReadSpec<ListArgs, readonly NodeInfo[]> = {
+  method: Internal.NodeDump,
+  meta: true,
+  args: (x) => x.listArgs(),
+  render: (found) => ({ body: dump.toJson(found) }),
+};
+
+const node: ReadSpec<NodeArgs, readonly NodeInfo[]> = {
+  method: Internal.NodeInfo,
+  meta: true,
+  args: (x) => {
+    if (x.rest === '') throw badRequest('Missing node name');
+    return { ...x.commonArgs(), Node: x.rest, Filter: '' };
+  },
+  render: ([first]) => (first === undefined ? { status: 404, body: null } : { body: NodeInfoSchema.toJson(first) }),
+};
+
+interface Summary {
+  readonly name: string;
+  kind: string;
+  tags: Set<string> | null;
+  readonly nodes: string[];
+  readonly externalSources: Set<string>;
+  instances: number;
+  passing: number;
+  warning: number;
+  critical: number;
+  transparentProxy: boolean;
+  connectNative: boolean;
+  connectedWithProxy: boolean;
+  connectedWithGateway: boolean;
+}
+
+/** Marks, by service name, which services have a mesh proxy or a gateway in front of them. */
+function proxied(found: readonly CheckServiceNode[]): { proxies: Set<string>; transparent: Set<string> } {
+  const proxies = new Set<string>();
+  const transparent = new Set<string>();
+  for (const { Service } of found) {
+    if (Service?.Kind !== 'connect-proxy') continue;
+    proxies.add(Service.Proxy.DestinationServiceName);
+    if (Service.Proxy.Mode === 'transparent') transparent.add(Service.Proxy.DestinationServiceName);
+  }
+  return { proxies, transparent };
+}
+
+function summarize(found: readonly CheckServiceNode[]): Summary[] {
+  const byName = new Map<string, Summary>();
+  const { proxies, transparent } = proxied(found);
+  for (const instance of found) {
+    const service = instance.Service as NodeService;
+    let s = byName.get(service.Service);
+    if (s === undefined) {
+      s = {
+        name: service.Service,
+        kind: service.Kind,
+        tags: null,
+        nodes: [],
+        externalSources: new Set(),
+        instances: 0,
+        passing: 0,
+        warning: 0,
+        critical: 0,
+        transparentProxy: transparent.has(service.Service),
+        connectNative: false,
+        connectedWithProxy: proxies.has(service.Service),
+        connectedWithGateway: false,
+      };
+      byName.set(service.Service, s);
+    }
+    addInstance(s, instance, service);
+  }
+  return [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function addInstance(s: Summary, instance: CheckServiceNode, service: NodeService): void {
+  s.instances++;
+  s.kind = service.Kind;
+  if (instance.Node !== null && !s.nodes.includes(instance.Node.Node)) s.nodes.push(instance.Node.Node);
+  for (const tag of service.Tags ?? []) {
+    s.tags ??= new Set();
+    s.tags.add(tag);
+  }
+  const source = service.Meta?.['external-source'];
+  if (source !== undefined && source !== '') s.externalSources.add(source);
+  if (service.Connect.Native) s.connectNative = true;
+  for (const check of instance.Checks ?? []) {
+    if (check.Status === 'passing') s.passing++;
+    else if (check.Status === 'warning') s.warning++;
+    else if (check.Status === 'critical') s.critical++;
+  }
+}
+
+const texts = (set: Set<string> | null): string =>
+  set === null || set.size === 0 ? 'null' : `[${[...set].sort().map(quoteJson).join(',')}]`;
+
+function summaryJson(s: Summary, datacenter: string): string {
+  const kind = s.kind === '' ? '' : `"Kind":${quoteJson(s.kind)},`;
+  return `{${kind}"Name":${quoteJson(s.name)},"Datacenter":${quoteJson(datacenter)},"Tags":${texts(s.tags)},"Nodes":[${s.nodes.map(quoteJson).join(',')}],"ExternalSources":${texts(s.externalSources)},"InstanceCount":${s.instances},"ChecksPassing":${s.passing},"ChecksWarning":${s.warning},"ChecksCritical":${s.critical},"GatewayConfig":{},"TransparentProxy":${s.transparentProxy},"ConnectNative":${s.connectNative},"ConnectedWithProxy":${s.connectedWithProxy},"ConnectedWithGateway":${s.connectedWithGateway}}`;
+}
+
+const services: ReadSpec<ServiceKindArgs, readonly CheckServiceNode[]> = {
+  method: Internal.ServiceDump,
+  meta: true,
+  args: (x) => ({
+    ...x.listArgs(),
+    ServiceKind: x.query.get('kind'),
+    UseServiceKind: x.query.has('kind'),
+    NodesOnly: false,
+  }),
+  render: (found, x) => {
+    const datacenter = x.datacenter || x.api.datacenter;
+    return {
+      body: `[${summarize(found)
+        .map((s) => summaryJson(s, datacenter))
+        .join(',')}]`,
+    };
+  },
+};
+
+const overview: ReadSpec<CommonArgs, unknown> = {
+  method: Internal.CatalogOverview,
+  args: (x) => x.commonArgs(),
+  render: (found) => ({ body: stringifyAny(found as never) }),
+};
+
+type States = readonly Readonly<Record<string, unknown>>[];
+
+const federationStates: ReadSpec<CommonArgs, States> = {
+  method: FederationState.List,
+  meta: true,
+  args: (x) => x.commonArgs(),
+  render: (found) => ({ body: `[${found.map((f) => stringifyAny(f as never)).join(',')}]` }),
+};
+
+const federationState: ReadSpec<CommonArgs & { readonly Target: string }, Readonly<Record<string, unknown>> | null> = {
+  method: FederationState.Get,
+  meta: true,
+  args: (x) => {
+    if (x.rest === '') throw badRequest('Missing datacenter name');
+    return { ...x.commonArgs(), Target: x.rest };
+  },
+  render: (found) =>
+    found === null ? { status: 404, body: null } : { body: `{"State":${stringifyAny(found as never)}}` },
+};
+
+const array = { type: 'array', items: { type: 'object' } };
+
+export const internalRoutes: readonly Route[] = [
+  {
+    path: '/v1/internal/ui/nodes',
+    enterprise: 'full',
+    operations: {
+      GET: {
+        doc: 'Nodes with their services and checks.',
+        params: listParams,
+        reply: dump.describe(),
+        run: (x) => answerRead(x, nodes),
+      },
+    },
+  },
+  {
+    path: '/v1/internal/ui/node/',
+    enterprise: 'full',
+    operations: {
+      GET: {
+        doc: 'A node with its services and checks.',
+        params: [path('node', 'Node name.')],
+        reply: NodeInfoSchema.describe(),
+        run: (x) => answerRead(x, node),
+      },
+    },
+  },
+  {
+    path: '/v1/internal/ui/services',
+    enterprise: 'full',
+    operations: {
+      GET: { doc: 'Services in summary.', params: listParams, reply: array, run: (x) => answerRead(x, services) },
+    },
+  },
+  {
+    path: '/v1/internal/ui/catalog-overview',
+    enterprise: 'full',
+    operations: {
+      GET: { doc: 'Counts over the catalog.', reply: { type: 'object' }, run: (x) => answerRead(x, overview) },
+    },
+  },
+  {
+    path: '/v1/internal/federation-states',
+    enterprise: 'none',
+    operations: {
+      GET: { doc: 'What is known of every datacenter.', reply: array, run: (x) => answerRead(x, federationStates) },
+    },
+  },
+  {
+    path: '/v1/internal/federation-state/',
+    enterprise: 'none',
+    operations: {
+      GET: {
+        doc: 'What is known of a datacenter.',
+        params: [path('dc', 'Datacenter.')],
+        reply: { type: 'object' },
+        run: (x) => answerRead(x, federationState),
+      },
+    },
+  },
+];

@@ -1,0 +1,185 @@
+import { durationError, parseDuration } from '@proconsul/base';
+import { SessionMethods } from '@proconsul/endpoints';
+import { type JsonValue, quoteJson } from '@proconsul/gojson';
+import {
+  DecodeError,
+  isObject,
+  list,
+  type ServiceCheck,
+  ServiceCheck as ServiceCheckSchema,
+  Session,
+  SessionRequest,
+  str,
+} from '@proconsul/schema';
+import { type ApiExchange, badRequest, HttpError } from '../api-exchange.ts';
+import { answerRead, type ReadSpec } from '../read.ts';
+import { path, type Route } from '../route.ts';
+import { blockingParams } from './kv.ts';
+
+const sessions = list(Session);
+
+/** Lock delays below this are seconds when they come as a number. Source: session documentation. */
+const LOCK_DELAY_SECONDS_BELOW = 1000;
+const DEFAULT_LOCK_DELAY_NS = 15e9;
+
+/** Numbers are seconds if small, else nanoseconds; texts are durations. */
+function lockDelay(json: JsonValue): number {
+  if (typeof json === 'number') return json < LOCK_DELAY_SECONDS_BELOW ? json * 1e9 : json;
+  if (typeof json === 'string') {
+    const ns = parseDuration(json);
+    if (ns === undefined) throw new DecodeError(durationError(json));
+    return ns;
+  }
+  return DEFAULT_LOCK_DELAY_NS;
+}
+
+const at = (path: string) => ({ root: '', path, unknown: 'ignore' as const });
+
+/** A session body: like the structure, except for the lock delay, old `Checks`, and which null means what. */
+function readSession(json: JsonValue, node: string): Session {
+  let nodeChecks: readonly string[] | null = ['serfHealth'];
+  let serviceChecks: readonly ServiceCheck[] | null = null;
+  let checks: readonly string[] | null = null;
+  const out = { Name: '', Node: node, LockDelay: DEFAULT_LOCK_DELAY_NS, Behavior: 'release', TTL: '' };
+  if (json !== null && !isObject(json)) str.fromJson(json as string, { root: '', path: '', unknown: 'ignore' });
+  for (const [key, value] of Object.entries(isObject(json) ? json : {})) {
+    const v = value as Exclude<JsonValue, null>;
+    switch (key.toLowerCase()) {
+      case 'name':
+        if (value !== null) out.Name = str.fromJson(v, at('Name'));
+        break;
+      case 'node':
+        if (value !== null) out.Node = str.fromJson(v, at('Node')) || node;
+        break;
+      case 'lockdelay':
+        if (value !== null) out.LockDelay = lockDelay(v);
+        break;
+      case 'behavior':
+        if (value !== null) out.Behavior = str.fromJson(v, at('Behavior')) || 'release';
+        break;
+      case 'ttl':
+        if (value !== null) out.TTL = str.fromJson(v, at('TTL'));
+        break;
+      case 'nodechecks':
+        nodeChecks = value === null ? null : list(str).fromJson(v, at('NodeChecks'));
+        break;
+      case 'servicechecks':
+        serviceChecks = value === null ? null : list(ServiceCheckSchema).fromJson(v, at('ServiceChecks'));
+        break;
+      case 'checks':
+        checks = value === null ? null : list(str).fromJson(v, at('Checks'));
+        // The old form replaces the default, even when it is empty.
+        if (checks !== null) nodeChecks = [];
+        break;
+    }
+  }
+  return Session.make({ ...out, NodeChecks: nodeChecks, ServiceChecks: serviceChecks, Checks: checks });
+}
+
+async function create(x: ApiExchange): Promise<void> {
+  const body = await x.readBody();
+  const node = x.api.agent.nodeName;
+  const session =
+    body.length === 0
+      ? readSession({}, node)
+      : x.decode(body, (json) => readSession(json, node), 'Request decode failed: ');
+  const id = await x.api.caller.write(
+    SessionMethods.Apply,
+    SessionRequest.make({ ...x.commonArgs(), Op: 'create', Session: session }),
+  );
+  x.json(`{"ID":${quoteJson(id)}}`);
+}
+
+async function destroy(x: ApiExchange): Promise<void> {
+  if (x.rest === '') throw badRequest('Missing session');
+  await x.api.caller.write(
+    SessionMethods.Apply,
+    SessionRequest.make({ ...x.commonArgs(), Op: 'destroy', Session: Session.make({ ID: x.rest }) }),
+  );
+  x.json('true');
+}
+
+async function renew(x: ApiExchange): Promise<void> {
+  if (x.rest === '') throw badRequest('Missing session');
+  const session = await x.api.caller.write(SessionMethods.Renew, { ...x.commonArgs(), SessionID: x.rest });
+  if (session === null) throw new HttpError(404, `Session id '${x.rest}' not found`);
+  x.json(sessions.toJson([session]));
+}
+
+const render = (found: readonly Session[]) => ({ body: sessions.toJson(found) });
+
+const info: ReadSpec<{ Datacenter: string; Token: string; SessionID: string }, readonly Session[]> = {
+  method: SessionMethods.Get,
+  meta: true,
+  args: (x) => {
+    if (x.rest === '') throw badRequest('Missing session');
+    return { ...x.commonArgs(), SessionID: x.rest };
+  },
+  render,
+};
+
+const byNode: ReadSpec<{ Datacenter: string; Token: string; Node: string }, readonly Session[]> = {
+  method: SessionMethods.NodeSessions,
+  meta: true,
+  args: (x) => {
+    if (x.rest === '') throw badRequest('Missing node name');
+    return { ...x.commonArgs(), Node: x.rest };
+  },
+  render,
+};
+
+const all: ReadSpec<{ Datacenter: string; Token: string }, readonly Session[]> = {
+  method: SessionMethods.List,
+  meta: true,
+  args: (x) => x.commonArgs(),
+  render,
+};
+
+const id = path('id', 'Session id.');
+const reply = sessions.describe();
+
+export const sessionRoutes: readonly Route[] = [
+  {
+    path: '/v1/session/create',
+    enterprise: 'full',
+    operations: {
+      PUT: { doc: 'Creates a session.', body: Session.describe(), reply: { type: 'object' }, run: create },
+    },
+  },
+  {
+    path: '/v1/session/destroy/',
+    enterprise: 'full',
+    operations: { PUT: { doc: 'Ends a session.', params: [id], reply: { type: 'boolean' }, run: destroy } },
+  },
+  {
+    path: '/v1/session/renew/',
+    enterprise: 'full',
+    operations: { PUT: { doc: 'Restarts the TTL of a session.', params: [id], reply, run: renew } },
+  },
+  {
+    path: '/v1/session/info/',
+    enterprise: 'full',
+    operations: {
+      GET: { doc: 'Reads a session.', params: [id, ...blockingParams], reply, run: (x) => answerRead(x, info) },
+    },
+  },
+  {
+    path: '/v1/session/node/',
+    enterprise: 'full',
+    operations: {
+      GET: {
+        doc: 'Lists the sessions of a node.',
+        params: [path('node', 'Node name.'), ...blockingParams],
+        reply,
+        run: (x) => answerRead(x, byNode),
+      },
+    },
+  },
+  {
+    path: '/v1/session/list',
+    enterprise: 'full',
+    operations: {
+      GET: { doc: 'Lists all sessions.', params: blockingParams, reply, run: (x) => answerRead(x, all) },
+    },
+  },
+];
