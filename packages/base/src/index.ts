@@ -3,6 +3,7 @@ export * from './clock.ts';
 export * from './disk.ts';
 export * from './duration.ts';
 export * from './errors.ts';
+export * from './gzip.ts';
 export * from './log.ts';
 export * from './memory-disk.ts';
 export * from './metrics.ts';

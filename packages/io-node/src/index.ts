@@ -1,5 +1,6 @@
 export * from './clock.ts';
 export * from './disk.ts';
+export * from './gzip.ts';
 export * from './network.ts';
 export * from './network-error.ts';
 export * from './rng.ts';
