@@ -44,3 +44,9 @@ test('definitions are compared by value', () => {
   expect(sameDefinition(a, { ...a, ScriptArgs: ['y'] })).toBe(false);
   expect(sameDefinition(a, { ...a, Interval: 1 })).toBe(false);
 });
+
+test('null counts as left out', () => {
+  const check = checkType({ Name: 'x', ScriptArgs: null, Header: { A: null, B: ['1'] }, TTL: null });
+  expect(check).toMatchObject({ ScriptArgs: [], Header: { A: [], B: ['1'] }, TTL: 0, H2PingUseTLS: true });
+  expect(checkType({ Header: null }).Header).toEqual({});
+});

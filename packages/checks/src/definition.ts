@@ -80,9 +80,19 @@ const ZERO: CheckType = {
   OutputMaxSize: 0,
 };
 
+/** Some fields of a definition; null, as decoders give for an absent list or map, counts as left out. */
+export type CheckFields = { readonly [K in Exclude<keyof CheckType, 'Header'>]?: CheckType[K] | null | undefined } & {
+  readonly Header?: Readonly<Record<string, readonly string[] | null>> | null | undefined;
+};
+
 /** A definition with every field that `fields` leaves out at its default: empty, except that H2 pings use TLS. */
-export function checkType(fields: Partial<CheckType>): CheckType {
-  return { ...ZERO, ...fields };
+export function checkType(fields: CheckFields): CheckType {
+  const check: Record<string, unknown> = { ...ZERO };
+  for (const key of Object.keys(ZERO) as (keyof CheckType)[]) check[key] = fields[key] ?? ZERO[key];
+  check['Header'] = Object.fromEntries(
+    Object.entries(fields.Header ?? {}).map(([name, values]) => [name, values ?? []]),
+  );
+  return check as unknown as CheckType;
 }
 
 /** True when both definitions say the same, so that a running check need not start afresh. */
