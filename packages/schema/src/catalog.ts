@@ -93,7 +93,8 @@ function omitZero<T>(of: ReturnType<typeof struct> & { zero(): T }) {
   return { ...of, isEmpty: (v: never) => of.toJson(v) === zero } as typeof of;
 }
 
-export const ConnectProxyConfig = struct('ConnectProxyConfig', {
+/** The fields of a proxy's configuration, for the structures that print them differently. */
+export const proxyFields = {
   EnvoyExtensions: { kind: list(EnvoyExtension), alias: ['envoy_extensions'], omitEmpty: true },
   DestinationServiceName: { kind: str, alias: ['destination_service_name'], omitEmpty: true },
   DestinationServiceID: { kind: str, alias: ['destination_service_id'], omitEmpty: true },
@@ -116,7 +117,9 @@ export const ConnectProxyConfig = struct('ConnectProxyConfig', {
     alias: ['access_logs'],
     omitEmpty: true,
   },
-});
+};
+
+export const ConnectProxyConfig = struct('ConnectProxyConfig', proxyFields);
 export type ConnectProxyConfig = Infer<typeof ConnectProxyConfig>;
 
 export const PeeringServiceMeta = struct('PeeringServiceMeta', {

@@ -6,6 +6,8 @@ export interface Answer<T, D> {
   readonly index: number;
   readonly value: T;
   readonly deps: readonly D[];
+  /** For an answer that stays the same while its index goes on: the index of this moment. */
+  readonly liveIndex?: () => number;
 }
 
 /** The part of the store that views need. */
@@ -45,13 +47,18 @@ class Question<T, D> {
 }
 
 class CurrentView<T> implements View<T> {
-  readonly index: number;
+  readonly #index: number;
+  readonly #liveIndex: (() => number) | undefined;
   readonly value: T;
   valid = true;
   #memo: Map<unknown, unknown> | null = null;
-  constructor(index: number, value: T) {
-    this.index = index;
-    this.value = value;
+  constructor(answer: Answer<T, unknown>) {
+    this.#index = Math.max(1, answer.index);
+    this.#liveIndex = answer.liveIndex;
+    this.value = answer.value;
+  }
+  get index(): number {
+    return this.#liveIndex === undefined ? this.#index : Math.max(1, this.#liveIndex());
   }
   get memo(): Map<unknown, unknown> {
     this.#memo ??= new Map();
@@ -134,7 +141,7 @@ export class Views<D> {
   #answer<T>(question: Question<T, D>): CurrentView<T> {
     if (question.current?.valid) return question.current;
     const answer = question.ask();
-    const view = new CurrentView(Math.max(1, answer.index), answer.value);
+    const view = new CurrentView(answer);
     question.current = view;
     question.unwatch = this.#store.watch(answer.deps, () => {
       question.unwatch = null;

@@ -4,7 +4,6 @@ import { agentServiceFields, invalid } from '@proconsul/endpoints';
 import { quoteJson } from '@proconsul/gojson';
 import {
   bool,
-  ConnectProxyConfig,
   durationText,
   type HealthCheck,
   int,
@@ -13,6 +12,7 @@ import {
   map,
   nullAsEmpty,
   pointer,
+  proxyFields,
   ServiceAddress,
   ServiceConnect,
   ServiceDefinition,
@@ -24,7 +24,9 @@ import type { LocalService } from '../agent-api.ts';
 import { type ApiExchange, badRequest, HttpError, parseBool } from '../api-exchange.ts';
 import { path, query, type Route } from '../route.ts';
 
-const proxyOrNull = pointer(ConnectProxyConfig);
+/** Here an empty mode is left out. */
+const AgentProxy = struct('ConnectProxyConfig', { ...proxyFields, Mode: { kind: str, omitEmpty: true } });
+const proxyOrNull = pointer(AgentProxy);
 const connectOrNull = pointer(ServiceConnect);
 
 /** A service as the agent's own endpoints show it. Source: recorded answers of agent/services and agent/service. */

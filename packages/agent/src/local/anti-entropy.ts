@@ -1,0 +1,325 @@
+import { type Clock, errorText, type Log, type Millis, type Rng, type Timer } from '@proconsul/base';
+import { type Caller, Catalog, type CommonArgs, Health, READ_NOW, type ReadMethod } from '@proconsul/endpoints';
+import {
+  DeregisterRequest,
+  type HealthCheck,
+  HealthCheck as HealthCheckSchema,
+  type NodeService,
+  NodeService as NodeServiceSchema,
+  RegisterRequest,
+} from '@proconsul/schema';
+import type { CheckRow, LocalState, ServiceRow } from './state.ts';
+
+/** How this node is to stand in the catalog. */
+export interface NodeIdentity {
+  readonly id: string;
+  readonly name: string;
+  readonly address: string;
+  readonly taggedAddresses: Readonly<Record<string, string>>;
+  readonly meta: Readonly<Record<string, string>>;
+}
+
+export interface SyncDependencies {
+  readonly local: LocalState;
+  readonly caller: Caller;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly log: Log;
+  identity(): NodeIdentity;
+  /** Members of the LAN pool: the larger it is, the rarer full syncs become. */
+  clusterSize(): number;
+  /** Tokens for what has none of its own. */
+  token(): string;
+}
+
+/** Sources: anti-entropy documentation; periods measured. */
+export const SYNC_INTERVAL_MS: Millis = 60_000;
+export const SYNC_RETRY_MS: Millis = 15_000;
+export const SYNC_SERVER_UP_MS: Millis = 3_000;
+const SCALE_FROM = 128;
+
+/** Factor on the period by cluster size: 1 up to 128 nodes, then one more for each doubling. */
+export function syncScale(nodes: number): number {
+  return nodes <= SCALE_FROM ? 1 : Math.ceil(Math.log2(nodes) - Math.log2(SCALE_FROM)) + 1;
+}
+
+/** Checks that belong to the servers, not to this agent. */
+const SERVER_OWNED_CHECK = 'serfHealth';
+const SERVER_OWNED_SERVICE = 'consul';
+
+/**
+ * Makes the catalog equal to the local state: changes at once, everything again from time to time. What the catalog
+ * has on this node and the agent does not know is removed; what differs is written; what is missing is made again.
+ */
+export class AntiEntropy {
+  readonly #d: SyncDependencies;
+  #nodeInSync = false;
+  #timer: Timer | null = null;
+  #running: Promise<void> | null = null;
+  #again = false;
+  #stopped = false;
+
+  constructor(dependencies: SyncDependencies) {
+    this.#d = dependencies;
+  }
+
+  /** Begins the rhythm with a full sync. */
+  start(): void {
+    this.#full();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+  }
+
+  /** The node's own record has to be written again: metadata changed. */
+  nodeChanged(): void {
+    this.#nodeInSync = false;
+  }
+
+  /** A server has appeared: sync soon. */
+  serverUp(): void {
+    this.#plan(this.#d.rng.float() * SYNC_SERVER_UP_MS * syncScale(this.#d.clusterSize()));
+  }
+
+  /** Pushes what is not in sync. Resolves when it was tried; failures are logged and mended by the next full sync. */
+  async pushChanges(): Promise<void> {
+    if (this.#running !== null) {
+      // Somebody is pushing already; what we changed may have come too late for that run.
+      this.#again = true;
+      await this.#running;
+      if (!this.#hasChanges()) return;
+      if (this.#running !== null) return this.pushChanges();
+    }
+    this.#running = this.#push().finally(() => {
+      this.#running = null;
+    });
+    return this.#running;
+  }
+
+  #hasChanges(): boolean {
+    const { local } = this.#d;
+    if (local.goneServices.size > 0 || local.goneChecks.size > 0) return true;
+    for (const row of local.services.values()) if (!row.inSync) return true;
+    for (const row of local.checks.values()) if (!row.inSync) return true;
+    return false;
+  }
+
+  async #push(): Promise<void> {
+    do {
+      this.#again = false;
+      try {
+        await this.#pushOnce();
+      } catch (error) {
+        if (!this.#stopped) this.#d.log.error('failed to sync changes', { error: errorText(error) });
+        return;
+      }
+    } while (this.#again && this.#hasChanges());
+  }
+
+  async #pushOnce(): Promise<void> {
+    const { local } = this.#d;
+    const work: Promise<void>[] = [];
+    for (const [id, token] of [...local.goneServices]) work.push(this.#removeService(id, token));
+    for (const [id, token] of [...local.goneChecks]) work.push(this.#removeCheck(id, token));
+    for (const row of [...local.services.values()]) if (!row.inSync) work.push(this.#writeService(row));
+    for (const row of [...local.checks.values()]) {
+      const withService = row.check.ServiceID !== '' && local.services.get(row.check.ServiceID)?.inSync === false;
+      if (!row.inSync && !withService) work.push(this.#writeCheck(row));
+    }
+    if (!this.#nodeInSync && work.length === 0) work.push(this.#writeNode());
+    const failed = (await Promise.allSettled(work)).find((r) => r.status === 'rejected');
+    if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
+  }
+
+  #nodePart() {
+    const me = this.#d.identity();
+    return {
+      ID: me.id,
+      Node: me.name,
+      Address: me.address,
+      TaggedAddresses: me.taggedAddresses,
+      NodeMeta: me.meta,
+      SkipNodeUpdate: this.#nodeInSync,
+    };
+  }
+
+  async #writeNode(): Promise<void> {
+    await this.#d.caller.write(Catalog.Register, RegisterRequest.make({ ...this.#nodePart(), Token: this.#d.token() }));
+    this.#nodeInSync = true;
+    this.#d.log.info('Synced node info');
+  }
+
+  async #writeService(row: ServiceRow): Promise<void> {
+    const { local } = this.#d;
+    const own = [...local.checks.values()].filter(
+      (c) => !c.inSync && c.check.ServiceID === row.service.ID && c.token === row.token,
+    );
+    const sent = own.map((c) => c.check);
+    await this.#d.caller.write(
+      Catalog.Register,
+      RegisterRequest.make({
+        ...this.#nodePart(),
+        Service: row.service,
+        Checks: sent,
+        Token: row.token || this.#d.token(),
+      }),
+    );
+    this.#nodeInSync = true;
+    if (local.services.get(row.service.ID)?.contentHash === row.contentHash) {
+      (local.services.get(row.service.ID) as ServiceRow).inSync = true;
+    }
+    own.forEach((c, i) => {
+      if (local.checks.get(c.check.CheckID) === c && c.check === sent[i]) c.inSync = true;
+    });
+    this.#d.log.info('Synced service', { service: row.service.ID });
+  }
+
+  async #writeCheck(row: CheckRow): Promise<void> {
+    const sent = row.check;
+    await this.#d.caller.write(
+      Catalog.Register,
+      RegisterRequest.make({ ...this.#nodePart(), Checks: [sent], Token: row.token || this.#d.token() }),
+    );
+    this.#nodeInSync = true;
+    if (row.check === sent) row.inSync = true;
+    this.#d.log.info('Synced check', { check: sent.CheckID });
+  }
+
+  async #removeService(id: string, token: string): Promise<void> {
+    await this.#deregister({ ServiceID: id }, token);
+    this.#d.local.goneServices.delete(id);
+    this.#d.log.info('Deregistered service', { service: id });
+  }
+
+  async #removeCheck(id: string, token: string): Promise<void> {
+    await this.#deregister({ CheckID: id }, token);
+    this.#d.local.goneChecks.delete(id);
+    this.#d.log.info('Deregistered check', { check: id });
+  }
+
+  async #deregister(what: { ServiceID?: string; CheckID?: string }, token: string): Promise<void> {
+    const Node = this.#d.identity().name;
+    await this.#d.caller.write(
+      Catalog.Deregister,
+      DeregisterRequest.make({ Node, ...what, Token: token || this.#d.token() }),
+    );
+  }
+
+  #plan(delayMs: Millis): void {
+    this.#timer?.cancel();
+    if (this.#stopped) return;
+    this.#timer = this.#d.clock.after(delayMs, () => this.#full());
+  }
+
+  #full(): void {
+    const scale = syncScale(this.#d.clusterSize());
+    this.syncAll().then(
+      () => this.#plan((SYNC_INTERVAL_MS + this.#d.rng.float() * SYNC_INTERVAL_MS) * scale),
+      (error) => {
+        if (!this.#stopped) this.#d.log.error('failed to sync remote state', { error: errorText(error) });
+        this.#plan(SYNC_RETRY_MS + this.#d.rng.float() * SYNC_RETRY_MS * scale);
+      },
+    );
+  }
+
+  /** Compares everything with the catalog, then pushes what differs. */
+  async syncAll(): Promise<void> {
+    const Node = this.#d.identity().name;
+    const args = { Datacenter: '', Token: this.#d.token(), Node, Filter: '' };
+    const [services, checks] = await Promise.all([
+      this.#read(Catalog.NodeServices, args),
+      this.#read(Health.NodeChecks, args),
+    ]);
+    this.#compareNode(services?.Node ?? null);
+    this.#compareServices(services?.Services ?? null);
+    this.#compareChecks(checks);
+    await this.pushChanges();
+    if (!this.#nodeInSync) await this.#writeNode();
+  }
+
+  #read<A extends CommonArgs, T>(method: ReadMethod<A, T>, args: A): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#d.caller.read(method, args, READ_NOW, (error, view) => {
+        if (error !== null || view === null) reject(error);
+        else resolve(view.value);
+      });
+    });
+  }
+
+  #compareNode(node: { ID: string; Address: string; TaggedAddresses: unknown; Meta: unknown } | null): void {
+    const me = this.#d.identity();
+    this.#nodeInSync =
+      node !== null &&
+      node.ID === me.id &&
+      sameMap(node.TaggedAddresses as Record<string, string>, me.taggedAddresses) &&
+      sameMap(node.Meta as Record<string, string>, me.meta);
+  }
+
+  #compareServices(remote: Readonly<Record<string, NodeService>> | null): void {
+    const { local } = this.#d;
+    for (const row of local.services.values()) {
+      const there = remote?.[row.service.ID];
+      if (there === undefined) {
+        row.inSync = false;
+        continue;
+      }
+      // With tag override the catalog's tags win, and become ours.
+      const mine = row.service.EnableTagOverride ? { ...row.service, Tags: there.Tags } : row.service;
+      if (mine !== row.service && JSON.stringify(mine.Tags) !== JSON.stringify(row.service.Tags)) {
+        local.putService(mine, row);
+      }
+      row.inSync = sameService(mine, there);
+      const current = local.services.get(row.service.ID);
+      if (current !== undefined) current.inSync = row.inSync;
+    }
+    for (const id of Object.keys(remote ?? {})) {
+      if (id !== SERVER_OWNED_SERVICE && !local.services.has(id)) local.goneServices.set(id, '');
+    }
+  }
+
+  #compareChecks(remote: readonly HealthCheck[]): void {
+    const { local } = this.#d;
+    const byId = new Map(remote.map((c) => [c.CheckID, c]));
+    for (const row of local.checks.values()) {
+      const there = byId.get(row.check.CheckID);
+      row.inSync = there !== undefined && sameCheck(row.check, there);
+    }
+    for (const check of remote) {
+      if (check.CheckID === SERVER_OWNED_CHECK || local.checks.has(check.CheckID)) continue;
+      if (local.goneServices.has(check.ServiceID)) continue;
+      local.goneChecks.set(check.CheckID, '');
+    }
+  }
+}
+
+function sameMap(a: Readonly<Record<string, string>> | null, b: Readonly<Record<string, string>> | null): boolean {
+  const ka = Object.keys(a ?? {});
+  if (ka.length !== Object.keys(b ?? {}).length) return false;
+  return ka.every((k) => a?.[k] === b?.[k]);
+}
+
+/** Virtual addresses are given by the servers and are not ours to compare. */
+function comparable(s: NodeService): string {
+  const tagged: Record<string, unknown> = Object.create(null);
+  for (const [k, v] of Object.entries(s.TaggedAddresses ?? {})) if (!k.startsWith('consul-virtual')) tagged[k] = v;
+  return NodeServiceSchema.toJson({
+    ...s,
+    Tags: s.Tags ?? [],
+    Meta: s.Meta ?? {},
+    TaggedAddresses: tagged as never,
+    CreateIndex: 0,
+    ModifyIndex: 0,
+  });
+}
+
+function sameService(mine: NodeService, there: NodeService): boolean {
+  return comparable(mine) === comparable(there);
+}
+
+function sameCheck(mine: HealthCheck, there: HealthCheck): boolean {
+  const plain = (c: HealthCheck): string =>
+    HealthCheckSchema.toJson({ ...c, ServiceTags: c.ServiceTags ?? [], CreateIndex: 0, ModifyIndex: 0 });
+  return plain(mine) === plain(there);
+}

@@ -1,0 +1,147 @@
+import type { CheckType } from '@proconsul/checks';
+import type { LocalService } from '@proconsul/http-api';
+import {
+  type HealthCheck,
+  HealthCheck as HealthCheckSchema,
+  type NodeService,
+  NodeService as NodeServiceSchema,
+} from '@proconsul/schema';
+
+/** Where a definition came from: a configuration file, or the API. */
+export type Origin = 'local' | 'remote';
+
+export interface ServiceRow extends LocalService {
+  readonly token: string;
+  readonly origin: Origin;
+  /** The parent's id for a sidecar that was registered with it. */
+  readonly sidecarOf: string;
+  inSync: boolean;
+}
+
+export interface CheckRow {
+  check: HealthCheck;
+  readonly definition: CheckType | null;
+  readonly token: string;
+  readonly origin: Origin;
+  inSync: boolean;
+}
+
+/** FNV-1a over the text, 64 bits as 16 hexadecimal digits: tells versions of a service apart, nothing more. */
+export function contentHash(text: string): string {
+  let low = 0x84222325;
+  let high = 0xcbf29ce4;
+  for (let i = 0; i < text.length; i++) {
+    low ^= text.charCodeAt(i);
+    // Times 0x100000001b3, in two halves: the low product may carry into the high half.
+    const l = (low >>> 0) * 0x1b3;
+    const carry = Math.floor(l / 2 ** 32);
+    high = (Math.imul(high >>> 0, 0x1b3) + carry + ((low & 0xffffff) << 8)) >>> 0;
+    low = l >>> 0;
+  }
+  return (high >>> 0).toString(16) + (low >>> 0).toString(16).padStart(8, '0');
+}
+
+/**
+ * The services and checks that this agent owns. Everything else (the catalog, what is persisted, which checks run)
+ * follows from it; anti-entropy makes the catalog equal to it.
+ */
+export class LocalState {
+  readonly services = new Map<string, ServiceRow>();
+  readonly checks = new Map<string, CheckRow>();
+  /** Removed here, but perhaps still in the catalog. The value is the token that removes it. */
+  readonly goneServices = new Map<string, string>();
+  readonly goneChecks = new Map<string, string>();
+  #serviceViews: Readonly<Record<string, LocalService>> | null = null;
+  #checkViews: Readonly<Record<string, HealthCheck>> | null = null;
+  readonly #waiting = new Set<() => void>();
+
+  serviceViews(): Readonly<Record<string, LocalService>> {
+    this.#serviceViews ??= Object.assign(Object.create(null), Object.fromEntries(this.services)) as Record<
+      string,
+      LocalService
+    >;
+    return this.#serviceViews;
+  }
+
+  checkViews(): Readonly<Record<string, HealthCheck>> {
+    if (this.#checkViews === null) {
+      const out: Record<string, HealthCheck> = Object.create(null);
+      for (const [id, row] of this.checks) out[id] = row.check;
+      this.#checkViews = out;
+    }
+    return this.#checkViews;
+  }
+
+  /** False when nothing changed. */
+  putService(service: NodeService, options: { token: string; origin: Origin; sidecarOf: string }): boolean {
+    const hash = contentHash(NodeServiceSchema.toJson(service));
+    const before = this.services.get(service.ID);
+    this.goneServices.delete(service.ID);
+    const same = before !== undefined && before.contentHash === hash && before.token === options.token;
+    const inSync = same && before.inSync;
+    this.services.set(service.ID, { service, contentHash: hash, ...options, inSync });
+    if (!same) this.#servicesChanged();
+    return !same;
+  }
+
+  /** Removes a service with its checks; in the catalog they go with it. Answers the ids of those checks. */
+  removeService(id: string): string[] | undefined {
+    const row = this.services.get(id);
+    if (row === undefined) return undefined;
+    this.services.delete(id);
+    const checks = [...this.checks.values()].filter((c) => c.check.ServiceID === id).map((c) => c.check.CheckID);
+    for (const checkId of checks) this.checks.delete(checkId);
+    if (checks.length > 0) this.#checkViews = null;
+    this.goneServices.set(id, row.token);
+    this.#servicesChanged();
+    return checks;
+  }
+
+  /** A check that is registered again keeps its status and output, unless its definition gives one. */
+  putCheck(check: HealthCheck, definition: CheckType | null, options: { token: string; origin: Origin }): void {
+    const before = this.checks.get(check.CheckID);
+    this.goneChecks.delete(check.CheckID);
+    const given = definition !== null && definition.Status !== '';
+    const kept =
+      before === undefined || given ? check : { ...check, Status: before.check.Status, Output: before.check.Output };
+    const same =
+      before !== undefined &&
+      before.token === options.token &&
+      HealthCheckSchema.toJson(before.check) === HealthCheckSchema.toJson(kept);
+    this.checks.set(check.CheckID, { check: kept, definition, ...options, inSync: same && before.inSync });
+    this.#checkViews = null;
+  }
+
+  removeCheck(id: string): boolean {
+    const row = this.checks.get(id);
+    if (row === undefined) return false;
+    this.checks.delete(id);
+    this.goneChecks.set(id, row.token);
+    this.#checkViews = null;
+    return true;
+  }
+
+  /** What a new result changed; undefined when there is no such check. */
+  setResult(id: string, status: string, output: string): 'nothing' | 'output' | 'status' | undefined {
+    const row = this.checks.get(id);
+    if (row === undefined) return undefined;
+    const { Status, Output } = row.check;
+    if (Status === status && Output === output) return 'nothing';
+    row.check = { ...row.check, Status: status, Output: output };
+    this.#checkViews = null;
+    return Status === status ? 'output' : 'status';
+  }
+
+  /** Calls `fn` at the next change of any service. The returned function forgets it. */
+  onServicesChanged(fn: () => void): () => void {
+    this.#waiting.add(fn);
+    return () => this.#waiting.delete(fn);
+  }
+
+  #servicesChanged(): void {
+    this.#serviceViews = null;
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const fn of waiting) fn();
+  }
+}

@@ -1,0 +1,212 @@
+import { type Clock, type Rng, uuid } from '@proconsul/base';
+import {
+  type ArgsOf,
+  applyFailed,
+  Catalog,
+  type CommonArgs,
+  CoordinateMethods,
+  invalid,
+  KVS,
+  Operator,
+  PreparedQueryMethods,
+  SessionMethods,
+  Txn,
+  type WriteMethod,
+} from '@proconsul/endpoints';
+import {
+  AutopilotConfig,
+  type Coordinate,
+  MessageType,
+  PreparedQuery,
+  PreparedQueryRequest,
+  type Session,
+  SessionRequest,
+  type TxnOp,
+  type TxnResponse,
+} from '@proconsul/schema';
+import type { Command } from '@proconsul/store';
+import type { Consensus } from './consensus.ts';
+import type { LockDelays } from './lock-delays.ts';
+import type { SessionTimers } from './session-timers.ts';
+import { checkReadOps } from './txn-ops.ts';
+import { checkRegistration, checkSession } from './validate.ts';
+
+/** What write handlers reach. */
+export interface WriteContext {
+  readonly datacenter: string;
+  readonly consensus: Consensus;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly lockDelays: LockDelays;
+  readonly sessionTimers: SessionTimers;
+  readonly sessionTtlMinNs: number;
+  session(id: string): Session | null;
+  sessionExists(id: string): boolean;
+  hasQuery(id: string): boolean;
+  /** Collects a coordinate for the next batch. */
+  updateCoordinate(coordinate: Coordinate): void;
+}
+
+/** Values of this many numbers and kind of magnitude are coordinates. Source: network coordinates documentation. */
+export const COORDINATE_DIMENSIONS = 8;
+
+/** Proposes a command; a refusal by the state machine becomes an error with `prefix` before its text. */
+async function commit(c: WriteContext, command: Command, prefix = ''): Promise<unknown> {
+  const result = await c.consensus.propose(command);
+  if (typeof result === 'object' && result !== null && 'error' in result) {
+    throw applyFailed(`${prefix}${String((result as { error: unknown }).error)}`);
+  }
+  return result;
+}
+
+export type WriteHandler = (c: WriteContext, args: never) => Promise<unknown>;
+type Table = Map<string, WriteHandler>;
+
+function add<A extends CommonArgs, R>(
+  table: Table,
+  method: WriteMethod<A, R>,
+  handler: (c: WriteContext, args: A) => Promise<R>,
+): void {
+  table.set(method.name, handler as unknown as WriteHandler);
+}
+
+/** Write methods by name. */
+export function writeHandlers(): ReadonlyMap<string, WriteHandler> {
+  const t: Table = new Map();
+  add(t, Catalog.Register, register);
+  add(t, Catalog.Deregister, deregister);
+  add(t, KVS.Apply, kvApply);
+  add(t, SessionMethods.Apply, sessionApply);
+  add(t, SessionMethods.Renew, renew);
+  add(t, Txn.Apply, txnApply);
+  add(t, CoordinateMethods.Update, updateCoordinate);
+  add(t, Operator.AutopilotSetConfiguration, setAutopilot);
+  add(t, Operator.RaftRemovePeer, removePeer);
+  add(t, Operator.TransferLeader, transferLeader);
+  add(t, PreparedQueryMethods.Apply, queryApply);
+  return t;
+}
+
+async function register(c: WriteContext, args: ArgsOf<typeof Catalog.Register>): Promise<null> {
+  await commit(c, { type: MessageType.Register, request: checkRegistration(args) });
+  return null;
+}
+
+async function deregister(c: WriteContext, args: ArgsOf<typeof Catalog.Deregister>): Promise<null> {
+  if (args.Node === '') throw invalid('Must provide node');
+  await commit(c, { type: MessageType.Deregister, request: args });
+  return null;
+}
+
+const EMPTY_KEY_OPS = new Set(['delete-tree']);
+
+async function kvApply(c: WriteContext, args: ArgsOf<typeof KVS.Apply>): Promise<boolean> {
+  const { Op, DirEnt } = args;
+  if (DirEnt.Key === '' && !EMPTY_KEY_OPS.has(Op)) throw invalid('Must provide key');
+  if (Op === 'lock') {
+    if (DirEnt.Session === '') throw applyFailed('raft apply failed: missing session');
+    // The lock delay is known to the leader alone, so it is looked at before anything is proposed.
+    if (c.sessionExists(DirEnt.Session) && c.lockDelays.isClosed(DirEnt.Key)) return false;
+  }
+  const result = await commit(c, { type: MessageType.KVS, request: args }, 'raft apply failed: ');
+  return result !== false;
+}
+
+async function sessionApply(c: WriteContext, args: ArgsOf<typeof SessionMethods.Apply>): Promise<string> {
+  if (args.Op === 'destroy') {
+    if (args.Session.ID === '') throw invalid('Must provide ID');
+    await commit(c, { type: MessageType.Session, request: args }, 'apply failed: ');
+    return '';
+  }
+  const checked = checkSession(args.Session, c.sessionTtlMinNs);
+  let ID = uuid(c.rng);
+  while (c.sessionExists(ID)) ID = uuid(c.rng);
+  const Session = { ...checked, ID };
+  await commit(c, { type: MessageType.Session, request: SessionRequest.make({ ...args, Session }) }, 'apply failed: ');
+  return ID;
+}
+
+async function renew(c: WriteContext, args: ArgsOf<typeof SessionMethods.Renew>): Promise<Session | null> {
+  const session = c.session(args.SessionID);
+  if (session !== null) c.sessionTimers.reset(session);
+  return session;
+}
+
+function lockRefusals(c: WriteContext, ops: readonly TxnOp[]) {
+  const errors: { OpIndex: number; What: string }[] = [];
+  ops.forEach((op, OpIndex) => {
+    if (op.KV?.Verb !== 'lock' || !c.lockDelays.isClosed(op.KV.DirEnt.Key)) return;
+    errors.push({ OpIndex, What: `failed to lock key "${op.KV.DirEnt.Key}" due to lock delay` });
+  });
+  return errors;
+}
+
+async function txnApply(c: WriteContext, args: ArgsOf<typeof Txn.Apply>): Promise<TxnResponse> {
+  const ops = args.Ops ?? [];
+  const errors = [...checkReadOps(ops), ...lockRefusals(c, ops)];
+  if (errors.length > 0) return { Results: null, Errors: errors };
+  return (await commit(c, { type: MessageType.Txn, request: args })) as TxnResponse;
+}
+
+async function updateCoordinate(c: WriteContext, args: ArgsOf<typeof CoordinateMethods.Update>): Promise<null> {
+  const vec = args.Coord?.Vec ?? [];
+  const numbers = args.Coord === null ? [] : [...vec, args.Coord.Error, args.Coord.Adjustment, args.Coord.Height];
+  if (!numbers.every(Number.isFinite)) throw invalid('rejected bad coordinate: {}');
+  if (vec.length !== COORDINATE_DIMENSIONS) throw invalid('incompatible coordinate');
+  c.updateCoordinate({ Node: args.Node, Segment: args.Segment, Partition: '', Coord: args.Coord });
+  return null;
+}
+
+async function setAutopilot(
+  c: WriteContext,
+  args: ArgsOf<typeof Operator.AutopilotSetConfiguration>,
+): Promise<boolean> {
+  const result = await commit(c, {
+    type: MessageType.Autopilot,
+    request: { ...args, Config: AutopilotConfig.make(args.Config) },
+  });
+  return result !== false;
+}
+
+async function removePeer(c: WriteContext, args: ArgsOf<typeof Operator.RaftRemovePeer>): Promise<null> {
+  const members = c.consensus.members();
+  const found =
+    args.ID !== '' ? members.find((m) => m.id === args.ID) : members.find((m) => m.address === args.Address);
+  if (found === undefined) {
+    const what = args.ID !== '' ? `id "${args.ID}"` : `address "${args.Address}"`;
+    throw invalid(`${what} was not found in the Raft configuration`);
+  }
+  if (members.filter((m) => m.voter && m.id !== found.id).length === 0) {
+    throw invalid('need at least one voter in configuration: {[]}');
+  }
+  await c.consensus.removeMember(found.id);
+  return null;
+}
+
+async function transferLeader(c: WriteContext, args: ArgsOf<typeof Operator.TransferLeader>): Promise<boolean> {
+  const self = c.consensus.leaderId();
+  const others = c.consensus.members().filter((m) => m.id !== self);
+  if (args.ID !== '' && args.ID === self) throw invalid('cannot transfer leadership to itself');
+  if (others.length === 0 || (args.ID !== '' && !others.some((m) => m.id === args.ID))) {
+    throw invalid('cannot find peer');
+  }
+  await c.consensus.transferLeadership(args.ID);
+  return true;
+}
+
+async function queryApply(c: WriteContext, args: ArgsOf<typeof PreparedQueryMethods.Apply>): Promise<string> {
+  const given = args.Query ?? PreparedQuery.zero();
+  let query = given;
+  if (args.Op === 'create') {
+    if (given.ID !== '') throw invalid('ID must be empty when creating a new prepared query');
+    query = { ...given, ID: uuid(c.rng) };
+  } else if (!c.hasQuery(given.ID)) {
+    throw invalid(`Cannot modify non-existent prepared query: '${given.ID}'`);
+  }
+  await commit(
+    c,
+    { type: MessageType.PreparedQuery, request: PreparedQueryRequest.make({ ...args, Query: query }) },
+    'raft apply failed: ',
+  );
+  return query.ID;
+}
