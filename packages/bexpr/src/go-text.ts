@@ -1,0 +1,58 @@
+import { utf8 } from '@proconsul/base';
+
+const NAMED: Readonly<Record<string, number>> = { a: 7, b: 8, f: 12, n: 10, r: 13, t: 9, v: 11, '\\': 92, '"': 34 };
+const ESCAPE = /\\(?:([abfnrtv\\"])|x([0-9a-fA-F]{2})|([0-7]{3})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|)/g;
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+/**
+ * The text between double quotes with Go's escapes resolved; undefined if one is wrong or the text holds a line break.
+ * Bytes given as `\xff` that do not form UTF-8 become U+FFFD. Source: the Go language specification, string literals.
+ */
+export function unescapeGo(body: string): string | undefined {
+  if (body.includes('\n')) return undefined;
+  if (!body.includes('\\')) return body;
+  let isValid = true;
+  const chunks: number[] = [];
+  let from = 0;
+  for (const match of body.matchAll(ESCAPE)) {
+    chunks.push(...utf8(body.slice(from, match.index)));
+    const bytes = escapedBytes(match);
+    if (bytes === undefined) isValid = false;
+    else chunks.push(...bytes);
+    from = match.index + match[0].length;
+  }
+  chunks.push(...utf8(body.slice(from)));
+  return isValid ? decoder.decode(Uint8Array.from(chunks)) : undefined;
+}
+
+function escapedBytes(match: RegExpExecArray): Iterable<number> | undefined {
+  const [, named, byte, octal, unit, point] = match;
+  if (named !== undefined) return [NAMED[named]!];
+  if (byte !== undefined) return [Number.parseInt(byte, 16)];
+  if (octal !== undefined) {
+    const value = Number.parseInt(octal, 8);
+    return value > 0xff ? undefined : [value];
+  }
+  const code = Number.parseInt(unit ?? point ?? 'none', 16);
+  if (Number.isNaN(code) || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return undefined;
+  return utf8(String.fromCodePoint(code));
+}
+
+const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u;
+const NAMES = new Map(Object.entries(NAMED).map(([name, code]) => [code, '\\' + name]));
+
+/** A text in double quotes as Go's `%q` prints it. */
+export function quoteGo(text: string): string {
+  if (PRINTABLE.test(text) && !/["\\]/.test(text)) return `"${text}"`;
+  let out = '';
+  for (const character of text) {
+    const code = character.codePointAt(0)!;
+    const name = NAMES.get(code);
+    if (name !== undefined) out += name;
+    else if (PRINTABLE.test(character)) out += character;
+    else if (code < 0x20 || code === 0x7f) out += '\\x' + code.toString(16).padStart(2, '0');
+    else if (code < 0x10000) out += '\\u' + code.toString(16).padStart(4, '0');
+    else out += '\\U' + code.toString(16).padStart(8, '0');
+  }
+  return `"${out}"`;
+}
