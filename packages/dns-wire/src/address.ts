@@ -1,13 +1,26 @@
 /** The four bytes of a dotted address; undefined when `text` is none. No leading zeros, no short forms. */
 export function parseIpv4(text: string): Uint8Array | undefined {
-  const parts = text.split('.');
-  if (parts.length !== 4) return undefined;
+  if (text.length < 7 || text.length > 15) return undefined;
   const out = new Uint8Array(4);
-  for (let i = 0; i < 4; i++) {
-    const part = parts[i]!;
-    if (!/^(0|[1-9][0-9]{0,2})$/.test(part) || Number(part) > 255) return undefined;
-    out[i] = Number(part);
+  let part = 0;
+  let digits = 0;
+  let value = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === 0x2e) {
+      if (digits === 0 || part === 3) return undefined;
+      out[part++] = value;
+      digits = 0;
+      value = 0;
+    } else {
+      if (code < 0x30 || code > 0x39 || (digits > 0 && value === 0)) return undefined;
+      value = value * 10 + code - 0x30;
+      digits++;
+      if (value > 255) return undefined;
+    }
   }
+  if (part !== 3 || digits === 0) return undefined;
+  out[3] = value;
   return out;
 }
 

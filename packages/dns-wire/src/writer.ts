@@ -1,12 +1,13 @@
 import { ProtocolError } from '@proconsul/base';
 import type { Edns, ResourceRecord } from './message.ts';
-import { type Name, nameLabels } from './name.ts';
-import { CLASS_IN, MESSAGE_BYTES_MAX, RRType } from './numbers.ts';
+import { labelsName, type Name, nameLabels } from './name.ts';
+import { CLASS_IN, LABEL_BYTES_MAX, MESSAGE_BYTES_MAX, NAME_BYTES_MAX, RRType } from './numbers.ts';
 
 /** Pointers have fourteen bits. */
 const POINTER_MAX = 0x3fff;
 
-/** Where names and their endings already stand in a message. Keys keep their case, so that spelling survives compression. */
+/** Where names and their endings already stand in a message. Keys are names with their dot
+ * at the end; they keep their case, so that spelling survives compression. */
 export type NameTable = Map<string, number>;
 
 /**
@@ -18,6 +19,8 @@ export class MessageWriter {
   at = 0;
   readonly table: NameTable | undefined;
   learn = true;
+  /** How much longer the message would be without compression. */
+  savedBytes = 0;
 
   constructor(table: NameTable | undefined, sizeHint = 512) {
     this.table = table;
@@ -70,31 +73,57 @@ export class MessageWriter {
 
   /** `compress` false writes the name in full (as RFC 2782 wants for SRV), yet later names may point into it. */
   name(name: Name, compress = true): void {
-    const labels = nameLabels(name);
-    const table = this.table;
-    for (let i = 0; i < labels.length; i++) {
-      if (table !== undefined) {
-        const key = labels.slice(i).join('\0');
-        const known = table.get(key);
-        if (known !== undefined && compress) {
-          this.u16(0xc000 | known);
-          return;
-        }
-        if (known === undefined && this.learn && this.at <= POINTER_MAX) table.set(key, this.at);
-      }
-      this.label(labels[i]!);
+    if (name.includes('\\')) {
+      this.labels(nameLabels(name), compress);
+      return;
+    }
+    const text = name.endsWith('.') ? name : `${name}.`;
+    const size = text.length;
+    if (size > NAME_BYTES_MAX - 1) nameLabels(text);
+    let start = text === '.' ? 1 : 0;
+    while (start < size) {
+      if (this.point(start === 0 ? text : text.slice(start), size - start + 1, compress)) return;
+      const end = text.indexOf('.', start);
+      if (end === start || end - start > LABEL_BYTES_MAX) nameLabels(text);
+      this.reserve(end - start + 1);
+      this.bytes[this.at++] = end - start;
+      for (; start < end; start++) this.char(text.charCodeAt(start));
+      start++;
     }
     this.u8(0);
   }
 
-  private label(label: string): void {
-    this.reserve(label.length + 1);
-    this.bytes[this.at++] = label.length;
-    for (let i = 0; i < label.length; i++) {
-      const code = label.charCodeAt(i);
-      if (code > 0xff) throw new ProtocolError('DNS_NAME', 'name is not valid: a character outside a byte', { label });
-      this.bytes[this.at++] = code;
+  private labels(labels: readonly string[], compress: boolean): void {
+    for (let i = 0; i < labels.length; i++) {
+      const rest = labels.slice(i);
+      const wireBytes = rest.reduce((sum, label) => sum + label.length + 1, 1);
+      if (this.point(labelsName(rest), wireBytes, compress)) return;
+      const label = labels[i]!;
+      this.reserve(label.length + 1);
+      this.bytes[this.at++] = label.length;
+      for (let k = 0; k < label.length; k++) this.char(label.charCodeAt(k));
     }
+    this.u8(0);
+  }
+
+  /** Writes a pointer when the name is known and pointers are wanted; else remembers that it will stand here. */
+  private point(name: Name, wireBytes: number, compress: boolean): boolean {
+    const table = this.table;
+    if (table === undefined || !(compress || this.learn)) return false;
+    const known = table.get(name);
+    if (known === undefined) {
+      if (this.learn && this.at <= POINTER_MAX) table.set(name, this.at);
+      return false;
+    }
+    if (!compress) return false;
+    this.u16(0xc000 | known);
+    this.savedBytes += wireBytes - 2;
+    return true;
+  }
+
+  private char(code: number): void {
+    if (code > 0xff) throw new ProtocolError('DNS_NAME', 'name is not valid: a character outside a byte', { code });
+    this.bytes[this.at++] = code;
   }
 
   record(record: ResourceRecord): void {

@@ -5,6 +5,8 @@ import type { Read, View } from './source.ts';
 export interface Unit {
   readonly answer: ResourceRecord;
   readonly extras: readonly ResourceRecord[];
+  /** The one of `extras` that stays when space is short: an address of what the answer leads to. */
+  readonly glue: ResourceRecord | undefined;
 }
 
 /** The content of a reply before anything is said about sizes, order and encoding. */

@@ -22,16 +22,11 @@ export function nodeName(node: string, datacenter: string, peer: string | undefi
   return textName(peer === undefined ? `${node}.node.${datacenter}.${domain}` : `${node}.node.${peer}.peer.${domain}`);
 }
 
-/** `<hex>.addr.<dc>.<domain>`, a name that carries its own answer. */
-export function addressName(
-  address: Uint8Array,
-  datacenter: string,
-  peer: string | undefined,
-  domain: Name,
-): Name | undefined {
-  return textName(
-    peer === undefined ? `${hex(address)}.addr.${datacenter}.${domain}` : `${hex(address)}.addr.${domain}`,
-  );
+/** `<hex>.addr.<dc>.<domain>`, a name that carries its own answer; without a datacenter that DNS cannot carry. */
+export function addressName(address: Uint8Array, datacenter: string, peer: string | undefined, domain: Name): Name {
+  const left = `${hex(address)}.addr.`;
+  const withDatacenter = peer === undefined ? textName(`${left}${datacenter}.${domain}`) : undefined;
+  return withDatacenter ?? underDomain(left, domain);
 }
 
 /** `left` ends in a dot. */

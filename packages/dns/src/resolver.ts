@@ -10,7 +10,7 @@ import {
   RRType,
 } from '@proconsul/dns-wire';
 import { type Answer, makeAnswer, Reads, type Unit } from './answer.ts';
-import { type Accept, healthy, instanceOf, nodeAddress, placeOf, withTag } from './instances.ts';
+import { type Accept, healthy, type Instance, instanceOf, nodeAddress, placeOf, withTag } from './instances.ts';
 import { nodeName, textName, underDomain } from './names.ts';
 import { findZone, type Lookup, labelText, parseLookup, withDot, type Zone } from './question-name.ts';
 import { addressRecord, metaRecords, soaRecord } from './records.ts';
@@ -54,6 +54,12 @@ export interface ResolverDependencies {
 export class Resolver {
   readonly settings: DnsSettings;
   private readonly deps: ResolverDependencies;
+  /** Instances that stay the same objects from one view to the next are read once. */
+  private readonly known: Readonly<Record<Accept, WeakMap<ServiceNode, Instance>>> = {
+    ipv4: new WeakMap(),
+    ipv6: new WeakMap(),
+    any: new WeakMap(),
+  };
 
   constructor(settings: DnsSettings, deps: ResolverDependencies) {
     this.settings = settings;
@@ -224,7 +230,7 @@ export class Resolver {
     depth: number,
   ): Promise<Answer> {
     if (nodes.length === 0) return this.negative(zone, reads, Rcode.NXDOMAIN);
-    const instances = nodes.map((node) => instanceOf(node, acceptFor(asked.type), this.settings));
+    const instances = nodes.map((node) => this.instance(node, acceptFor(asked.type)));
     const chase = async (target: Name) => {
       const { records, reusable: again } = await this.chase(target, asked, depth, reads);
       reusable &&= again;
@@ -247,6 +253,14 @@ export class Resolver {
     const chased = await chase(target);
     const records: ResourceRecord[] = [{ name: asked.name, ttl, kind: 'CNAME', target }, ...chased];
     return makeAnswer({ reads, reusable: reusable && aliases.length === 1, units: records.map(alone) });
+  }
+
+  private instance(node: ServiceNode, accept: Accept): Instance {
+    const known = this.known[accept].get(node);
+    if (known !== undefined) return known;
+    const instance = instanceOf(node, accept, this.settings);
+    this.known[accept].set(node, instance);
+    return instance;
   }
 
   /** What a host name leads to: our own answer inside our domain, that of the recursors outside. */
@@ -298,7 +312,7 @@ export class Resolver {
     const ttl = this.settings.nodeTtl;
     const place = placeOf(nodeAddress(server, 'any', this.settings));
     const extras = place.kind === 'ip' ? [addressRecord(target, ttl, place.address)] : [];
-    return [{ answer: { name: zone.written, ttl, kind: 'NS', target }, extras }];
+    return [{ answer: { name: zone.written, ttl, kind: 'NS', target }, extras, glue: extras[0] }];
   }
 
   // Reverse lookups
@@ -335,7 +349,7 @@ export class Resolver {
 }
 
 function alone(answer: ResourceRecord): Unit {
-  return { answer, extras: [] };
+  return { answer, extras: [], glue: undefined };
 }
 
 function acceptFor(type: number): Accept {

@@ -14,6 +14,9 @@ export const TCP_IDLE_MS: Millis = 8_000;
 /** UDP questions that wait for data or recursors; further ones are dropped, and clients ask again. */
 export const UDP_PENDING_MAX = 8_192;
 
+/** Tries at a port that is free for UDP and TCP. */
+const BIND_ATTEMPTS = 10;
+
 export interface DnsServerDependencies {
   readonly network: Network;
   readonly clock: Clock;
@@ -59,13 +62,30 @@ export class DnsServer {
   }
 
   private async bind(address: Endpoint): Promise<Endpoint> {
+    // With port 0 the system chooses for UDP, and another program may hold that number for TCP.
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.bindBoth(address);
+      } catch (error) {
+        if (address.port !== 0 || attempt >= BIND_ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  private async bindBoth(address: Endpoint): Promise<Endpoint> {
     const { network, log } = this.deps;
     // The callback needs the socket that it is given to.
     const socket: { udp: Datagrams | undefined } = { udp: undefined };
     const udp = await network.bindUdp(address, (bytes, from) => this.onDatagram(socket.udp, bytes, from));
+    let tcp: Listener;
+    try {
+      tcp = await network.listen(udp.local, (stream) => this.onConnection(stream));
+    } catch (error) {
+      await udp.close();
+      throw error;
+    }
     socket.udp = udp;
     this.sockets.push({ network: 'udp', local: udp.local, close: () => udp.close() });
-    const tcp: Listener = await network.listen(udp.local, (stream) => this.onConnection(stream));
     this.sockets.push({ network: 'tcp', local: tcp.local, close: () => tcp.close() });
     for (const name of ['udp', 'tcp'])
       log.info('Started DNS server', { address: formatEndpoint(udp.local), network: name });

@@ -2,6 +2,7 @@ import type { Rng } from '@proconsul/base';
 import {
   type Edns,
   HEADER_BYTES,
+  labelsName,
   MessageWriter,
   type Name,
   type NameTable,
@@ -30,6 +31,9 @@ export interface TemplateOptions {
   readonly edns: Edns | undefined;
 }
 
+/** What a unit is reckoned to take: a record or two of small arrays. */
+const UNIT_BYTES = 1_024;
+
 /** A compression pointer reaches no further. */
 const POINTER_MAX = 0x3fff;
 
@@ -41,16 +45,48 @@ interface Part {
   readonly plainBytes: number;
 }
 
-interface Packed {
+/** The records of a unit, encoded. Extras only when they are wanted: a trimmed reply shows at most the glue. */
+class Packed {
   readonly answer: Uint8Array;
   readonly plainBytes: number;
   /** Where the name that the answer leads to stands in `answer`; -1 for none. */
   readonly targetAt: number;
-  readonly extras: readonly Part[];
+  /** The same object for the same target. */
+  readonly target: Target | undefined;
+  private readonly unit: Unit;
+  private readonly packer: Packer;
+  private readonly owner: Name | undefined;
+  private extraParts: readonly Part[] | undefined;
+  private glueParts: readonly Part[] | undefined;
+
+  constructor(unit: Unit, packer: Packer) {
+    this.unit = unit;
+    this.packer = packer;
+    const { answer } = unit;
+    const { full, plainBytes, dataAt } = packer.encode(answer);
+    this.owner = targetOf(answer);
+    this.answer = full;
+    this.plainBytes = plainBytes;
+    this.targetAt = this.owner === undefined ? -1 : dataAt + (answer.kind === 'SRV' ? 6 : 0);
+    this.target = this.owner === undefined ? undefined : packer.target(this.owner);
+  }
+
+  get extras(): readonly Part[] {
+    this.extraParts ??= this.unit.extras.map((record) => this.packer.part(record, this.owner));
+    return this.extraParts;
+  }
+
   /** The first address of the target: what stays when space is short. */
-  readonly glue: readonly Part[];
-  /** The same number for the same target; -1 for none. */
-  readonly targetId: number;
+  get glue(): readonly Part[] {
+    const { glue } = this.unit;
+    this.glueParts ??= glue === undefined ? NO_EXTRAS : [this.packer.part(glue, this.owner)];
+    return this.glueParts;
+  }
+}
+
+/** Marked with the number of the reply that shows its address. */
+interface Target {
+  stamp: number;
 }
 
 /**
@@ -61,14 +97,15 @@ interface Packed {
  * address for each target; answers from the end. An OPT record stays always.
  */
 export class Template {
-  readonly sizeBytes: number;
   private readonly question: Uint8Array;
-  private readonly units: readonly Packed[];
+  private readonly units: readonly Unit[];
+  /** Made when first used: of a large service a reply over UDP shows three. */
+  private readonly packed: (Packed | undefined)[];
+  private readonly packer: Packer;
   private readonly authority: readonly Uint8Array[];
   private readonly loose: readonly Uint8Array[];
   private readonly opt: Uint8Array;
   private readonly order: number[];
-  private readonly stamps: Int32Array;
   private stamp = 0;
   private readonly options: TemplateOptions;
   private readonly rcode: number;
@@ -83,32 +120,51 @@ export class Template {
   /** `question`: the bytes behind the header, name, type and class. */
   constructor(question: Uint8Array, name: Name, answer: Answer, options: TemplateOptions) {
     const packer = new Packer(name, options);
+    this.packer = packer;
     this.question = question.slice();
     this.options = options;
     this.rcode = answer.rcode;
     this.authoritative = answer.authoritative;
     this.shuffle = answer.shuffle;
     this.unitsMax = answer.unitsMax;
-    this.units = answer.units.map((unit) => packer.unit(unit));
+    this.units = answer.units;
+    this.packed = new Array(answer.units.length).fill(undefined);
     const authority = answer.authority.map((record) => packer.part(record));
     this.authority = authority.map(({ full }) => full);
     this.opt = packer.opt(options.edns);
     this.order = this.units.map((_, i) => i);
-    this.stamps = new Int32Array(packer.targetCount);
     const { countPlain, bytesMax, answersMax } = options.limits;
     const bytesOf = (part: Part) => (countPlain ? part.plainBytes : part.full.length);
     this.baseBytes =
       HEADER_BYTES + question.length + this.opt.length + authority.reduce((sum, part) => sum + bytesOf(part), 0);
-    const allBytes = this.units.reduce((sum, unit) => sum + this.unitBytes(unit, unit.extras, sum), this.baseBytes);
     const loose = answer.additional.map((record) => packer.part(record));
-    let size = allBytes;
+    this.loose = [];
+    this.allFits = false;
+    if (this.units.length > Math.min(this.unitsMax, answersMax)) return;
+    let size = this.baseBytes;
+    for (let i = 0; i < this.units.length; i++) {
+      const unit = this.unit(i);
+      size += this.unitBytes(unit, unit.extras, size);
+    }
+    this.allFits = size <= bytesMax;
     const kept = loose.filter((part) => {
       size += bytesOf(part);
       return size <= bytesMax;
     });
     this.loose = kept.map(({ full }) => full);
-    this.allFits = allBytes <= bytesMax && this.units.length <= Math.min(this.unitsMax, answersMax);
-    this.sizeBytes = question.length + packer.totalBytes;
+  }
+
+  /** About the memory that it holds when every unit is made. */
+  get sizeBytes(): number {
+    return this.question.length + this.baseBytes + this.units.length * UNIT_BYTES;
+  }
+
+  private unit(index: number): Packed {
+    const known = this.packed[index];
+    if (known !== undefined) return known;
+    const packed = new Packed(this.units[index]!, this.packer);
+    this.packed[index] = packed;
+    return packed;
   }
 
   /**
@@ -141,7 +197,7 @@ export class Template {
   private subsetFits(count: number): boolean {
     let size = this.baseBytes;
     for (let i = 0; i < count; i++) {
-      const unit = this.units[this.order[i]!]!;
+      const unit = this.unit(this.order[i]!);
       size += this.unitBytes(unit, unit.extras, size);
     }
     return size <= this.options.limits.bytesMax;
@@ -151,7 +207,7 @@ export class Template {
     let size = this.baseBytes;
     this.stamp++;
     for (let i = 0; i < wanted; i++) {
-      const unit = this.units[this.order[i]!]!;
+      const unit = this.unit(this.order[i]!);
       const glue = this.isNewTarget(unit) ? unit.glue : [];
       size += this.unitBytes(unit, glue, size);
       if (size > this.options.limits.bytesMax) return i;
@@ -160,8 +216,8 @@ export class Template {
   }
 
   private isNewTarget(unit: Packed): boolean {
-    if (unit.targetId < 0 || this.stamps[unit.targetId] === this.stamp) return false;
-    this.stamps[unit.targetId] = this.stamp;
+    if (unit.target === undefined || unit.target.stamp === this.stamp) return false;
+    unit.target.stamp = this.stamp;
     return true;
   }
 
@@ -190,7 +246,7 @@ export class Template {
     let at = this.writeHeader(out, id, flags | (trimmed && this.options.enableTruncate && count < picked ? 0x0200 : 0));
     const targets: number[] = [];
     for (let i = 0; i < count; i++) {
-      const unit = this.units[this.order[i]!]!;
+      const unit = this.unit(this.order[i]!);
       targets.push(at + unit.targetAt);
       at = put(out, at, unit.answer);
     }
@@ -216,7 +272,7 @@ export class Template {
     const chosen: (readonly Part[])[] = [];
     this.stamp++;
     for (let i = 0; i < count; i++) {
-      const unit = this.units[this.order[i]!]!;
+      const unit = this.unit(this.order[i]!);
       if (!trimmed) chosen.push(unit.extras);
       else chosen.push(this.isNewTarget(unit) ? unit.glue : NO_EXTRAS);
     }
@@ -230,7 +286,7 @@ export class Template {
     for (const bytes of loose) size += bytes.length;
     let answerAt = HEADER_BYTES + this.question.length;
     for (let i = 0; i < count; i++) {
-      const unit = this.units[this.order[i]!]!;
+      const unit = this.unit(this.order[i]!);
       const short = answerAt + unit.targetAt <= POINTER_MAX;
       answerAt += unit.answer.length;
       for (const part of extras[i]!) size += short && part.tail !== undefined ? part.tail.length + 2 : part.full.length;
@@ -275,43 +331,27 @@ function putExtra(out: Uint8Array, at: number, part: Part, targetAt: number): nu
 
 /** Encodes records one by one against the names in the question. */
 class Packer {
-  totalBytes = 0;
-  targetCount = 0;
-  private readonly table: NameTable | undefined;
-  private readonly countPlain: boolean;
-  private readonly targets = new Map<Name, number>();
+  private readonly writer: MessageWriter;
+  private readonly plain: boolean;
+  private readonly targets = new Map<Name, Target>();
 
   constructor(name: Name, options: TemplateOptions) {
-    this.countPlain = options.limits.countPlain;
-    if (!options.compress) return;
-    this.table = new Map();
+    this.plain = !options.compress;
+    const table: NameTable | undefined = options.compress ? new Map() : undefined;
     const labels = nameLabels(name);
     let at = HEADER_BYTES;
     for (let i = 0; i < labels.length; i++) {
-      this.table.set(labels.slice(i).join('\0'), at);
+      table?.set(labelsName(labels.slice(i)), at);
       at += labels[i]!.length + 1;
     }
-  }
-
-  unit({ answer, extras }: Unit): Packed {
-    const { full, plainBytes, dataAt } = this.encode(answer);
-    const target = targetOf(answer);
-    const packed = extras.map((record) => this.part(record, this.table === undefined ? undefined : target));
-    const glueAt = extras.findIndex(({ kind, name }) => (kind === 'A' || kind === 'AAAA') && name === target);
-    return {
-      answer: full,
-      plainBytes,
-      targetAt: target === undefined ? -1 : dataAt + (answer.kind === 'SRV' ? 6 : 0),
-      extras: packed,
-      glue: glueAt < 0 ? NO_EXTRAS : [packed[glueAt]!],
-      targetId: target === undefined ? -1 : this.targetId(target),
-    };
+    this.writer = new MessageWriter(table);
+    this.writer.learn = false;
   }
 
   part(record: ResourceRecord, target?: Name): Part {
     const { full, plainBytes, dataAt } = this.encode(record);
     // Ten bytes of type, class, TTL and length stand between the owner and the data.
-    const tail = target !== undefined && record.name === target ? full.subarray(dataAt - 10) : undefined;
+    const tail = !this.plain && target !== undefined && record.name === target ? full.subarray(dataAt - 10) : undefined;
     return { full, tail, plainBytes };
   }
 
@@ -321,30 +361,24 @@ class Packer {
     return writer.finish();
   }
 
-  private encode(record: ResourceRecord): { full: Uint8Array; plainBytes: number; dataAt: number } {
-    const writer = new MessageWriter(this.table, 128);
-    writer.learn = false;
+  encode(record: ResourceRecord): { full: Uint8Array; plainBytes: number; dataAt: number } {
+    const { writer } = this;
+    writer.at = 0;
+    writer.savedBytes = 0;
     writer.name(record.name);
     const dataAt = writer.recordAfterName(record);
     const full = writer.finish().slice();
-    this.totalBytes += full.length;
-    return { full, dataAt, plainBytes: this.countPlain && this.table !== undefined ? plainSize(record) : full.length };
+    return { full, dataAt, plainBytes: full.length + writer.savedBytes };
   }
 
-  private targetId(target: Name): number {
-    let id = this.targets.get(target);
-    if (id === undefined) {
-      id = this.targetCount++;
-      this.targets.set(target, id);
+  target(name: Name): Target {
+    let target = this.targets.get(name);
+    if (target === undefined) {
+      target = { stamp: 0 };
+      this.targets.set(name, target);
     }
-    return id;
+    return target;
   }
-}
-
-function plainSize(record: ResourceRecord): number {
-  const writer = new MessageWriter(undefined, 256);
-  writer.record(record);
-  return writer.at;
 }
 
 function targetOf(record: ResourceRecord): Name | undefined {
