@@ -27,7 +27,6 @@ export interface Registration {
 class FixtureView<T> implements View<T> {
   readonly value: T;
   valid = true;
-  readonly memo = new Map<string, unknown>();
   constructor(value: T) {
     this.value = value;
   }

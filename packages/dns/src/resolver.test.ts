@@ -371,6 +371,14 @@ describe('host names as addresses', () => {
     );
   });
 
+  test('an alias answers questions of any type, as the reference agent does', async () => {
+    const w = shop();
+    w.catalog.register({ Node: 'm1', Address: '1.example.com', Service: { Service: 'mm' } });
+    for (const type of ['MX', 'PTR', 'CNAME', 'HTTPS', 'TXT']) {
+      expect(await answersOf(w, 'mm.service.consul', type)).toEqual(['mm.service.consul. 5 CNAME 1.example.com.']);
+    }
+  });
+
   test('addresses win over host names', async () => {
     const w = shop();
     w.catalog.register({ Node: 'm1', Address: '1.example.com', Service: { Service: 'mm' } });

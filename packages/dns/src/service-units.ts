@@ -6,8 +6,8 @@ import { addressRecord, metaRecords } from './records.ts';
 import type { DnsSettings } from './settings.ts';
 
 /**
- * One record for each distinct address that the question takes, and the host names for the case that there is none.
- * TXT questions get addresses like ANY: so does the reference agent.
+ * One record for each distinct address that the question takes, and the host names for the case that there is none: an alias
+ * answers questions of any type. TXT questions get addresses like ANY: so does the reference agent.
  */
 export function addressUnits(
   name: Name,
@@ -15,15 +15,13 @@ export function addressUnits(
   instances: readonly Instance[],
   type: number,
 ): { units: Unit[]; aliases: Name[] } {
-  const bytes = type === RRType.A ? 4 : type === RRType.AAAA ? 16 : undefined;
+  const wanted = ADDRESS_BYTES.get(type) ?? [];
   const units: Unit[] = [];
   const seen = new Set<string>();
   const aliases = new Set<Name>();
-  if (type !== RRType.A && type !== RRType.AAAA && type !== RRType.ANY && type !== RRType.TXT)
-    return { units, aliases: [] };
   for (const { place } of instances) {
     if (place.kind === 'name') aliases.add(place.name);
-    if (place.kind !== 'ip' || (bytes !== undefined && place.address.length !== bytes)) continue;
+    if (place.kind !== 'ip' || !wanted.includes(place.address.length)) continue;
     const key = place.address.join('.');
     if (seen.has(key)) continue;
     seen.add(key);
@@ -31,6 +29,14 @@ export function addressUnits(
   }
   return { units, aliases: [...aliases] };
 }
+
+/** Sizes of the addresses that answer a question. */
+const ADDRESS_BYTES: ReadonlyMap<number, readonly number[]> = new Map([
+  [RRType.A, [4]],
+  [RRType.AAAA, [16]],
+  [RRType.ANY, [4, 16]],
+  [RRType.TXT, [4, 16]],
+]);
 
 /** SRV records with the address of the target and the metadata of the node beside them. */
 export async function serviceUnits(

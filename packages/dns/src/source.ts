@@ -2,16 +2,14 @@ import { CodedError } from '@proconsul/base';
 
 /**
  * A result that many questions share. It does not change; when the data behind it does, `valid` turns false for good and the
- * next question reads again. What is derived from `value` (encoded answers above all) lives exactly as long, either because
- * its holder looks at `valid` before use or because it is kept in `memo`.
+ * next question reads again. Encoded answers are kept beside the views that they were made from, and used again while every
+ * one of them is valid.
  *
  * A source that cannot tell when data changes (one that asks a server by RPC) hands out views that are never valid.
  */
 export interface View<T> {
   readonly value: T;
   readonly valid: boolean;
-  /** Values derived from `value`, by the name of the derivation. */
-  readonly memo: Map<string, unknown>;
   /** The answer came from a server that had not heard of its leader for more than five seconds. */
   readonly stale?: boolean;
 }
@@ -127,9 +125,4 @@ export class DnsSourceError extends CodedError {
   constructor(code: DnsSourceErrorCode, message: string) {
     super(code, message);
   }
-}
-
-/** A view of something that never changes. */
-export function constantView<T>(value: T): View<T> {
-  return { value, valid: true, memo: new Map() };
 }
