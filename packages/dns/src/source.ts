@@ -10,6 +10,8 @@ import { CodedError } from '@proconsul/base';
 export interface View<T> {
   readonly value: T;
   readonly valid: boolean;
+  /** For the source: values that it derives from `value`, by the name of the derivation. DNS keeps its own elsewhere. */
+  readonly memo?: Map<string, unknown>;
   /** The answer came from a server that had not heard of its leader for more than five seconds. */
   readonly stale?: boolean;
 }
@@ -125,4 +127,9 @@ export class DnsSourceError extends CodedError {
   constructor(code: DnsSourceErrorCode, message: string) {
     super(code, message);
   }
+}
+
+/** A view of something that never changes. */
+export function constantView<T>(value: T): View<T> {
+  return { value, valid: true };
 }
