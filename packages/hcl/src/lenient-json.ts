@@ -4,7 +4,7 @@ import { HclError, type Position } from './errors.ts';
 /** Deepest nesting, as for HCL proper. */
 const MAX_NESTING = 500;
 const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?/y;
-const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
+const STRING = /"[^"\\\u0000-\u001f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\u0000-\u001f]*)*"/y;
 const WORD = /[\p{L}\p{Nd}_.-]+/uy;
 const BLANK = /[ \t\r\n]*/y;
 

@@ -1,0 +1,352 @@
+import { parseDuration } from '@proconsul/base';
+import { isAnyAddress } from './addresses.ts';
+import { checkError, serviceError } from './definition-check.ts';
+import { goQuote } from './go-format.ts';
+import { metaError } from './meta.ts';
+import { checkClashes } from './network-build.ts';
+import type { Reader } from './reader.ts';
+import type { RuntimeConfig } from './runtime.ts';
+import type { SettingKey } from './settings.ts';
+
+/** What validation asks of the machine. */
+export interface ValidateContext {
+  readonly reader: Reader;
+  /** What is at a path; undefined when nothing is. */
+  readonly stat: (path: string) => 'file' | 'directory' | undefined;
+  /** Most file descriptors that a process may open; undefined when not known. */
+  readonly maxFileDescriptors: number | undefined;
+  readonly warn: (text: string) => void;
+}
+
+/** Descriptors that the agent needs besides those for HTTP clients. */
+const SPARE_DESCRIPTORS = 20;
+const LABELS = ['service', 'connect', 'node', 'query', 'addr'];
+const DEPLOYMENT_TABLE = 'https://developer.hashicorp.com/docs/internals/consensus.html#deployment-table';
+
+/** What Consul checks before it reports collected problems. Throws ConfigError; order and texts are Consul's. */
+export function validateBasics(config: RuntimeConfig, context: ValidateContext): void {
+  const { reader } = context;
+  const refuse = (key: SettingKey, isWrong: boolean, text: () => string) => {
+    if (isWrong) throw reader.error(key, text());
+  };
+  refuse('raft_protocol', config.raftProtocol !== 3, () => {
+    return `raft_protocol version ${config.raftProtocol} is not supported by this version of Consul`;
+  });
+  refuse('datacenter', config.datacenter === '', () => 'datacenter cannot be empty');
+  refuse('datacenter', !/^[a-z0-9_-]+$/.test(config.datacenter), () => {
+    const rule = 'datacenter can only contain lowercase alphanumeric, - or _ characters.';
+    return `${rule} received: ${goQuote(config.datacenter)}`;
+  });
+  refuse('data_dir', config.dataDir === '' && !config.devMode, () => 'data_dir cannot be empty');
+  validateUi(config, refuse);
+  validateDataDir(config, context);
+  refuse('node_name', config.nodeName === '', () => 'node_name cannot be empty');
+  refuse('locality.zone', config.locality?.Region === '', () => {
+    return 'locality is invalid: zone cannot be set without region';
+  });
+  validateAddresses(config, context);
+  validateBootstrap(config, context);
+  validateLimits(config, context);
+  validateFederation(config, context);
+  validateLogStore(config, context);
+  checkClashes(config);
+}
+
+type Refuse = (key: SettingKey, isWrong: boolean, text: () => string) => void;
+
+function refuser({ reader }: ValidateContext): Refuse {
+  return (key, isWrong, text) => {
+    if (isWrong) throw reader.error(key, text());
+  };
+}
+
+function validateUi({ ui }: RuntimeConfig, refuse: Refuse): void {
+  refuse('ui_config.content_path', !/^[A-Za-z0-9/_-]*$/.test(ui.contentPath), () => {
+    return `ui-content-path can only contain alphanumeric, -, _, or /. received: ${goQuote(ui.contentPath)}`;
+  });
+  refuse('ui_config.content_path', /v[0-9]/.test(ui.contentPath), () => {
+    return `ui-content-path cannot have 'v[0-9]'. received: ${goQuote(ui.contentPath)}`;
+  });
+  refuse('ui_config.metrics_provider', !/^[a-z0-9_-]*$/.test(ui.metricsProvider), () => {
+    const rule = 'ui_config.metrics_provider can only contain lowercase alphanumeric, - or _ characters.';
+    return `${rule} received: ${goQuote(ui.metricsProvider)}`;
+  });
+  refuse('ui_config.metrics_provider_options_json', !isJsonObject(ui.metricsProviderOptionsJson), () => {
+    const rule = 'ui_config.metrics_provider_options_json must be empty or a string containing a valid JSON object.';
+    return `${rule} received: ${goQuote(ui.metricsProviderOptionsJson)}`;
+  });
+  const { baseUrl, pathAllowlist } = ui.metricsProxy;
+  refuse('ui_config.metrics_proxy.base_url', baseUrl !== '' && !/^https?:\/\/[^\s/]/i.test(baseUrl), () => {
+    return `ui_config.metrics_proxy.base_url must be a valid http or https URL. received: ${goQuote(baseUrl)}`;
+  });
+  for (const path of pathAllowlist) {
+    refuse('ui_config.metrics_proxy.path_allowlist', !path.startsWith('/'), () => {
+      return `ui_config.metrics_proxy.path_allowlist: path ${goQuote(path)} is not an absolute path`;
+    });
+  }
+  for (const [name, url] of Object.entries(ui.dashboardUrlTemplates)) {
+    refuse('ui_config.dashboard_url_templates', !/^[a-z0-9_-]+$/.test(name), () => {
+      const rule =
+        'ui_config.dashboard_url_templates key names can only contain lowercase alphanumeric, - or _ characters.';
+      return `${rule} received: ${goQuote(name)}`;
+    });
+    refuse('ui_config.dashboard_url_templates', !/^https?:\/\/[^\s/]/i.test(url), () => {
+      return `ui_config.dashboard_url_templates values must be a valid http or https URL. received: ${goQuote(url)}`;
+    });
+  }
+}
+
+function isJsonObject(text: string): boolean {
+  if (text === '') return true;
+  try {
+    const value: unknown = JSON.parse(text);
+    return value !== null && typeof value === 'object' && !Array.isArray(value);
+  } catch {
+    return false;
+  }
+}
+
+function validateDataDir(config: RuntimeConfig, { reader, stat }: ValidateContext): void {
+  if (config.dataDir === '') return;
+  if (stat(config.dataDir) === 'file') {
+    throw reader.error('data_dir', `data_dir ${goQuote(config.dataDir)} is not a directory`);
+  }
+}
+
+function validateAddresses(config: RuntimeConfig, context: ValidateContext): void {
+  const { reader } = context;
+  const refuse = refuser(context);
+  refuse('advertise_addr', isAnyAddress(config.advertiseAddrLan), () => {
+    return 'Advertise address cannot be 0.0.0.0, :: or [::]';
+  });
+  refuse('advertise_addr_wan', isAnyAddress(config.advertiseAddrWan), () => {
+    return 'Advertise WAN address cannot be 0.0.0.0, :: or [::]';
+  });
+  const segments = (reader.raw('segments') as unknown[] | undefined) ?? [];
+  refuse('segments', segments.length > 0 || reader.text('segment') !== '', () => {
+    return 'Network segments are not supported in this version of Consul';
+  });
+  refuse(
+    'addresses.dns',
+    config.dnsAddrs.some(({ network }) => network === 'unix'),
+    () => {
+      return 'DNS address cannot be a unix socket';
+    },
+  );
+  for (const recursor of config.dns.recursors) {
+    refuse('recursors', recursor.startsWith('unix://'), () => `DNS Recursors cannot be unix sockets: ${recursor}`);
+    refuse('recursors', isAnyAddress(recursor), () => 'DNS recursor address cannot be 0.0.0.0, :: or [::]');
+  }
+  const label = config.dns.altDomain.split('.')[0] ?? '';
+  refuse('alt_domain', [...LABELS, config.datacenter].includes(label), () => {
+    return `alt_domain cannot start with {${LABELS.join(',')},${config.datacenter}}`;
+  });
+}
+
+function validateBootstrap(config: RuntimeConfig, context: ValidateContext): void {
+  const { reader, warn } = context;
+  const refuse = refuser(context);
+  const given = reader.number('bootstrap_expect');
+  const isBootstrap = reader.bool('bootstrap');
+  refuse('bootstrap', isBootstrap && !config.server, () => "'bootstrap = true' requires 'server = true'");
+  refuse('bootstrap_expect', given < 0, () => {
+    return `bootstrap_expect cannot be ${given}. Must be greater than or equal to zero`;
+  });
+  refuse('bootstrap_expect', given > 0 && !config.server, () => "'bootstrap_expect > 0' requires 'server = true'");
+  refuse('bootstrap_expect', given > 0 && config.devMode, () => "'bootstrap_expect > 0' not allowed in dev mode");
+  refuse('bootstrap_expect', config.bootstrapExpect > 0 && isBootstrap, () => {
+    return "'bootstrap_expect > 0' and 'bootstrap = true' are mutually exclusive";
+  });
+  if (given === 1) warn('BootstrapExpect is set to 1; this is the same as Bootstrap mode.');
+}
+
+function validateLimits(config: RuntimeConfig, context: ValidateContext): void {
+  const refuse = refuser(context);
+  const notNegative = (key: SettingKey, value: number) => {
+    refuse(key, value < 0, () => `${key} cannot be ${value}. Must be greater than or equal to zero`);
+  };
+  refuse('check_output_max_size', config.checkOutputMaxSizeBytes < 1, () => {
+    return 'check_output_max_size must be positive, to discard check output use the discard_check_output flag';
+  });
+  notNegative('autopilot.max_trailing_logs', config.autopilot.maxTrailingLogs);
+  refuse('ui_config.dir', config.ui.enabled && config.ui.dir !== '', () => UI_TWICE);
+  notNegative('dns_config.udp_answer_limit', config.dns.udpAnswerLimit);
+  notNegative('dns_config.a_record_limit', config.dns.aRecordLimit);
+  const badMeta = metaError(config.nodeMeta);
+  refuse('node_meta', badMeta !== undefined, () => `node_meta invalid: ${badMeta}`);
+  const badByte = firstBadBase64(config.encryptKey);
+  refuse('encrypt', badByte >= 0, () => `encrypt has invalid key: illegal base64 data at input byte ${badByte}`);
+}
+
+const UI_TWICE = `Both the ui_config.enabled and ui_config.dir (or -ui and -ui-dir) were specified, please provide only one.
+If trying to use your own web UI resources, use ui_config.dir or the -ui-dir flag.
+The web UI is included in the binary so use ui_config.enabled or the -ui flag to enable it`;
+
+/** Where a text stops being standard base64 with padding, as Go's decoder counts; -1 when it is fine. */
+export function firstBadBase64(given: string): number {
+  const text = given.replaceAll(/[\r\n]/g, '');
+  const body = /^[A-Za-z0-9+/]*/.exec(text)![0];
+  const rest = text.slice(body.length);
+  if (rest === '') return body.length % 4 === 0 ? -1 : body.length - (body.length % 4);
+  const group = body.length % 4;
+  if (rest[0] !== '=') return body.length;
+  if (group < 2) return body.length;
+  const padding = '='.repeat(4 - group);
+  if (rest === padding) return -1;
+  return rest.startsWith(padding) ? body.length + padding.length : body.length + 1;
+}
+
+function validateFederation(config: RuntimeConfig, context: ValidateContext): void {
+  const refuse = refuser(context);
+  const key = 'connect.enable_mesh_gateway_wan_federation';
+  const isOn = config.connect.meshGatewayWanFederation;
+  refuse(key, isOn && !config.connect.enabled, () => `'${key}=true' requires 'connect.enabled=true'`);
+  refuse(key, isOn && !config.server, () => `'${key} = true' requires 'server = true'`);
+  refuse(key, isOn && config.nodeName.includes('/'), () => {
+    return `'${key} = true' requires that 'node_name' not contain '/' characters`;
+  });
+  refuse(key, isOn && config.retryJoinWan.addresses.length > 0, () => {
+    return `'retry_join_wan' is incompatible with '${key} = true'`;
+  });
+  const hasGateways = config.primaryGateways.length > 0;
+  refuse('primary_gateways', hasGateways && !config.server, () => "'primary_gateways' requires 'server = true'");
+  refuse('primary_gateways', hasGateways && config.primaryDatacenter === config.datacenter, () => {
+    return "'primary_gateways' should only be configured in a secondary datacenter";
+  });
+}
+
+function validateLogStore(config: RuntimeConfig, context: ValidateContext): void {
+  if (!config.server) return;
+  const { reader, stat } = context;
+  const refuse = refuser(context);
+  const old = `${config.dataDir}/mdb`;
+  if (config.dataDir !== '' && stat(old) !== undefined) {
+    const text = [
+      `CRITICAL: Deprecated data folder found at ${goQuote(old)}!`,
+      'Consul will refuse to boot with this directory present.',
+      'See https://developer.hashicorp.com/docs/upgrade-specific.html for more information.',
+    ];
+    throw reader.error('data_dir', text.join('\n'));
+  }
+  const { backend } = config.raft.logStore;
+  refuse('raft_logstore.backend', !['default', 'boltdb', 'wal'].includes(backend), () => {
+    return "raft_logstore.backend must be one of 'boltdb' or 'wal'";
+  });
+  const segmentMb = reader.number('raft_logstore.wal.segment_size_mb');
+  const key = 'raft_logstore.wal.segment_size_mb';
+  refuse(key, segmentMb < 1, () => `${key} cannot be less than 1MB`);
+  refuse(key, segmentMb > 1024, () => `${key} cannot be greater than 1024 (1GiB)`);
+}
+
+/** What Consul checks last. Throws ConfigError; order and texts are Consul's. Warns about what is only doubtful. */
+export function validateRest(config: RuntimeConfig, context: ValidateContext): void {
+  const { reader } = context;
+  const refuse = refuser(context);
+  config.services.forEach((service, index) => {
+    const reason = serviceError(service);
+    if (reason === undefined) return;
+    throw reader.error(`services[${index}]`, `service ${goQuote(service.Name)}: ${reason}`);
+  });
+  config.checks.forEach((check, index) => {
+    const reason = checkError(check);
+    if (reason !== undefined) throw reader.error(`checks[${index}]`, `check ${goQuote(check.Name)}: ${reason}`);
+  });
+  warnings(config, context);
+  const provider = config.connect.caProvider;
+  refuse('connect.ca_provider', !['', 'consul', 'vault', 'aws-pca'].includes(provider), () => {
+    return `${provider} is not a valid CA provider`;
+  });
+  refuse('auto_encrypt.tls', config.server && config.autoEncrypt.tls, () => {
+    return 'auto_encrypt.tls can only be used on a client.';
+  });
+  refuse('auto_encrypt.allow_tls', !config.server && config.autoEncrypt.allowTls, () => {
+    return 'auto_encrypt.allow_tls can only be used on a server.';
+  });
+  refuse('advertise_reconnect_timeout', config.server && config.advertiseReconnectTimeoutMs !== 0, () => {
+    return 'advertise_reconnect_timeout can only be used on a client';
+  });
+  validateDescriptors(config, context);
+  validateAutoConfig(config, context);
+  validateCaConfig(config, context);
+}
+
+function validateDescriptors(config: RuntimeConfig, { reader, maxFileDescriptors }: ValidateContext): void {
+  const wanted = config.http.maxConnsPerClient;
+  if (maxFileDescriptors === undefined || wanted + SPARE_DESCRIPTORS <= maxFileDescriptors) return;
+  const have = `system allows a max of ${maxFileDescriptors} file descriptors`;
+  const need = `limits.http_max_conns_per_client: ${wanted} needs at least ${wanted + SPARE_DESCRIPTORS}`;
+  throw reader.error('limits.http_max_conns_per_client', `${have}, but ${need}`);
+}
+
+function validateAutoConfig({ autoConfig, autoEncrypt, server, tls }: RuntimeConfig, context: ValidateContext): void {
+  const refuse = refuser(context);
+  const key = 'auto_config.enabled';
+  const isOn = autoConfig.enabled;
+  refuse(key, isOn && autoEncrypt.tls, () => 'both auto_encrypt.tls and auto_config.enabled cannot be set to true.');
+  refuse(key, isOn && server, () => 'auto_config.enabled cannot be set to true for server agents.');
+  refuse(key, isOn && !tls.internalRpc.verifyOutgoing, () => {
+    return 'auto_config.enabled cannot be set without configuring TLS for server communications';
+  });
+  refuse(key, isOn && autoConfig.introToken === '' && autoConfig.introTokenFile === '', () => {
+    const where = 'One of auto_config.intro_token, auto_config.intro_token_file or the CONSUL_INTRO_TOKEN environment';
+    return `${where} variable must be set to enable auto_config`;
+  });
+  refuse(key, isOn && autoConfig.serverAddresses.length === 0, () => {
+    return 'auto_config.enabled is set without providing a list of addresses';
+  });
+  const authorization = 'auto_config.authorization.enabled';
+  refuse(authorization, autoConfig.authorizer.enabled && !server, () => {
+    return 'auto_config.authorization.enabled cannot be set to true for client agents';
+  });
+  refuse(authorization, autoConfig.authorizer.enabled && tls.internalRpc.certFile === '', () => {
+    return 'auto_config.authorization.enabled cannot be set without providing a TLS certificate for the server';
+  });
+}
+
+const HOUR_NS = 3600e9;
+
+function validateCaConfig({ connect }: RuntimeConfig, { reader }: ValidateContext): void {
+  const { caConfig, caProvider } = connect;
+  const fail = (text: string) => reader.error('connect.ca_config', text);
+  if (caProvider === 'vault' && !caConfig['Token'] && !caConfig['auth_method']) {
+    throw fail('must provide a Vault token or configure a Vault auth method');
+  }
+  const ttl = caConfig['LeafCertTTL'];
+  const ns = typeof ttl === 'string' ? parseDuration(ttl) : undefined;
+  if (ns !== undefined && ns < HOUR_NS) throw fail('leaf cert TTL must be greater or equal than 1h0m0s');
+}
+
+function warnings(config: RuntimeConfig, { reader, warn }: ValidateContext): void {
+  const name = `Node name ${goQuote(config.nodeName)} will not be discoverable via DNS due to`;
+  if (!/^[a-zA-Z0-9-]+$/.test(config.nodeName)) {
+    warn(`${name} invalid characters. Valid characters include all alpha-numerics and dashes.`);
+  } else if (config.nodeName.length > 63) {
+    warn(`${name} it being too long. Valid lengths are between 1 and 63 bytes.`);
+  }
+  if (config.bootstrap) warn('bootstrap = true: do not enable unless necessary');
+  const expect = config.bootstrapExpect;
+  if (expect === 2) {
+    warn(`bootstrap_expect = 2: A cluster with 2 servers will provide no failure tolerance. See ${DEPLOYMENT_TABLE}`);
+  } else if (expect > 2 && expect % 2 === 0) {
+    const even = 'bootstrap_expect is even number: A cluster with an even number of servers does not achieve optimum';
+    warn(`${even} fault tolerance. See ${DEPLOYMENT_TABLE}`);
+  }
+  if (expect > 1) warn(`bootstrap_expect > 0: expecting ${expect} servers`);
+  if (config.enableRemoteScriptChecks && !config.acl.enabled && config.http.allowWriteFrom.length === 0) {
+    const blog = 'https://www.hashicorp.com/blog/protecting-consul-from-rce-risk-in-specific-configurations/';
+    const danger = 'using enable-script-checks without ACLs and without allow_write_http_from is DANGEROUS';
+    warn(`${danger}, use enable-local-script-checks instead, see ${blog}`);
+  }
+  if (config.server && config.useStreamingBackend && !config.rpcEnableStreaming) {
+    warn('use_streaming_backend = true requires rpc.enable_streaming on servers to work properly');
+  }
+  if (!config.server && reader.raw('rpc.enable_streaming') === true) {
+    warn('rpc.enable_streaming = true has no effect when not running in server mode');
+  }
+  if (config.autoEncrypt.allowTls && !config.tls.internalRpc.verifyIncoming) warn(ALLOW_TLS_WARNING);
+}
+
+const ALLOW_TLS_WARNING =
+  'if auto_encrypt.allow_tls is turned on, tls.internal_rpc.verify_incoming should be enabled (either explicitly or via ' +
+  'tls.defaults.verify_incoming). It is necessary to turn it off during a migration to TLS, but it should definitely be ' +
+  'turned on afterwards.';
