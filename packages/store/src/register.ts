@@ -1,0 +1,193 @@
+import type {
+  DeregisterRequest,
+  HealthCheck,
+  HealthCheckDefinition,
+  Node,
+  NodeService,
+  RegisterRequest,
+} from '@proconsul/schema';
+import { connectKey, type Instance, type NodeEntry, PROXY_KIND } from './catalog-table.ts';
+import { putCheck, putInstance, putNode, removeCheck, removeInstance, removeNode } from './catalog-write.ts';
+import type { Journal } from './journal.ts';
+import { goQuote } from './kv-apply.ts';
+import { own } from './own.ts';
+import type { ApplyResult } from './result.ts';
+import { sameButIndexes } from './same.ts';
+import type { State } from './state.ts';
+import { assignVirtualIp } from './virtual-ips.ts';
+
+/** Key of the virtual address among an instance's tagged addresses. */
+export const VIRTUAL_TAG = 'consul-virtual';
+/** Check that says whether a node's agent is alive. */
+export const SERF_HEALTH = 'serfHealth';
+
+/** A record cannot be stored; the message is Consul's. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError';
+}
+
+/**
+ * Registers a node with a service and checks: all of it or, with an error, none. What is stored already in the same form
+ * keeps its indexes and wakes nobody.
+ */
+export function applyRegister(state: State, journal: Journal, request: RegisterRequest): ApplyResult {
+  if (request.PeerName !== '') return { error: 'registrations of peers are not supported' };
+  return refusable(journal, () => register(state, journal, request));
+}
+
+/** Runs a change that may be refused halfway. */
+export function refusable(journal: Journal, change: () => void): ApplyResult {
+  let error: string | null = null;
+  journal.attempt(() => {
+    try {
+      change();
+    } catch (thrown) {
+      if (!(thrown instanceof RefusedError)) throw thrown;
+      error = thrown.message;
+    }
+    return error === null;
+  });
+  return error === null ? null : { error };
+}
+
+function register(state: State, journal: Journal, request: RegisterRequest): void {
+  const node = registeredNode(state, journal, request);
+  if (request.Service !== null) ensureService(state, journal, node, request.Service);
+  const checks = request.Check === null ? [] : [request.Check];
+  for (const check of [...checks, ...(request.Checks ?? [])]) registerCheck(state, journal, node, check);
+}
+
+function registeredNode(state: State, journal: Journal, request: RegisterRequest): NodeEntry {
+  if (request.Node === '') throw new RefusedError('Must provide node');
+  const known = state.catalog.node(request.Node);
+  if (request.SkipNodeUpdate && known !== undefined) return known;
+  try {
+    return ensureNode(state, journal, {
+      ID: request.ID,
+      Node: request.Node,
+      Address: request.Address,
+      Datacenter: request.Datacenter === '' ? state.datacenter : request.Datacenter,
+      Partition: '',
+      TaggedAddresses: request.TaggedAddresses,
+      Meta: request.NodeMeta,
+      PeerName: '',
+      Locality: request.Locality,
+      CreateIndex: 0,
+      ModifyIndex: 0,
+    });
+  } catch (thrown) {
+    if (thrown instanceof RefusedError) throw new RefusedError(`failed inserting node: ${thrown.message}`);
+    throw thrown;
+  }
+}
+
+/**
+ * Stores a node under the rules of identity. A known id under a new name renames: the old node goes with all that is on
+ * it. A known name under a new id takes the node over, unless the agent behind it is alive. Throws {@link RefusedError}.
+ */
+export function ensureNode(state: State, journal: Journal, given: Node): NodeEntry {
+  const named = state.catalog.node(given.Node);
+  const owner = given.ID === '' ? undefined : state.catalog.nodeById(given.ID);
+  if (given.ID !== '' && named !== undefined && named !== owner) refuseIfReserved(named, given);
+  let CreateIndex = named?.row.CreateIndex ?? journal.index;
+  if (owner !== undefined && owner !== named) {
+    CreateIndex = owner.row.CreateIndex;
+    removeNode(state, journal, owner);
+  }
+  if (named !== undefined && CreateIndex === named.row.CreateIndex && sameButIndexes(named.row, given)) return named;
+  return putNode(state, journal, { ...own(given), CreateIndex, ModifyIndex: journal.index });
+}
+
+function refuseIfReserved(present: NodeEntry, given: Node): void {
+  const { ID, Node, Address } = present.row;
+  if (ID === '' || ID.toLowerCase() === given.ID.toLowerCase()) return;
+  const alive = present.checks.get(SERF_HEALTH);
+  if (alive === undefined || alive.Status === 'critical') return;
+  throw new RefusedError(
+    `Error while renaming Node ID: ${goQuote(given.ID)}: Node name ${given.Node} is reserved by node ${ID} with name ${Node} (${Address})`,
+  );
+}
+
+/** Stores an instance: id and weights get their defaults, mesh members a virtual address. Throws {@link RefusedError}. */
+export function ensureService(state: State, journal: Journal, node: NodeEntry, given: NodeService): Instance {
+  if (given.Service === '') {
+    throw new RefusedError('Must provide service name (Service.Service) when service ID is provided');
+  }
+  const row = withVirtualIp(state, journal, {
+    ...given,
+    ID: given.ID === '' ? given.Service : given.ID,
+    Weights: given.Weights ?? { Passing: 1, Warning: 1 },
+  });
+  const old = node.services.get(row.ID);
+  if (old !== undefined && sameButIndexes(old.row, row)) return old;
+  const CreateIndex = old?.row.CreateIndex ?? journal.index;
+  return putInstance(state, journal, node, { ...own(row), CreateIndex, ModifyIndex: journal.index });
+}
+
+function withVirtualIp(state: State, journal: Journal, row: NodeService): NodeService {
+  if (connectKey(row) === undefined) return row;
+  const service = row.Kind === PROXY_KIND ? row.Proxy.DestinationServiceName : row.Service;
+  if (service === '') return row;
+  const Address = assignVirtualIp(state, journal, service);
+  if (Address === undefined) return row;
+  const TaggedAddresses = { ...row.TaggedAddresses, [VIRTUAL_TAG]: { Address, Port: row.Port } };
+  return { ...row, TaggedAddresses };
+}
+
+function registerCheck(state: State, journal: Journal, node: NodeEntry, given: HealthCheck): void {
+  const CheckID = given.CheckID === '' ? given.Name : given.CheckID;
+  if (given.ServiceID !== '' && !node.services.has(given.ServiceID)) {
+    throw new RefusedError(`Unknown service ID '${given.ServiceID}' for check ID '${CheckID}'`);
+  }
+  ensureCheck(state, journal, node, {
+    ...given,
+    Type: given.Type === '' ? inferredType(given.Definition) : given.Type,
+  });
+}
+
+/** Stores a check: names, status and the service's part are filled in. Throws {@link RefusedError}. */
+export function ensureCheck(state: State, journal: Journal, node: NodeEntry, given: HealthCheck): HealthCheck {
+  const service = given.ServiceID === '' ? undefined : node.services.get(given.ServiceID);
+  if (given.ServiceID !== '' && service === undefined) throw new RefusedError('Missing service registration');
+  const row: HealthCheck = {
+    ...given,
+    Node: node.row.Node,
+    CheckID: given.CheckID === '' ? given.Name : given.CheckID,
+    Status: given.Status === '' ? 'critical' : given.Status,
+    ServiceName: service === undefined ? given.ServiceName : service.row.Service,
+    ServiceTags: service === undefined ? given.ServiceTags : service.row.Tags,
+  };
+  const old = node.checks.get(row.CheckID);
+  if (old !== undefined && sameButIndexes(old, row)) return old;
+  const CreateIndex = old?.CreateIndex ?? journal.index;
+  const stored = { ...own(row), CreateIndex, ModifyIndex: journal.index };
+  putCheck(state, journal, node, stored);
+  return stored;
+}
+
+/** The kind of check that a definition describes; empty when it describes none. */
+function inferredType(d: HealthCheckDefinition): string {
+  if (d.TTL > 0) return 'ttl';
+  if (d.HTTP !== '') return 'http';
+  if (d.TCP !== '') return 'tcp';
+  if (d.UDP !== '') return 'udp';
+  if (d.GRPC !== '') return 'grpc';
+  if (d.H2PING !== '') return 'h2ping';
+  if (d.AliasNode !== '' || d.AliasService !== '') return 'alias';
+  if (d.DockerContainerID !== '') return 'docker';
+  if (d.OSService !== '') return 'os_service';
+  return (d.ScriptArgs ?? []).length > 0 ? 'script' : '';
+}
+
+/** Removes the service when one is named, else the check, else the whole node. What is not there is no error. */
+export function applyDeregister(state: State, journal: Journal, request: DeregisterRequest): ApplyResult {
+  if (request.PeerName !== '') return { error: 'registrations of peers are not supported' };
+  const node = state.catalog.node(request.Node);
+  if (node === undefined) return null;
+  if (request.ServiceID !== '') {
+    const instance = node.services.get(request.ServiceID);
+    if (instance !== undefined) removeInstance(state, journal, instance);
+  } else if (request.CheckID !== '') removeCheck(state, journal, node, request.CheckID);
+  else removeNode(state, journal, node);
+  return null;
+}

@@ -1,0 +1,358 @@
+import { CodedError, concatBytes, fromUtf8, InvariantError, ProtocolError } from '@proconsul/base';
+import { Reader } from '@proconsul/msgpack';
+import {
+  AutopilotConfig,
+  CoordinateBatch,
+  IGNORE_UNKNOWN,
+  MessageType,
+  PreparedQuery,
+  RegisterRequest,
+  Session,
+  SystemMetadataEntry,
+} from '@proconsul/schema';
+import { configRow, decodeConfigCommand } from './config-table.ts';
+import { KvRow } from './kv-row.ts';
+import { OPAQUE_KINDS, type OpaqueKind } from './opaque-table.ts';
+import { pack } from './packed-bytes.ts';
+import { mapFields, numberField, textField } from './raw-map.ts';
+import { finishRestore, loadRegister } from './snapshot-load.ts';
+import { State } from './state.ts';
+
+/** Largest record of a snapshot that is waited for: what a parser holds at most beside the tables. */
+export const SNAPSHOT_RECORD_BYTES_MAX = 64 * 1024 * 1024;
+
+/** A snapshot that cannot be read. `meta` has the offset of the record in the stream and its type. */
+export class SnapshotError extends CodedError {
+  override readonly name = 'SnapshotError';
+}
+
+const NAMES: ReadonlyMap<number, string> = new Map(Object.entries(MessageType).map(([name, type]) => [type, name]));
+const OPAQUE: ReadonlyMap<number, OpaqueKind> = new Map(OPAQUE_KINDS.map((kind) => [kind.record, kind]));
+
+/**
+ * Reads state.bin from chunks cut anywhere and builds fresh tables. Holds one record at a time beside them. Every
+ * method throws {@link SnapshotError} for bytes that are not a snapshot; the reader is then of no more use.
+ */
+export class SnapshotReader {
+  readonly #state: State;
+  /** Bytes not read yet, as they came. */
+  #pending: Uint8Array[] = [];
+  #pendingBytes = 0;
+  /** Bytes that must be there before it makes sense to read again. */
+  #wanted = 1;
+  /** Place of the first pending byte in the stream. */
+  #offset = 0;
+  #hasHeader = false;
+  #records = 0;
+  #skipped = 0;
+  readonly #indexes: [string, number][] = [];
+
+  constructor(datacenter: string) {
+    this.#state = new State(datacenter);
+  }
+
+  /** Records read so far. */
+  get records(): number {
+    return this.#records;
+  }
+
+  /** Records of types that are not known: passed over. */
+  get skipped(): number {
+    return this.#skipped;
+  }
+
+  push(chunk: Uint8Array): void {
+    if (this.#pendingBytes + chunk.length < this.#wanted) return this.#keep(chunk.slice());
+    const bytes = this.#pending.length === 0 ? chunk : concatBytes([...this.#pending, chunk]);
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    this.#wanted = 1;
+    let at = 0;
+    while (at < bytes.length) {
+      const size = this.#readOne(bytes, at);
+      if (size === 0) break;
+      at += size;
+      this.#offset += size;
+    }
+    if (at < bytes.length) this.#keep(bytes.slice(at));
+  }
+
+  /** The tables, complete. */
+  finish(): State {
+    if (this.#pendingBytes > 0 || !this.#hasHeader) {
+      throw this.#error('SNAPSHOT_TRUNCATED', 'snapshot ends inside a record', this.#firstByte());
+    }
+    finishRestore(this.#state, this.#indexes);
+    return this.#state;
+  }
+
+  #keep(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.#pending.push(bytes);
+    this.#pendingBytes += bytes.length;
+    if (this.#pendingBytes <= SNAPSHOT_RECORD_BYTES_MAX) return;
+    throw this.#error(
+      'SNAPSHOT_RECORD_SIZE',
+      `record of more than ${SNAPSHOT_RECORD_BYTES_MAX} bytes`,
+      this.#firstByte(),
+    );
+  }
+
+  #firstByte(): number | undefined {
+    return this.#hasHeader ? this.#pending[0]?.[0] : undefined;
+  }
+
+  /** Reads the record at `at` and returns its size; 0 when it is not all there yet. */
+  #readOne(bytes: Uint8Array, at: number): number {
+    const reader = new Reader(bytes, at);
+    try {
+      if (this.#hasHeader) this.#readRecord(reader, bytes);
+      else this.#readHeader(reader);
+      return reader.offset - at;
+    } catch (thrown) {
+      if (thrown instanceof CodedError && thrown.code === 'MSGPACK_TRUNCATED') {
+        // The next attempt reads from the front again: wait for half as much more, so that the sum stays linear.
+        const left = bytes.length - at;
+        this.#wanted = Math.max(left + 1, Math.min(Math.ceil(left * 1.5), SNAPSHOT_RECORD_BYTES_MAX));
+        return 0;
+      }
+      if (thrown instanceof SnapshotError || thrown instanceof InvariantError) throw thrown;
+      const reason = thrown instanceof Error ? thrown.message : String(thrown);
+      throw this.#error('SNAPSHOT_RECORD', reason, this.#hasHeader ? bytes[at] : undefined);
+    }
+  }
+
+  #error(code: string, reason: string, first: number | undefined): SnapshotError {
+    const type = first === undefined ? undefined : first & ~IGNORE_UNKNOWN;
+    const name = type === undefined ? 'header' : (NAMES.get(type) ?? `type ${type}`);
+    return new SnapshotError(code, `snapshot damaged at offset ${this.#offset} (${name}): ${reason}`, {
+      offset: this.#offset,
+      type,
+    });
+  }
+
+  #readHeader(reader: Reader): void {
+    const count = reader.mapHeader();
+    let lastIndex = 0;
+    let isHeader = false;
+    for (let i = 0; i < count; i++) {
+      if (reader.key() !== 'LastIndex') reader.skip();
+      else {
+        lastIndex = reader.int();
+        isHeader = true;
+      }
+    }
+    if (!isHeader || lastIndex < 0) throw new ProtocolError('SNAPSHOT_HEADER', 'no LastIndex');
+    this.#state.lastIndex = lastIndex;
+    this.#hasHeader = true;
+  }
+
+  #readRecord(reader: Reader, bytes: Uint8Array): void {
+    const first = bytes[reader.offset] as number;
+    reader.offset++;
+    this.#load(first & ~IGNORE_UNKNOWN, reader, bytes);
+    this.#records++;
+  }
+
+  #load(type: number, reader: Reader, bytes: Uint8Array): void {
+    const state = this.#state;
+    switch (type) {
+      case MessageType.KVS:
+        return loadEntry(state, reader);
+      case MessageType.Tombstone:
+        return loadTombstone(state, reader);
+      case MessageType.Register: {
+        const start = reader.offset;
+        const record = RegisterRequest.read(reader);
+        if (record.PeerName !== '') state.peered.push(bytes.slice(start, reader.offset));
+        else loadRegister(state, record);
+        return;
+      }
+      case MessageType.Session:
+        return state.sessions.set(Session.read(reader));
+      case MessageType.CoordinateBatchUpdate:
+        for (const row of CoordinateBatch.read(reader) ?? []) state.coordinates.set(row);
+        return;
+      case MessageType.PreparedQuery:
+        return state.queries.set(PreparedQuery.read(reader));
+      case MessageType.Autopilot:
+        state.autopilot = AutopilotConfig.read(reader);
+        return;
+      case MessageType.SystemMetadata: {
+        const row = SystemMetadataEntry.read(reader);
+        state.metadata.set(row.Key, row);
+        return;
+      }
+      default:
+        return this.#loadBytes(type, reader, bytes);
+    }
+  }
+
+  /** Types without a field table: the value is cut out first. */
+  #loadBytes(type: number, reader: Reader, bytes: Uint8Array): void {
+    const start = reader.offset;
+    if (type === MessageType.ConfigEntry) reader.skip(); // The kind; the map follows it.
+    reader.skip();
+    const value = bytes.subarray(start, reader.offset);
+    const state = this.#state;
+    const opaque = OPAQUE.get(type);
+    if (opaque !== undefined) return loadOpaque(state, opaque, value);
+    switch (type) {
+      case MessageType.Index: {
+        const fields = mapFields(value);
+        this.#indexes.push([textField(fields, 'Key'), numberField(fields, 'Value')]);
+        return;
+      }
+      case MessageType.ConfigEntry:
+        return loadConfig(state, value);
+      case MessageType.FederationState:
+        return loadFederation(state, value);
+      case MessageType.ServiceVirtualIP:
+        return loadVirtualIp(state, value);
+      case MessageType.FreeVirtualIP:
+        return loadFreeIp(state, value);
+      case MessageType.ChunkingState:
+        return;
+      default:
+        this.#skipped++;
+    }
+  }
+}
+
+/** Text in one piece: texts are kept for long, and the reader builds short ones of pieces. */
+function flatText(reader: Reader): string {
+  const bytes = reader.bytesAlias();
+  if (bytes === null) return '';
+  if (bytes.length > FLAT_BYTES_MAX || bytes.some((byte) => byte > 0x7f)) return fromUtf8(bytes);
+  return String.fromCharCode.apply(null, bytes as unknown as number[]);
+}
+
+/** Longer texts are decoded by the platform. */
+const FLAT_BYTES_MAX = 1024;
+
+/** As DirEntry, read without a record in between because there are so many. */
+function loadEntry(state: State, reader: Reader): void {
+  let Key = '';
+  let packed: ReturnType<typeof pack> = null;
+  let Flags: number | bigint = 0;
+  let Session = '';
+  let LockIndex = 0;
+  let CreateIndex = 0;
+  let ModifyIndex = 0;
+  const count = reader.mapHeader();
+  for (let i = 0; i < count; i++) {
+    const field = reader.key();
+    if (reader.isNil()) continue;
+    switch (field) {
+      case 'Key':
+        Key = flatText(reader);
+        break;
+      case 'Value':
+        packed = pack(reader.bytesAlias());
+        break;
+      case 'Flags':
+        Flags = reader.intOrBig();
+        break;
+      case 'Session':
+        Session = reader.str();
+        break;
+      case 'LockIndex':
+        LockIndex = reader.int();
+        break;
+      case 'CreateIndex':
+        CreateIndex = reader.int();
+        break;
+      case 'ModifyIndex':
+        ModifyIndex = reader.int();
+        break;
+      default:
+        reader.skip();
+    }
+  }
+  if (Flags < 0 || LockIndex < 0 || CreateIndex < 0 || ModifyIndex < 0) {
+    throw new ProtocolError('KV_RECORD', 'negative index or flags');
+  }
+  state.kv.load(new KvRow(Key, packed, Flags, Session, LockIndex, CreateIndex, ModifyIndex));
+}
+
+function loadTombstone(state: State, reader: Reader): void {
+  let Key = '';
+  let ModifyIndex = 0;
+  const count = reader.mapHeader();
+  for (let i = 0; i < count; i++) {
+    const field = reader.key();
+    if (field === 'Key') Key = flatText(reader);
+    else if (field === 'ModifyIndex') ModifyIndex = reader.isNil() ? 0 : reader.int();
+    else reader.skip();
+  }
+  if (ModifyIndex < 0) throw new ProtocolError('KV_RECORD', 'negative index');
+  state.kv.loadTombstone({ Key, ModifyIndex });
+}
+
+/** Records without an id keep their order by their number, which is written so that texts sort like it. */
+function loadOpaque(state: State, kind: OpaqueKind, value: Uint8Array): void {
+  let id = String(state.opaque.count(kind)).padStart(12, '0');
+  if (kind.id !== '') id = textField(mapFields(value), kind.id);
+  else if (kind.table === 'connect-ca-config') id = '';
+  state.opaque.load(kind, id, value.slice());
+}
+
+function loadConfig(state: State, value: Uint8Array): void {
+  const { kind, entry } = decodeConfigCommand(value);
+  const fields = mapFields(entry);
+  state.config.rows.put(configRow(kind, entry, positive(fields, 'CreateIndex'), positive(fields, 'ModifyIndex')));
+}
+
+function positive(fields: ReadonlyMap<string, Uint8Array>, name: string): number {
+  const value = numberField(fields, name);
+  if (value < 0) throw new ProtocolError('NEGATIVE', `negative ${name}`);
+  return value;
+}
+
+function loadFederation(state: State, value: Uint8Array): void {
+  const inner = mapFields(value).get('State');
+  if (inner === undefined) throw new ProtocolError('FEDERATION_STATE', 'no State');
+  state.federation.set(textField(mapFields(inner), 'Datacenter'), inner.slice());
+}
+
+/** The offset in a 16-byte (or 4-byte) address. */
+function offsetOf(fields: ReadonlyMap<string, Uint8Array>): number {
+  const value = fields.get('IP');
+  const bytes = value === undefined ? null : new Reader(value).bytesAlias();
+  if (bytes === null || (bytes.length !== 4 && bytes.length !== 16))
+    throw new ProtocolError('VIRTUAL_IP', 'not an address');
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(bytes.length - 4);
+}
+
+const NO_FIELDS: Uint8Array = new Uint8Array([0x80]);
+
+function loadVirtualIp(state: State, value: Uint8Array): void {
+  const fields = mapFields(value);
+  const service = mapFields(fields.get('Service') ?? NO_FIELDS);
+  const manual = fields.get('ManualIPs');
+  const ManualIPs = manual === undefined ? null : manualIps(manual);
+  state.virtualIps.put({
+    Service: textField(mapFields(service.get('ServiceName') ?? NO_FIELDS), 'Name'),
+    Peer: textField(service, 'Peer'),
+    offset: offsetOf(fields),
+    ManualIPs,
+    CreateIndex: positive(fields, 'CreateIndex'),
+    ModifyIndex: positive(fields, 'ModifyIndex'),
+  });
+}
+
+function manualIps(value: Uint8Array): readonly string[] | null {
+  const reader = new Reader(value);
+  const count = reader.arrayHeader();
+  if (count < 0) return null;
+  const ips: string[] = [];
+  for (let i = 0; i < count; i++) ips.push(reader.str());
+  return ips;
+}
+
+function loadFreeIp(state: State, value: Uint8Array): void {
+  const fields = mapFields(value);
+  const isCounter = new Reader(fields.get('IsCounter') ?? new Uint8Array([0xc2])).bool();
+  if (isCounter) state.virtualIps.counter = offsetOf(fields);
+  else state.virtualIps.freed = offsetOf(fields);
+}
