@@ -110,14 +110,16 @@ export class Agent {
 
   /** Turns maintenance mode of the whole node on or off. */
   nodeMaintenance(enable: boolean, reason = '', options: RequestOptions = {}): Promise<void> {
-    return this.#put('/v1/agent/maintenance', undefined, options, { enable: String(enable), reason });
+    return this.#put('/v1/agent/maintenance', undefined, options, maintenanceParams(enable, reason));
   }
 
   serviceMaintenance(id: string, enable: boolean, reason = '', options: RequestOptions = {}): Promise<void> {
-    return this.#put(`/v1/agent/service/maintenance/${escapeSegment(id)}`, undefined, options, {
-      enable: String(enable),
-      reason,
-    });
+    return this.#put(
+      `/v1/agent/service/maintenance/${escapeSegment(id)}`,
+      undefined,
+      options,
+      maintenanceParams(enable, reason),
+    );
   }
 
   join(address: string, options: RequestOptions & { readonly wan?: boolean | undefined } = {}): Promise<void> {
@@ -187,6 +189,11 @@ export class Agent {
 }
 
 export type Stream = Promise<AsyncIterable<Uint8Array>>;
+
+/** The reason is sent even when it is empty, as stock clients do. */
+function maintenanceParams(enable: boolean, reason: string): Params {
+  return enable ? { enable: 'true', reason: [reason] } : { enable: 'false' };
+}
 
 const signalOf = (options: RequestOptions): { signal?: AbortSignal } =>
   options.signal ? { signal: options.signal } : {};

@@ -45,7 +45,8 @@ export function consulFromEnv(
   const auth = env['CONSUL_HTTP_AUTH'];
   const address = addressOf(options.address || env['CONSUL_HTTP_ADDR'] || '127.0.0.1:8500', flag('CONSUL_HTTP_SSL'));
   const verify = flag('CONSUL_HTTP_SSL_VERIFY');
-  const tls = parseAddress(address).scheme === 'https' ? loadTls(env, options, verify) : {};
+  const tls = loadTls(env, options, verify);
+  parseAddress(address);
   return new Consul(
     {
       ...options,
@@ -87,7 +88,7 @@ function loadTls(env: Environment, options: NodeOptions, verify: boolean | undef
   }
   let ca: string[] | undefined;
   if (caFile) ca = [read(caFile, `Error loading CA File`)];
-  else if (caPath) ca = readdirSync(caPath).map((name) => read(join(caPath, name), 'Error loading CA Path'));
+  else if (caPath) ca = listFolder(caPath).map((name) => read(join(caPath, name), 'Error loading CA Path'));
   return {
     ca,
     cert: cert ? read(cert, 'Error loading client certificate') : undefined,
@@ -97,12 +98,23 @@ function loadTls(env: Environment, options: NodeOptions, verify: boolean | undef
   };
 }
 
+function listFolder(path: string): string[] {
+  try {
+    return readdirSync(path).sort();
+  } catch (error) {
+    throw new OptionsError('FILE', `lstat ${path}: ${reasonOf(error)}`, { path });
+  }
+}
+
 function read(path: string, what: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const reason = code === 'ENOENT' ? 'no such file or directory' : (error as Error).message;
-    throw new OptionsError('FILE', `${what}: open ${path}: ${reason}`, { path });
+    throw new OptionsError('FILE', `${what}: open ${path}: ${reasonOf(error)}`, { path });
   }
+}
+
+function reasonOf(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return code === 'ENOENT' ? 'no such file or directory' : message;
 }

@@ -14,7 +14,7 @@ export interface TlsOptions {
   readonly verify?: boolean | undefined;
 }
 
-/** An address taken apart. `pathPrefix` is '' or begins with `/` and does not end with one. */
+/** An address taken apart. `pathPrefix` is '' or begins with `/`. */
 export interface ParsedAddress {
   readonly scheme: 'http' | 'https';
   readonly host: string;
@@ -41,7 +41,7 @@ export function parseAddress(address: string, tls = false): ParsedAddress {
   const secure = scheme === 'https' || tls;
   const slash = scheme === '' ? -1 : rest.indexOf('/');
   const authority = slash < 0 ? rest : rest.slice(0, slash);
-  const pathPrefix = slash < 0 ? '' : rest.slice(slash).replace(/\/+$/, '');
+  const pathPrefix = slash < 0 ? '' : rest.slice(slash);
   const [, host = authority, port] = /^(.*):(\d*)$/.exec(authority) ?? [];
   return {
     scheme: secure ? 'https' : 'http',

@@ -1,0 +1,10 @@
+import { processIo } from './node-io.ts';
+import { run } from './run.ts';
+
+// A reader that stops early, such as `head`, ends the program quietly.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+process.exitCode = await run(process.argv.slice(2), processIo());
