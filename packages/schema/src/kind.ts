@@ -1,4 +1,4 @@
-import { durationError, formatDuration, parseDuration } from '@proconsul/base';
+import { durationError, formatDuration, ProtocolError, parseDuration } from '@proconsul/base';
 import {
   decodeBase64,
   encodeBase64,
@@ -119,10 +119,16 @@ function signed(goType: string, min: number, max: number): Kind<number> {
 /** Go's `int`, as far as a double is exact. */
 export const int: Kind<number> = signed('int', Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
 
+function notNegative<T extends number | bigint>(value: T, goType: string): T {
+  if (value < 0) throw new ProtocolError('WIRE_NEGATIVE', `negative value ${value} for a ${goType}`);
+  return value;
+}
+
 function unsigned(goType: string, max: number): Kind<number> {
   return {
     ...signed(goType, 0, max),
     write: (w, v) => w.uint(v),
+    read: (r) => (r.isNil() ? 0 : notNegative(r.int(), goType)),
     describe: () => ({ type: 'integer', minimum: 0 }),
   };
 }
@@ -144,7 +150,7 @@ export const uint64: Kind<number | bigint> = {
     return integer(j, at, 'uint64', 0, Number.MAX_SAFE_INTEGER);
   },
   write: (w, v) => w.uint(v),
-  read: (r) => (r.isNil() ? 0 : r.intOrBig()),
+  read: (r) => (r.isNil() ? 0 : notNegative(r.intOrBig(), 'uint64')),
   describe: () => ({ type: 'integer', format: 'uint64', minimum: 0 }),
 };
 

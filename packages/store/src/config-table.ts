@@ -69,11 +69,15 @@ const keyOf = (kind: string, name: string): string => `${kind}\0${name.toLowerCa
 
 const hasDestination = (row: ConfigRow): boolean => decodedEntry(row)['Destination'] != null;
 
-/** Reads the kind and the command behind it. Throws ProtocolError. */
+/**
+ * Reads a command: one raw value that holds the kind and, behind it, the map of the request. Throws ProtocolError.
+ * Source: recorded commands.
+ */
 export function decodeConfigCommand(body: Uint8Array): ConfigCommand {
-  const reader = new Reader(body);
+  const held = new Reader(body).bytesAlias() ?? body;
+  const reader = new Reader(held);
   const kind = reader.str();
-  const fields = mapFields(body.subarray(reader.offset));
+  const fields = mapFields(held.subarray(reader.offset));
   const wrapped = fields.get('Entry') ?? new Uint8Array([0x80]);
   const inner = new Reader(wrapped);
   const found = inner.peekKind();
@@ -82,7 +86,7 @@ export function decodeConfigCommand(body: Uint8Array): ConfigCommand {
   return { kind, op: textField(fields, 'Op'), entry };
 }
 
-/** The body of a command: kind, then the map with the entry in it. */
+/** The body of a command; see {@link decodeConfigCommand}. */
 export function encodeConfigCommand(request: {
   readonly Datacenter?: string;
   readonly Token?: string;
@@ -115,7 +119,9 @@ function writeCommand(
   writer.str(request.Op);
   writer.key('Token');
   writer.str(request.Token ?? '');
-  return writer.finish();
+  const outer = new Writer('rpc', writer.length + 8);
+  outer.bytes(writer.finish());
+  return outer.finish();
 }
 
 function encodeEntry(kind: string, entry: Readonly<Record<string, unknown>>): Uint8Array {

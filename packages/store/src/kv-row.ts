@@ -1,8 +1,8 @@
 import type { DirEntry } from '@proconsul/schema';
 import { type PackedBytes, packedLength, unpack } from './packed-bytes.ts';
 
-/** Bytes of a row beside its key and value, for the accounting: the record, its place in a leaf and in the hash table. */
-export const KV_ROW_OVERHEAD_BYTES = 170;
+/** Bytes of a row beside its key and value, for the accounting: the record, two texts, its place in a leaf. */
+export const KV_ROW_OVERHEAD_BYTES = 135;
 
 /**
  * One stored key. Reads as a DirEntry; `Value` is a fresh copy at each access, made from the packed form. It is a getter

@@ -14,7 +14,6 @@ export interface Tombstone {
 
 /** The KV entries, their tombstones, and which session holds which keys. Changes keep the three in step. */
 export class KvTable {
-  readonly #byKey = new Map<string, KvRow>();
   readonly rows = new OrderedRows<KvRow>(
     (row) => row.Key,
     (row) => row.ModifyIndex,
@@ -28,7 +27,7 @@ export class KvTable {
   #tombstoneBytes = 0;
 
   get size(): number {
-    return this.#byKey.size;
+    return this.rows.size;
   }
 
   /** Estimated memory of the entries. */
@@ -41,7 +40,7 @@ export class KvTable {
   }
 
   get(key: string): KvRow | undefined {
-    return this.#byKey.get(key);
+    return this.rows.get(key);
   }
 
   /** Keys that a session holds, sorted. */
@@ -75,7 +74,6 @@ export class KvTable {
     const removed = this.rows.deleteUnder(prefix);
     if (removed.length === 0) return false;
     for (const row of removed) {
-      this.#byKey.delete(row.Key);
       this.#bytes -= row.bytes;
       this.#release(row);
       journal.touchKey(row.Key);
@@ -137,7 +135,6 @@ export class KvTable {
 
   #set(row: KvRow): KvRow | undefined {
     const old = this.rows.put(row);
-    this.#byKey.set(row.Key, row);
     this.#bytes += row.bytes;
     if (old !== undefined) {
       this.#bytes -= old.bytes;
@@ -150,7 +147,6 @@ export class KvTable {
 
   #drop(key: string): void {
     const old = this.rows.delete(key);
-    this.#byKey.delete(key);
     if (old === undefined) return;
     this.#bytes -= old.bytes;
     this.#release(old);

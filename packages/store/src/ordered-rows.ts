@@ -50,11 +50,11 @@ export class OrderedRows<T> {
   put(row: T): T | undefined {
     const key = this.#keyOf(row);
     if (!this.#exotic && hasSurrogate(key)) this.#exotic = true;
-    const at = this.#leafFor(key);
-    if (at === this.#leaves.length) {
+    if (this.#isBehindAll(key)) {
       this.#append(row);
       return undefined;
     }
+    const at = this.#leafFor(key);
     const leaf = this.#own(at);
     const place = this.#lowerBound(leaf.rows, key);
     const old = leaf.rows[place];
@@ -162,6 +162,13 @@ export class OrderedRows<T> {
   freeze(): FrozenRows<T> {
     this.#epoch++;
     return this.#leaves.map((leaf) => leaf.rows);
+  }
+
+  #isBehindAll(key: string): boolean {
+    const rows = this.#leaves.at(-1)?.rows;
+    if (rows === undefined) return true;
+    const last = this.#keyOf(rows[rows.length - 1] as T);
+    return this.#exotic ? compareUtf8(last, key) < 0 : last < key;
   }
 
   #leafMax(leaf: Leaf<T>): number {

@@ -4,12 +4,24 @@ export const PACKED_STRING_BYTES_MAX = 4096;
 /** Bytes as a table keeps them: never a view of a buffer that came from elsewhere. Empty and absent are both null. */
 export type PackedBytes = string | Uint8Array | null;
 
+/** From this length on the platform's codecs beat a loop; they serve for bytes below 0x80 only. */
+const LONG_BYTES = 40;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
 /** Makes a copy that shares nothing with `bytes`. */
 export function pack(bytes: Uint8Array | null): PackedBytes {
   if (bytes === null || bytes.length === 0) return null;
   if (bytes.length > PACKED_STRING_BYTES_MAX) return bytes.slice();
+  if (bytes.length >= LONG_BYTES && isAscii(bytes)) return decoder.decode(bytes);
   // The call takes any array-like; the types only know arrays.
   return String.fromCharCode.apply(null, bytes as unknown as number[]);
+}
+
+export function isAscii(bytes: Uint8Array): boolean {
+  for (let i = 0; i < bytes.length; i++) if ((bytes[i] as number) > 0x7f) return false;
+  return true;
 }
 
 /** A fresh copy. */
@@ -17,8 +29,19 @@ export function unpack(packed: PackedBytes): Uint8Array | null {
   if (packed === null) return null;
   if (typeof packed !== 'string') return packed.slice();
   const bytes = new Uint8Array(packed.length);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = packed.charCodeAt(i);
+  unpackInto(packed, bytes);
   return bytes;
+}
+
+/** Writes the bytes at the front of `target`, which has room for them. */
+export function unpackInto(packed: string, target: Uint8Array): void {
+  const size = packed.length;
+  if (size >= LONG_BYTES) {
+    // Characters from 0x80 on take two bytes in UTF-8: only when all are written as one is the result the packed bytes.
+    const { read, written } = encoder.encodeInto(packed, target);
+    if (read === size && written === size) return;
+  }
+  for (let i = 0; i < size; i++) target[i] = packed.charCodeAt(i);
 }
 
 export function packedLength(packed: PackedBytes): number {

@@ -116,12 +116,17 @@ export function ensureService(state: State, journal: Journal, node: NodeEntry, g
   const row = withVirtualIp(state, journal, {
     ...given,
     ID: given.ID === '' ? given.Service : given.ID,
-    Weights: given.Weights ?? { Passing: 1, Warning: 1 },
+    Weights: validWeights(given.Weights),
   });
   const old = node.services.get(row.ID);
   if (old !== undefined && sameButIndexes(old.row, row)) return old;
   const CreateIndex = old?.row.CreateIndex ?? journal.index;
   return putInstance(state, journal, node, { ...own(row), CreateIndex, ModifyIndex: journal.index });
+}
+
+/** Weights that make no sense become the default. Source: records of the reference after such writes. */
+function validWeights(given: NodeService['Weights']): NodeService['Weights'] {
+  return given === null || given.Passing < 1 || given.Warning < 0 ? { Passing: 1, Warning: 1 } : given;
 }
 
 function withVirtualIp(state: State, journal: Journal, row: NodeService): NodeService {

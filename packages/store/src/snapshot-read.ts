@@ -1,8 +1,9 @@
-import { CodedError, concatBytes, fromUtf8, InvariantError, ProtocolError } from '@proconsul/base';
+import { CodedError, concatBytes, fromUtf8, InvariantError, ProtocolError, utf8 } from '@proconsul/base';
 import { Reader } from '@proconsul/msgpack';
 import {
   AutopilotConfig,
   CoordinateBatch,
+  DirEntry,
   IGNORE_UNKNOWN,
   MessageType,
   PreparedQuery,
@@ -13,7 +14,7 @@ import {
 import { configRow, decodeConfigCommand } from './config-table.ts';
 import { KvRow } from './kv-row.ts';
 import { OPAQUE_KINDS, type OpaqueKind } from './opaque-table.ts';
-import { pack } from './packed-bytes.ts';
+import { isAscii, pack } from './packed-bytes.ts';
 import { mapFields, numberField, textField } from './raw-map.ts';
 import { finishRestore, loadRegister } from './snapshot-load.ts';
 import { State } from './state.ts';
@@ -62,28 +63,34 @@ export class SnapshotReader {
   }
 
   push(chunk: Uint8Array): void {
-    if (this.#pendingBytes + chunk.length < this.#wanted) return this.#keep(chunk.slice());
-    const bytes = this.#pending.length === 0 ? chunk : concatBytes([...this.#pending, chunk]);
-    this.#pending = [];
-    this.#pendingBytes = 0;
-    this.#wanted = 1;
-    let at = 0;
-    while (at < bytes.length) {
-      const size = this.#readOne(bytes, at);
-      if (size === 0) break;
-      at += size;
-      this.#offset += size;
-    }
-    if (at < bytes.length) this.#keep(bytes.slice(at));
+    if (this.#pendingBytes + chunk.length < this.#wanted) this.#keep(chunk.slice());
+    else this.#read(this.#pending.length === 0 ? chunk : concatBytes([...this.#pending, chunk]));
   }
 
   /** The tables, complete. */
   finish(): State {
+    if (this.#pendingBytes > 0) this.#read(concatBytes(this.#pending));
     if (this.#pendingBytes > 0 || !this.#hasHeader) {
       throw this.#error('SNAPSHOT_TRUNCATED', 'snapshot ends inside a record', this.#firstByte());
     }
     finishRestore(this.#state, this.#indexes);
     return this.#state;
+  }
+
+  /** Reads the whole records at the front of all that is pending, and keeps the rest. */
+  #read(bytes: Uint8Array): void {
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    this.#wanted = 1;
+    const reader = new Reader(bytes);
+    let at = 0;
+    while (at < bytes.length) {
+      const size = this.#readOne(reader, bytes, at);
+      if (size === 0) break;
+      at += size;
+      this.#offset += size;
+    }
+    if (at < bytes.length) this.#keep(bytes.slice(at));
   }
 
   #keep(bytes: Uint8Array): void {
@@ -103,8 +110,8 @@ export class SnapshotReader {
   }
 
   /** Reads the record at `at` and returns its size; 0 when it is not all there yet. */
-  #readOne(bytes: Uint8Array, at: number): number {
-    const reader = new Reader(bytes, at);
+  #readOne(reader: Reader, bytes: Uint8Array, at: number): number {
+    reader.offset = at;
     try {
       if (this.#hasHeader) this.#readRecord(reader, bytes);
       else this.#readHeader(reader);
@@ -158,7 +165,7 @@ export class SnapshotReader {
     const state = this.#state;
     switch (type) {
       case MessageType.KVS:
-        return loadEntry(state, reader);
+        return loadEntry(state, reader, bytes);
       case MessageType.Tombstone:
         return loadTombstone(state, reader);
       case MessageType.Register: {
@@ -191,7 +198,6 @@ export class SnapshotReader {
   /** Types without a field table: the value is cut out first. */
   #loadBytes(type: number, reader: Reader, bytes: Uint8Array): void {
     const start = reader.offset;
-    if (type === MessageType.ConfigEntry) reader.skip(); // The kind; the map follows it.
     reader.skip();
     const value = bytes.subarray(start, reader.offset);
     const state = this.#state;
@@ -223,56 +229,63 @@ export class SnapshotReader {
 function flatText(reader: Reader): string {
   const bytes = reader.bytesAlias();
   if (bytes === null) return '';
-  if (bytes.length > FLAT_BYTES_MAX || bytes.some((byte) => byte > 0x7f)) return fromUtf8(bytes);
+  if (bytes.length > FLAT_BYTES_MAX || !isAscii(bytes)) return fromUtf8(bytes);
   return String.fromCharCode.apply(null, bytes as unknown as number[]);
 }
 
 /** Longer texts are decoded by the platform. */
-const FLAT_BYTES_MAX = 1024;
+const FLAT_BYTES_MAX = 48;
 
-/** As DirEntry, read without a record in between because there are so many. */
-function loadEntry(state: State, reader: Reader): void {
-  let Key = '';
-  let packed: ReturnType<typeof pack> = null;
-  let Flags: number | bigint = 0;
-  let Session = '';
-  let LockIndex = 0;
-  let CreateIndex = 0;
-  let ModifyIndex = 0;
-  const count = reader.mapHeader();
-  for (let i = 0; i < count; i++) {
-    const field = reader.key();
-    if (reader.isNil()) continue;
-    switch (field) {
-      case 'Key':
-        Key = flatText(reader);
-        break;
-      case 'Value':
-        packed = pack(reader.bytesAlias());
-        break;
-      case 'Flags':
-        Flags = reader.intOrBig();
-        break;
-      case 'Session':
-        Session = reader.str();
-        break;
-      case 'LockIndex':
-        LockIndex = reader.int();
-        break;
-      case 'CreateIndex':
-        CreateIndex = reader.int();
-        break;
-      case 'ModifyIndex':
-        ModifyIndex = reader.int();
-        break;
-      default:
-        reader.skip();
-    }
+/** The keys of a KV record as every server writes them: in this order, each behind the byte of its length. */
+const ENTRY_KEYS = ['CreateIndex', 'Flags', 'Key', 'LockIndex', 'ModifyIndex', 'Session', 'Value'].map((name) =>
+  utf8(String.fromCharCode(name.length) + name).map((byte, i) => (i === 0 ? 0xa0 | byte : byte)),
+);
+
+/** Moves over a key when it is the expected one. */
+function passKey(reader: Reader, bytes: Uint8Array, key: Uint8Array): boolean {
+  const at = reader.offset;
+  for (let i = 0; i < key.length; i++) if (bytes[at + i] !== key[i]) return false;
+  reader.offset = at + key.length;
+  return true;
+}
+
+/** A KV record in the usual order, read without looking names up because there are so many. Null: read it the long way. */
+function usualEntry(reader: Reader, bytes: Uint8Array): KvRow | null {
+  const [createIndex, flags, key, lockIndex, modifyIndex, session, value] = ENTRY_KEYS as [
+    ...[Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array],
+  ];
+  if (reader.mapHeader() !== ENTRY_KEYS.length || !passKey(reader, bytes, createIndex)) return null;
+  const CreateIndex = reader.int();
+  if (!passKey(reader, bytes, flags)) return null;
+  const Flags = reader.intOrBig();
+  if (!passKey(reader, bytes, key)) return null;
+  const Key = flatText(reader);
+  if (!passKey(reader, bytes, lockIndex)) return null;
+  const LockIndex = reader.int();
+  if (!passKey(reader, bytes, modifyIndex)) return null;
+  const ModifyIndex = reader.int();
+  if (!passKey(reader, bytes, session)) return null;
+  const Session = reader.str();
+  if (!passKey(reader, bytes, value)) return null;
+  return new KvRow(Key, pack(reader.bytesAlias()), Flags, Session, LockIndex, CreateIndex, ModifyIndex);
+}
+
+function loadEntry(state: State, reader: Reader, bytes: Uint8Array): void {
+  const start = reader.offset;
+  let row = reader.peekKind() === 'map' ? usualEntry(reader, bytes) : null;
+  if (row === null) {
+    reader.offset = start;
+    row = kvRow(DirEntry.read(reader));
   }
-  if (Flags < 0 || LockIndex < 0 || CreateIndex < 0 || ModifyIndex < 0) {
+  if (row.Flags < 0 || row.LockIndex < 0 || row.CreateIndex < 0 || row.ModifyIndex < 0) {
     throw new ProtocolError('KV_RECORD', 'negative index or flags');
   }
-  state.kv.load(new KvRow(Key, packed, Flags, Session, LockIndex, CreateIndex, ModifyIndex));
+  state.kv.load(row);
+}
+
+function kvRow(entry: DirEntry): KvRow {
+  const { Key, Value, Flags, Session, LockIndex, CreateIndex, ModifyIndex } = entry;
+  return new KvRow(Key, pack(Value), Flags, Session, LockIndex, CreateIndex, ModifyIndex);
 }
 
 function loadTombstone(state: State, reader: Reader): void {

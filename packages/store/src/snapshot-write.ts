@@ -3,7 +3,6 @@ import {
   AutopilotConfig,
   CoordinateBatch,
   type HealthCheck,
-  IGNORE_UNKNOWN,
   type Kind,
   MessageType,
   type NodeService,
@@ -29,7 +28,7 @@ import {
   RESOURCES,
   TRUST_BUNDLES,
 } from './opaque-table.ts';
-import { PACKED_STRING_BYTES_MAX } from './packed-bytes.ts';
+import { PACKED_STRING_BYTES_MAX, unpackInto } from './packed-bytes.ts';
 import type { NodeCopy, StateCopy } from './state-copy.ts';
 
 /** Size from which a chunk of a snapshot is handed on; the last record may pass it. */
@@ -61,7 +60,7 @@ function* parts(writer: Writer, copy: StateCopy): Generator<void, void, undefine
   for (const node of copy.nodes) yield writeNode(writer, node);
   for (const record of copy.peered) yield writeRaw(writer, MessageType.Register, record);
   for (const coordinate of copy.coordinates) {
-    yield writeRecord(writer, MessageType.CoordinateBatchUpdate | IGNORE_UNKNOWN, CoordinateBatch, [coordinate]);
+    yield writeRecord(writer, MessageType.CoordinateBatchUpdate, CoordinateBatch, [coordinate]);
   }
   for (const leaf of copy.sessions)
     for (const row of leaf) yield writeRecord(writer, MessageType.Session, Session, row);
@@ -193,7 +192,7 @@ function writeEntry(writer: Writer, row: KvRow, scratch: Uint8Array): void {
   writer.key('Value');
   const { packed } = row;
   if (typeof packed !== 'string') return writer.bytes(packed);
-  for (let i = 0; i < packed.length; i++) scratch[i] = packed.charCodeAt(i);
+  unpackInto(packed, scratch);
   writer.bytes(scratch.subarray(0, packed.length));
 }
 
