@@ -1,6 +1,5 @@
 export * from './caller.ts';
 export * from './errors.ts';
-export * from './filter-fields.ts';
 export * from './method.ts';
 export * from './methods.ts';
 export * from './view.ts';

@@ -96,8 +96,9 @@ export class HttpApi {
     if (path === undefined) return send(res, 400, 'text/plain; charset=utf-8', '400 Bad Request');
     const settings = api.settings();
     if (!settings.disableUnprintableCharFilter && hasUnprintable(path)) return res.send(400, [], NOTHING);
-    const cleaned = cleanPath(path);
-    if (cleaned !== path) return redirect(res, 307, escapePath(cleaned) + (at < 0 ? '' : req.target.slice(at)));
+    // What is escaped is not cleaned: a key may begin with a slash.
+    const cleaned = cleanPath(rawPath);
+    if (cleaned !== rawPath) return redirect(res, 307, cleaned + (at < 0 ? '' : req.target.slice(at)));
     const found = this.#router.find(path);
     if (found === 'redirect') return redirect(res, 307, `${escapePath(path)}/${at < 0 ? '' : req.target.slice(at)}`);
     if (found === undefined) return this.#unrouted(path, res);

@@ -9,6 +9,8 @@ export interface Rendered {
   readonly headers?: HeaderList;
   /** JSON text (laid out as asked for), raw bytes, or nothing. */
   readonly body: string | Uint8Array | null;
+  /** Leaves X-Consul-Index and its companions out. */
+  readonly bare?: boolean;
 }
 
 export interface ReadSpec<A extends CommonArgs, T> {
@@ -18,6 +20,8 @@ export interface ReadSpec<A extends CommonArgs, T> {
   render(value: T, x: ApiExchange): Rendered;
   /** X-Consul-Index and its companions; also on errors of the server layer. */
   readonly meta?: boolean;
+  /** Errors come without those headers. */
+  readonly bareErrors?: boolean;
   /** X-Consul-Effective-Consistency. */
   readonly effective?: boolean;
   /** Honours `?cached`. */
@@ -71,7 +75,7 @@ function how(options: ReadOptions, meta: ReadMeta, streamed: boolean, cache: Hea
 }
 
 function failRead<A extends CommonArgs, T>(x: ApiExchange, spec: ReadSpec<A, T>, error: Error): void {
-  if (spec.meta) {
+  if (spec.meta && !spec.bareErrors) {
     x.extraHeaders.push(
       ['X-Consul-Index', '1'],
       ['X-Consul-Knownleader', 'false'],
@@ -99,7 +103,7 @@ function sendView<A extends CommonArgs, T>(x: ApiExchange, spec: ReadSpec<A, T>,
   const plain = h.lastContactMs === 0 && h.cache.length === 0 && !x.acceptsGzip;
   if (!plain) {
     const rendered = bodyOf(x, spec, view);
-    const headers = spec.meta ? metaHeaders(view.index, h, spec.effective === true) : [];
+    const headers = spec.meta && !rendered.bare ? metaHeaders(view.index, h, spec.effective === true) : [];
     const type: HeaderList = rendered.type === null ? [] : [['Content-Type', rendered.type]];
     x.send(rendered.status, [...type, ...rendered.headers, ...headers], rendered.bytes);
     return;
@@ -114,6 +118,7 @@ interface Body {
   readonly type: string | null;
   readonly headers: HeaderList;
   readonly bytes: Uint8Array;
+  readonly bare: boolean;
 }
 
 /** The path and everything that changes how a value is printed, without what only says how long to wait. */
@@ -132,6 +137,7 @@ function bodyOf<A extends CommonArgs, T>(x: ApiExchange, spec: ReadSpec<A, T>, v
     status: r.status ?? 200,
     type: isJson ? JSON_TYPE : null,
     headers: r.headers ?? [],
+    bare: r.bare ?? false,
     bytes: isJson
       ? encoder.encode(layOut(r.body as string, x.layout))
       : ((r.body as Uint8Array | null) ?? new Uint8Array(0)),
@@ -149,7 +155,7 @@ function rawOf<A extends CommonArgs, T>(x: ApiExchange, spec: ReadSpec<A, T>, vi
     ...(body.type === null ? [] : ([['Content-Type', body.type]] as const)),
     ...x.commonHeaders(),
     ...body.headers,
-    ...(spec.meta ? metaHeaders(view.index, h, spec.effective === true) : []),
+    ...(spec.meta && !body.bare ? metaHeaders(view.index, h, spec.effective === true) : []),
   ];
   const raw = new RawResponse(body.status, headers, body.bytes, x.api.clock.wallMs());
   view.memo.set(key, raw);

@@ -31,6 +31,9 @@ const STATE = 'state.bin';
 const META = 'meta.json';
 const SUMS = 'SHA256SUMS';
 
+/** What is shorter cannot even be told from gzip. Source: RFC 1952 section 2.3. */
+const GZIP_HEADER_BYTES = 10;
+
 /** Longest meta.json or SHA256SUMS that is read. */
 export const SMALL_FILE_BYTES_MAX = 1024 * 1024;
 
@@ -101,13 +104,23 @@ export async function readArchive(chunks: AsyncIterable<Uint8Array>, codec: Code
       open = null;
     },
   });
-  const iterator = codec.gunzip(chunks)[Symbol.asyncIterator]();
+  let packedBytes = 0;
+  const counted = async function* () {
+    for await (const c of chunks) {
+      packedBytes += c.length;
+      yield c;
+    }
+  };
+  const iterator = codec.gunzip(counted())[Symbol.asyncIterator]();
   for (;;) {
     let step: IteratorResult<Uint8Array>;
     try {
       step = await iterator.next();
     } catch (error) {
-      throw new ProtocolError('ARCHIVE', `failed to decompress snapshot: ${gzipText(error)}`);
+      throw new ProtocolError(
+        'ARCHIVE',
+        `failed to decompress snapshot: ${packedBytes < GZIP_HEADER_BYTES ? 'unexpected EOF' : gzipText(error)}`,
+      );
     }
     if (step.done) break;
     reader.push(step.value);

@@ -89,3 +89,20 @@ export function autopilotState(servers: readonly ServerFacts[], config: Autopilo
     Voters: servers.filter((s) => s.voter).map((s) => s.id),
   };
 }
+
+/** The settings of the `autopilot` stanza, as the first leader writes them. */
+export function autopilotFromConfig(c: {
+  readonly cleanupDeadServers: boolean;
+  readonly lastContactThresholdMs: number;
+  readonly maxTrailingLogs: number;
+  readonly minQuorum: number;
+  readonly serverStabilizationTimeMs: number;
+}): AutopilotConfig {
+  return AutopilotConfig.make({
+    CleanupDeadServers: c.cleanupDeadServers,
+    LastContactThreshold: c.lastContactThresholdMs * 1e6,
+    MaxTrailingLogs: c.maxTrailingLogs,
+    MinQuorum: c.minQuorum,
+    ServerStabilizationTime: c.serverStabilizationTimeMs * 1e6,
+  });
+}

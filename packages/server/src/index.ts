@@ -3,6 +3,5 @@ export * from './autopilot.ts';
 export * from './consensus.ts';
 export * from './coordinates.ts';
 export * from './server.ts';
-export type * from './state.ts';
 export * from './validate.ts';
 export * from './views.ts';

@@ -1,35 +1,36 @@
-import { compileFilter } from '@proconsul/bexpr';
+import {
+  CHECK_FIELDS,
+  CHECK_SERVICE_NODE_FIELDS,
+  compileFilter,
+  NODE_FIELDS,
+  NODE_INFO_FIELDS,
+  SERVICE_FIELDS,
+  SERVICE_NODE_FIELDS,
+} from '@proconsul/bexpr';
 import {
   Catalog,
   type CommonArgs,
   CoordinateMethods,
-  checkFields,
-  checkServiceNodeFields,
   Health,
   Internal,
   invalid,
   KVS,
-  nodeFields,
-  nodeInfoFields,
   Operator,
   PreparedQueryMethods,
   type QuerySource,
   type ReadMethod,
-  type ServiceArgs,
   SessionMethods,
-  serviceFields,
-  serviceNodeFields,
   Txn,
 } from '@proconsul/endpoints';
-import type { CheckServiceNode, NodeService } from '@proconsul/schema';
+import type { CheckServiceNode, NodeService, ServiceNode } from '@proconsul/schema';
+import type { Dep, Store } from '@proconsul/store';
 import { nearSource } from './near.ts';
-import type { InstanceQuery, State } from './state.ts';
 import { checkReadOps } from './txn-ops.ts';
 import { uuidError } from './validate.ts';
 import type { Answer } from './views.ts';
 
 /** Answers one read method from the state. Never waits. Throws EndpointError. */
-export type ReadHandler<D> = (state: State<D>, args: never, datacenter: string) => Answer<unknown, D>;
+export type ReadHandler = (store: Store, args: never, datacenter: string) => Answer<unknown, Dep>;
 
 const FILTER_PREFIX = 'Failed to create boolean expression evaluator: ';
 
@@ -48,11 +49,11 @@ export function filterOf<T>(
   }
 }
 
-function refined<T, D>(
-  answer: Answer<readonly T[], D>,
+function refined<T>(
+  answer: Answer<readonly T[], Dep>,
   filter: ((record: T) => boolean) | null,
   sort: (items: readonly T[]) => readonly T[],
-): Answer<readonly T[], D> {
+): Answer<readonly T[], Dep> {
   const kept = filter === null ? answer.value : answer.value.filter(filter);
   return { index: answer.index, value: sort(kept), deps: answer.deps };
 }
@@ -62,37 +63,65 @@ interface HasSource {
 }
 
 const near =
-  <T, D>(state: State<D>, args: HasSource, dc: string, nodeOf: (item: T) => string) =>
+  <T>(state: Store, args: HasSource, dc: string, nodeOf: (item: T) => string) =>
   (items: readonly T[]): readonly T[] =>
-    nearSource(items, args.Source, dc, state, nodeOf);
+    nearSource(items, args.Source, dc, { coordinatesOf: (node) => state.coordinates.ofNode(node).value }, nodeOf);
 
-function instanceQuery(args: ServiceArgs): InstanceQuery {
-  return {
-    service: args.ServiceName,
-    tags: args.ServiceTags,
-    tagFilter: args.TagFilter,
-    nodeMeta: args.NodeMetaFilters,
-    kind: args.Ingress ? 'ingress' : args.Connect ? 'connect' : 'service',
-    onlyPassing: args.OnlyPassing,
-  };
+/** Highest index of the KV tables, tombstones included. */
+export const kvIndex = (store: Store): number => Math.max(store.tableIndex('kvs'), store.tableIndex('tombstones'));
+
+/** Names with tags of the instances that a filter keeps; a name without any disappears. */
+function servicesKept(
+  store: Store,
+  meta: Readonly<Record<string, string>> | null,
+  keep: ((instance: ServiceNode) => boolean) | null,
+): Answer<Readonly<Record<string, readonly string[]>>, Dep> {
+  const names = store.catalog.services(meta);
+  if (keep === null) return names;
+  const all = store.catalog.allServiceNodes(meta);
+  const out: Record<string, string[]> = Object.create(null);
+  for (const instance of all.value) {
+    if (!keep(instance)) continue;
+    out[instance.ServiceName] ??= [];
+    const tags = out[instance.ServiceName] as string[];
+    for (const tag of instance.ServiceTags ?? []) if (!tags.includes(tag)) tags.push(tag);
+  }
+  return { index: names.index, value: out, deps: all.deps };
+}
+
+/**
+ * Readers of a service's mesh instances are told the index of the service itself, as recorded; waiters must not miss a
+ * change of a proxy, so they are held to the real one.
+ */
+function connectIndex(store: Store, service: string, index: number): { index: number; waitIndex: number } {
+  const own = store.catalog.serviceNodes({ ServiceName: service });
+  return { index: own.value.length > 0 ? own.index : index, waitIndex: index };
+}
+
+/** Without a condition on nodes the index is that of checks alone: instances without any do not move it. As recorded. */
+function serviceChecks(store: Store, service: string, meta: Readonly<Record<string, string>> | null) {
+  const answer = store.health.serviceChecks(service, meta);
+  if (meta !== null) return answer;
+  const checks = store.tableIndex('checks');
+  return checks > 0 && checks < answer.index ? { ...answer, index: checks, waitIndex: answer.index } : answer;
 }
 
 const nothing = <T>(value: T) => ({ index: 0, value, deps: [] });
 const nodeOfInstance = (n: CheckServiceNode): string => n.Node?.Node ?? '';
 
-type Table<D> = Map<string, ReadHandler<D>>;
+type Table = Map<string, ReadHandler>;
 
-function add<D, A extends CommonArgs, T>(
-  table: Table<D>,
+function add<A extends CommonArgs, T>(
+  table: Table,
   method: ReadMethod<A, T>,
-  handler: (state: State<D>, args: A, datacenter: string) => Answer<T, D>,
+  handler: (state: Store, args: A, datacenter: string) => Answer<T, Dep>,
 ): void {
-  table.set(method.name, handler as unknown as ReadHandler<D>);
+  table.set(method.name, handler as unknown as ReadHandler);
 }
 
 /** Read methods over the replicated tables, by name. */
-export function readHandlers<D>(): ReadonlyMap<string, ReadHandler<D>> {
-  const t: Table<D> = new Map();
+export function readHandlers(): ReadonlyMap<string, ReadHandler> {
+  const t: Table = new Map();
   addCatalog(t);
   addHealth(t);
   addKv(t);
@@ -100,26 +129,28 @@ export function readHandlers<D>(): ReadonlyMap<string, ReadHandler<D>> {
   return t;
 }
 
-function addCatalog<D>(t: Table<D>): void {
+function addCatalog(t: Table): void {
   add(t, Catalog.ListNodes, (s, a, dc) =>
     refined(
-      s.nodes(a.NodeMetaFilters),
-      filterOf(a.Filter, nodeFields),
+      s.catalog.nodes(a.NodeMetaFilters),
+      filterOf(a.Filter, NODE_FIELDS),
       near(s, a, dc, (n) => n.Node),
     ),
   );
-  add(t, Catalog.ListServices, (s, a) => s.services(a.NodeMetaFilters, filterOf(a.Filter, serviceNodeFields)));
+  add(t, Catalog.ListServices, (s, a) => servicesKept(s, a.NodeMetaFilters, filterOf(a.Filter, SERVICE_NODE_FIELDS)));
   add(t, Catalog.ServiceNodes, (s, a, dc) => {
     if (a.PeerName !== '') return nothing([]);
-    return refined(
-      s.serviceNodes(instanceQuery(a)),
-      filterOf(a.Filter, serviceNodeFields),
+    const answer = s.catalog.serviceNodes(a);
+    const kept = refined(
+      answer,
+      filterOf(a.Filter, SERVICE_NODE_FIELDS),
       near(s, a, dc, (n) => n.Node),
     );
+    return a.Connect ? { ...kept, ...connectIndex(s, a.ServiceName, answer.index) } : kept;
   });
   add(t, Catalog.NodeServices, (s, a) => {
-    const filter = filterOf<NodeService>(a.Filter, serviceFields);
-    const answer = s.nodeServices(a.Node);
+    const filter = filterOf<NodeService>(a.Filter, SERVICE_FIELDS);
+    const answer = s.catalog.nodeServices(a.Node);
     if (filter === null || answer.value === null) return answer;
     const Services: Record<string, NodeService> = Object.create(null);
     for (const [id, service] of Object.entries(answer.value.Services ?? {}))
@@ -127,95 +158,90 @@ function addCatalog<D>(t: Table<D>): void {
     return { ...answer, value: { ...answer.value, Services } };
   });
   add(t, Catalog.NodeServiceList, (s, a) => {
-    const filter = filterOf<NodeService>(a.Filter, serviceFields);
-    const answer = s.nodeServiceList(a.Node);
+    const filter = filterOf<NodeService>(a.Filter, SERVICE_FIELDS);
+    const answer = s.catalog.nodeServiceList(a.Node);
     if (filter === null || answer.value.Services === null) return answer;
     return { ...answer, value: { ...answer.value, Services: answer.value.Services.filter(filter) } };
   });
-  add(t, Catalog.GatewayServices, (s, a) => s.gatewayServices(a.ServiceName));
+  add(t, Catalog.GatewayServices, (s, a) => s.catalog.gatewayServices(a.ServiceName));
 }
 
-function addHealth<D>(t: Table<D>): void {
-  add(t, Health.NodeChecks, (s, a) => refined(s.nodeChecks(a.Node), filterOf(a.Filter, checkFields), (x) => x));
+function addHealth(t: Table): void {
+  add(t, Health.NodeChecks, (s, a) => refined(s.health.nodeChecks(a.Node), filterOf(a.Filter, CHECK_FIELDS), (x) => x));
   add(t, Health.ServiceChecks, (s, a, dc) =>
     refined(
-      s.serviceChecks(a.ServiceName, a.NodeMetaFilters),
-      filterOf(a.Filter, checkFields),
+      serviceChecks(s, a.ServiceName, a.NodeMetaFilters),
+      filterOf(a.Filter, CHECK_FIELDS),
       near(s, a, dc, (c) => c.Node),
     ),
   );
   add(t, Health.ChecksInState, (s, a, dc) =>
     refined(
-      s.checksInState(a.State, a.NodeMetaFilters),
-      filterOf(a.Filter, checkFields),
+      s.health.checksInState(a.State, a.NodeMetaFilters),
+      filterOf(a.Filter, CHECK_FIELDS),
       near(s, a, dc, (c) => c.Node),
     ),
   );
   add(t, Health.ServiceNodes, (s, a, dc) => {
     if (a.PeerName !== '') return nothing([]);
     return refined(
-      s.checkServiceNodes(instanceQuery(a)),
-      filterOf(a.Filter, checkServiceNodeFields),
+      s.health.serviceNodes(a),
+      filterOf(a.Filter, CHECK_SERVICE_NODE_FIELDS),
       near(s, a, dc, nodeOfInstance),
     );
   });
   add(t, Internal.NodeDump, (s, a, dc) =>
     refined(
-      s.nodeDump(),
-      filterOf(a.Filter, nodeInfoFields),
+      s.catalog.nodeDump(),
+      filterOf(a.Filter, NODE_INFO_FIELDS),
       near(s, a, dc, (n) => n.Node),
     ),
   );
-  add(t, Internal.NodeInfo, (s, a) => s.nodeInfo(a.Node));
+  add(t, Internal.NodeInfo, (s, a) => s.catalog.nodeInfo(a.Node));
   add(t, Internal.ServiceDump, (s, a, dc) =>
     refined(
-      s.serviceDump(a.UseServiceKind ? a.ServiceKind : null),
-      filterOf(a.Filter, checkServiceNodeFields),
+      s.catalog.serviceDump(a.UseServiceKind ? a.ServiceKind : null),
+      filterOf(a.Filter, CHECK_SERVICE_NODE_FIELDS),
       near(s, a, dc, nodeOfInstance),
     ),
   );
 }
 
-function addKv<D>(t: Table<D>): void {
+function addKv(t: Table): void {
   add(t, KVS.Get, (s, a) => {
-    const answer = s.kvGet(a.Key);
+    const answer = s.kv.get(a.Key);
     // A missing key tells the index of the whole table, but is touched only by writes to itself.
-    return answer.value === null ? { ...answer, liveIndex: () => s.kvIndex() } : answer;
+    return answer.value === null ? { ...answer, liveIndex: () => kvIndex(s) } : answer;
   });
-  add(t, KVS.List, (s, a) => s.kvList(a.Key));
-  add(t, KVS.ListKeys, (s, a) => s.kvKeys(a.Prefix, a.Seperator));
-  add(t, SessionMethods.List, (s) => s.sessions());
-  add(t, SessionMethods.Get, (s, a) => {
-    const answer = s.session(a.SessionID);
-    return { ...answer, value: answer.value === null ? [] : [answer.value] };
-  });
-  add(t, SessionMethods.NodeSessions, (s, a) => s.nodeSessions(a.Node));
+  add(t, KVS.List, (s, a) => s.kv.list(a.Key));
+  add(t, KVS.ListKeys, (s, a) => s.kv.keys(a.Prefix, a.Seperator));
+  add(t, SessionMethods.List, (s) => s.sessions.list());
+  add(t, SessionMethods.Get, (s, a) => s.sessions.get(a.SessionID));
+  add(t, SessionMethods.NodeSessions, (s, a) => s.sessions.ofNode(a.Node));
   add(t, Txn.Read, (s, a) => {
     const refused = checkReadOps(a.Ops);
     if (refused.length > 0) return nothing({ Results: null, Errors: refused, Answered: false });
-    const { results, errors } = s.txnRead(a.Ops);
-    return nothing({ Results: results, Errors: errors, Answered: true });
+    return nothing({ ...s.txnRead(a.Ops), Answered: true });
   });
 }
 
-function addRest<D>(t: Table<D>): void {
+function addRest(t: Table): void {
   add(t, CoordinateMethods.ListNodes, (s, a, dc) =>
     refined(
-      s.coordinates(),
+      s.coordinates.list(),
       null,
       near(s, a, dc, (c) => c.Node),
     ),
   );
-  add(t, CoordinateMethods.Node, (s, a) => s.nodeCoordinates(a.Node));
-  add(t, PreparedQueryMethods.List, (s) => s.queries());
+  add(t, CoordinateMethods.Node, (s, a) => s.coordinates.ofNode(a.Node));
+  add(t, PreparedQueryMethods.List, (s) => s.queries.list());
   add(t, PreparedQueryMethods.Get, (s, a) => {
     const error = uuidError(a.QueryID);
     if (error !== null) throw invalid(`failed prepared query lookup: index error: ${queryIdText(error)}`);
-    const answer = s.query(a.QueryID);
-    return { ...answer, value: answer.value === null ? [] : [answer.value] };
+    return s.queries.get(a.QueryID);
   });
   add(t, Operator.Usage, (s, _a, dc) => {
-    const answer = s.usage();
+    const answer = s.catalog.usage();
     return { ...answer, value: { [dc]: answer.value } };
   });
 }

@@ -5,7 +5,6 @@ import {
   type CommonArgs,
   CoordinateMethods,
   EndpointError,
-  FederationState,
   Internal,
   noLeader,
   noPathToDatacenter,
@@ -19,14 +18,14 @@ import {
   type WriteMethod,
 } from '@proconsul/endpoints';
 import { type Coordinate, MessageType, Session, SessionRequest } from '@proconsul/schema';
+import type { Dep, Store } from '@proconsul/store';
 import { autopilotHealth, autopilotState, DEFAULT_AUTOPILOT, type ServerFacts } from './autopilot.ts';
 import type { Consensus } from './consensus.ts';
 import { CoordinateBatch } from './coordinate-batch.ts';
 import { LockDelays } from './lock-delays.ts';
 import { overviewOf } from './overview.ts';
-import { type ReadHandler, readHandlers } from './reads.ts';
+import { kvIndex, type ReadHandler, readHandlers } from './reads.ts';
 import { SessionTimers } from './session-timers.ts';
-import type { State } from './state.ts';
 import { TombstoneClock } from './tombstones.ts';
 import { type Answer, Views } from './views.ts';
 import { type WriteContext, type WriteHandler, writeHandlers } from './writes.ts';
@@ -54,8 +53,8 @@ const JITTER_FRACTION = 16;
 /** Pause before a call looks for a leader again. */
 const LEADER_POLL_MS: Millis = 20;
 
-export interface ServerDependencies<D> {
-  readonly state: State<D>;
+export interface ServerDependencies {
+  readonly store: Store;
   readonly consensus: Consensus;
   readonly clock: Clock;
   readonly rng: Rng;
@@ -76,11 +75,11 @@ const OVERVIEW_PERIOD_MS: Millis = 30_000;
  * The endpoints of a server: every read and write of the replicated state, whoever asks. Reads are views that all
  * askers of the same question share; writes go through Raft.
  */
-export class Server<D> implements Caller {
+export class Server implements Caller {
   readonly #options: ServerOptions;
-  readonly #d: ServerDependencies<D>;
-  readonly #views: Views<D>;
-  readonly #reads: ReadonlyMap<string, ReadHandler<D>> = readHandlers<D>();
+  readonly #d: ServerDependencies;
+  readonly #views: Views<Dep>;
+  readonly #reads: ReadonlyMap<string, ReadHandler> = readHandlers();
   readonly #writes: ReadonlyMap<string, WriteHandler> = writeHandlers();
   /** Reads that are about this moment, not about the replicated state: never shared, never waited on. */
   readonly #momentary: ReadonlyMap<string, (args: never) => unknown>;
@@ -93,11 +92,11 @@ export class Server<D> implements Caller {
   #overviewAt = 0;
   #leading = false;
 
-  constructor(options: ServerOptions, dependencies: ServerDependencies<D>) {
+  constructor(options: ServerOptions, dependencies: ServerDependencies) {
     this.#options = options;
     this.#d = dependencies;
-    const { clock, rng, state } = dependencies;
-    this.#views = new Views(state, clock);
+    const { clock, rng, store } = dependencies;
+    this.#views = new Views(store, clock);
     this.lockDelays = new LockDelays(clock);
     this.sessionTimers = new SessionTimers(clock, (id) => this.#expireSession(id));
     this.tombstones = new TombstoneClock(clock, (index) => this.#reap(index));
@@ -112,14 +111,14 @@ export class Server<D> implements Caller {
       lockDelays: this.lockDelays,
       sessionTimers: this.sessionTimers,
       sessionTtlMinNs: options.sessionTtlMinNs,
-      session: (id) => state.session(id).value,
-      sessionExists: (id) => state.session(id).value !== null,
-      hasQuery: (id) => state.query(id).value !== null,
+      session: (id) => store.sessions.get(id).value[0] ?? null,
+      sessionExists: (id) => store.sessions.get(id).value.length > 0,
+      hasQuery: (id) => store.queries.get(id).value.length > 0,
       updateCoordinate: (coordinate) => this.#coordinates.add(coordinate),
     };
   }
 
-  get views(): Views<D> {
+  get views(): Views<Dep> {
     return this.#views;
   }
 
@@ -131,8 +130,8 @@ export class Server<D> implements Caller {
   startLeading(): void {
     this.lockDelays.clear();
     this.sessionTimers.clearAll();
-    for (const session of this.#d.state.sessions().value) this.sessionTimers.reset(session);
-    const index = this.#d.state.kvIndex();
+    for (const session of this.#d.store.sessions.list().value) this.sessionTimers.reset(session);
+    const index = kvIndex(this.#d.store);
     if (index > 0) this.tombstones.deletedAt(index);
     this.#leading = true;
   }
@@ -244,7 +243,7 @@ export class Server<D> implements Caller {
       return () => {};
     }
     const waitMs = this.#waitMs(options.waitMs);
-    return this.#views.wait<T>(key, ask as () => Answer<T, D>, options.minIndex, waitMs, (error, view) => {
+    return this.#views.wait<T>(key, ask as () => Answer<T, Dep>, options.minIndex, waitMs, (error, view) => {
       done(error, view, this.#meta());
     });
   }
@@ -265,28 +264,28 @@ export class Server<D> implements Caller {
       const answer = ask();
       return { index: Math.max(1, answer.index), value: answer.value as T, valid: false, memo: new Map() };
     }
-    return this.#views.get<T>(key, ask as () => Answer<T, D>);
+    return this.#views.get<T>(key, ask as () => Answer<T, Dep>);
   }
 
   #question<A extends CommonArgs, T>(
     method: ReadMethod<A, T>,
     args: A,
-  ): { key: string; ask: () => Answer<unknown, D> } {
+  ): { key: string; ask: () => Answer<unknown, Dep> } {
     const handler = this.#reads.get(method.name);
-    const { state } = this.#d;
+    const { store } = this.#d;
     const datacenter = this.#options.datacenter;
     return {
       key: method.blocking ? `${method.name}${JSON.stringify(args)}` : method.name,
       ask: () => {
         if (handler === undefined) throw new EndpointError('NO_METHOD', `rpc: can't find method ${method.name}`);
-        return handler(state, args as never, datacenter);
+        return handler(store, args as never, datacenter);
       },
     };
   }
 
   #momentaryReads(): ReadonlyMap<string, (args: never) => unknown> {
     const d = this.#d;
-    const config = () => d.state.autopilot() ?? DEFAULT_AUTOPILOT;
+    const config = () => d.store.operator.autopilot().value ?? DEFAULT_AUTOPILOT;
     return new Map<string, (args: never) => unknown>([
       [Status.Leader.name, () => d.consensus.leaderAddress()],
       [
@@ -304,7 +303,6 @@ export class Server<D> implements Caller {
       [Operator.ServerHealth.name, () => autopilotHealth(d.servers(), config())],
       [Operator.AutopilotState.name, () => autopilotState(d.servers(), config())],
       [Internal.CatalogOverview.name, () => this.#catalogOverview()],
-      [FederationState.List.name, () => d.state.federationStates()],
     ]);
   }
 
@@ -323,10 +321,10 @@ export class Server<D> implements Caller {
   }
 
   #catalogOverview(): unknown {
-    const { clock, state } = this.#d;
+    const { clock, store } = this.#d;
     if (clock.now() - this.#overviewAt >= OVERVIEW_PERIOD_MS) {
       this.#overviewAt = clock.now();
-      this.#overview = overviewOf(state.nodeDump().value);
+      this.#overview = overviewOf(store.catalog.nodeDump().value);
     }
     return this.#overview;
   }
@@ -343,7 +341,7 @@ export class Server<D> implements Caller {
     const retry = (error: unknown) => {
       if (!this.#leading) return;
       this.#d.log.error('Session destroy failed', { session: id, error: errorText(error) });
-      const session = this.#d.state.session(id).value;
+      const session = this.#d.store.sessions.get(id).value[0] ?? null;
       if (session !== null) this.sessionTimers.reset(session);
     };
     this.#d.consensus.propose(command).catch(retry);

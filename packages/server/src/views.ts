@@ -8,6 +8,8 @@ export interface Answer<T, D> {
   readonly deps: readonly D[];
   /** For an answer that stays the same while its index goes on: the index of this moment. */
   readonly liveIndex?: () => number;
+  /** For an answer that tells a lower index than it has: the one that waiters are held to and told. */
+  readonly waitIndex?: number;
 }
 
 /** The part of the store that views need. */
@@ -51,11 +53,14 @@ class CurrentView<T> implements View<T> {
   readonly #liveIndex: (() => number) | undefined;
   readonly value: T;
   valid = true;
+  /** The same answer as waiters get it. */
+  readonly waited: View<T>;
   #memo: Map<unknown, unknown> | null = null;
   constructor(answer: Answer<T, unknown>) {
     this.#index = Math.max(1, answer.index);
     this.#liveIndex = answer.liveIndex;
     this.value = answer.value;
+    this.waited = answer.waitIndex === undefined ? this : waitedView(this, answer.waitIndex);
   }
   get index(): number {
     return this.#liveIndex === undefined ? this.#index : Math.max(1, this.#liveIndex());
@@ -64,6 +69,17 @@ class CurrentView<T> implements View<T> {
     this.#memo ??= new Map();
     return this.#memo;
   }
+}
+
+function waitedView<T>(view: CurrentView<T>, index: number): View<T> {
+  return {
+    index,
+    value: view.value,
+    memo: view.memo,
+    get valid() {
+      return view.valid;
+    },
+  };
 }
 
 /**
@@ -101,7 +117,7 @@ export class Views<D> {
    */
   wait<T>(key: string, ask: () => Answer<T, D>, minIndex: number, waitMs: number, done: WaitDone<T>): () => void {
     const question = this.#question(key, ask);
-    const view = this.#answer(question);
+    const view = this.#answer(question).waited;
     if (view.index > minIndex) {
       done(null, view);
       return () => {};
@@ -153,7 +169,7 @@ export class Views<D> {
   #deliver<T>(question: Question<T, D>, done: WaitDone<T>): void {
     let view: View<T>;
     try {
-      view = this.#answer(question);
+      view = this.#answer(question).waited;
     } catch (error) {
       done(error as Error, null);
       return;
@@ -174,7 +190,7 @@ export class Views<D> {
     }
     let index = Number.POSITIVE_INFINITY;
     try {
-      index = this.#answer(question).index;
+      index = this.#answer(question).waited.index;
     } catch {
       // The new state has no answer (a filter that cannot be applied to it): every waiter is told so below.
     }

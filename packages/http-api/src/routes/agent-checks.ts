@@ -1,5 +1,5 @@
-import { compileFilter } from '@proconsul/bexpr';
-import { checkFields, invalid } from '@proconsul/endpoints';
+import { CHECK_FIELDS, compileFilter } from '@proconsul/bexpr';
+import { invalid } from '@proconsul/endpoints';
 import { quoteJson } from '@proconsul/gojson';
 import { CheckDefinition, type HealthCheck, HealthCheck as HealthCheckSchema, str, struct } from '@proconsul/schema';
 import type { CheckStatus } from '../agent-api.ts';
@@ -26,7 +26,7 @@ const PREFIX = 'Failed to create boolean expression evaluator: ';
 /** Unknown selectors are found late here, so their text stands without the prefix. Source: recorded answers. */
 function compileCheckFilter(text: string) {
   try {
-    return compileFilter(text, checkFields);
+    return compileFilter(text, CHECK_FIELDS);
   } catch (error) {
     const message = (error as Error).message;
     const bare = message.startsWith(PREFIX) ? message.slice(PREFIX.length) : message;

@@ -1,6 +1,6 @@
 import { parseDuration } from '@proconsul/base';
-import { compileFilter } from '@proconsul/bexpr';
-import { agentServiceFields, invalid } from '@proconsul/endpoints';
+import { compileFilter, SERVICE_FIELDS } from '@proconsul/bexpr';
+import { invalid } from '@proconsul/endpoints';
 import { quoteJson } from '@proconsul/gojson';
 import {
   bool,
@@ -75,6 +75,8 @@ function agentService(x: ApiExchange, local: LocalService, withHash: boolean) {
   });
 }
 
+const AGENT_SERVICE_FIELDS = { ...SERVICE_FIELDS, ContentHash: 'string', Datacenter: 'string' } as const;
+
 function services(x: ApiExchange): void {
   const text = x.query.get('filter');
   const filter = text === '' ? null : compileOrFail(text);
@@ -89,7 +91,7 @@ function services(x: ApiExchange): void {
 
 function compileOrFail(text: string) {
   try {
-    return compileFilter(text, agentServiceFields);
+    return compileFilter(text, AGENT_SERVICE_FIELDS);
   } catch (error) {
     const message = (error as Error).message;
     const prefix = 'Failed to create boolean expression evaluator: ';
@@ -183,7 +185,7 @@ const AgentCheck = struct('HealthCheck', {
   Output: str,
   ServiceID: str,
   ServiceName: str,
-  ServiceTags: nullAsEmpty(list(str)),
+  ServiceTags: list(str),
   Type: str,
   ExposedPort: int,
   Definition: HealthDefinition,

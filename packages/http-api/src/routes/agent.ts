@@ -1,7 +1,7 @@
 import type { Level } from '@proconsul/base';
 import { LEVELS } from '@proconsul/base';
-import { compileFilter } from '@proconsul/bexpr';
-import { invalid, memberFields } from '@proconsul/endpoints';
+import { compileFilter, MEMBER_FIELDS } from '@proconsul/bexpr';
+import { invalid } from '@proconsul/endpoints';
 import { type JsonValue, quoteJson, stringifyAny } from '@proconsul/gojson';
 import { str, struct } from '@proconsul/schema';
 import type { Member, MetricSample, MetricsSnapshot } from '../agent-api.ts';
@@ -25,7 +25,7 @@ const PREFIX = 'Failed to create boolean expression evaluator: ';
 function memberFilter(text: string) {
   if (text === '') return null;
   try {
-    return compileFilter(text, memberFields);
+    return compileFilter(text, MEMBER_FIELDS);
   } catch (error) {
     const message = (error as Error).message;
     throw invalid(message.startsWith(PREFIX) ? message : PREFIX + message);

@@ -1,4 +1,5 @@
 import type { Route } from '../route.ts';
+import { aclDisabledRoutes } from './acl-disabled.ts';
 import { agentRoutes } from './agent.ts';
 import { agentCheckRoutes } from './agent-checks.ts';
 import { agentServiceRoutes } from './agent-services.ts';
@@ -27,4 +28,5 @@ export const allRoutes: readonly Route[] = [
   ...sessionRoutes,
   ...snapshotRoutes,
   ...txnRoutes,
+  ...aclDisabledRoutes,
 ];

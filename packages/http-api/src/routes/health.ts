@@ -67,6 +67,7 @@ const instances = (kind: 'service' | 'connect' | 'ingress'): ReadSpec<ServiceArg
   method: Health.ServiceNodes,
   meta: true,
   effective: true,
+  bareErrors: true,
   cacheable: true,
   streamed: (x) => kind !== 'ingress' && !x.query.has('near'),
   args: (x) => {
