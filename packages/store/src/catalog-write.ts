@@ -137,8 +137,12 @@ function replaceInstance(
   changes: NameChanges,
 ): void {
   const old = instance.row;
+  const oldGroup = instance.group;
   touchInstance(state, journal, instance); // Readers of the old name, kind or destination lose it.
   state.catalog.replaceInstance(instance, row, changes);
+  if (instance.group !== oldGroup) {
+    for (const group of [oldGroup, instance.group]) journal.touch('service-checks', group.key);
+  }
   if (journal.recording) {
     journal.undoWith(() => {
       state.catalog.replaceInstance(instance, old, noChanges());

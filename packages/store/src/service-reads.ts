@@ -24,8 +24,14 @@ export interface ServiceSelection {
   readonly PeerName?: string;
 }
 
+interface Source {
+  readonly group: ServiceGroup | undefined;
+  /** Only instances of this kind; null takes all. */
+  readonly kind: string | null;
+}
+
 interface Found {
-  readonly groups: readonly (ServiceGroup | undefined)[];
+  readonly sources: readonly Source[];
   readonly deps: readonly Dep[];
   /** Index of the configuration that the choice of groups was made from. */
   readonly index: number;
@@ -35,19 +41,21 @@ interface Found {
 function find(state: State, want: ServiceSelection): Found {
   const key = want.ServiceName.toLowerCase();
   if (want.Ingress === true) return findGateways(state, ingressGateways(state, want.ServiceName), 'ingress-gateway');
-  if (want.Connect !== true) return { groups: [state.catalog.groups.get(key)], deps: [dep('service', key)], index: 0 };
+  if (want.Connect !== true) {
+    return { sources: [{ group: state.catalog.groups.get(key), kind: null }], deps: [dep('service', key)], index: 0 };
+  }
   const gateways = findGateways(state, terminatingGateways(state, want.ServiceName), 'terminating-gateway');
   return {
-    groups: [state.catalog.connect.get(key), ...gateways.groups],
+    sources: [{ group: state.catalog.connect.get(key), kind: null }, ...gateways.sources],
     deps: [dep('connect', key), ...gateways.deps],
-    index: 0,
+    index: gateways.index,
   };
 }
 
 function findGateways(state: State, names: readonly string[], kind: string): Found {
   const keys = names.map((name) => name.toLowerCase());
   return {
-    groups: keys.map((key) => state.catalog.groups.get(key)),
+    sources: keys.map((key) => ({ group: state.catalog.groups.get(key), kind })),
     deps: [dep('config-kind', kind), ...keys.map((key) => dep('service', key))],
     index: state.indexes.get('gateway-services'),
   };
@@ -71,13 +79,13 @@ function select(state: State, want: ServiceSelection): { instances: Instance[]; 
   const found = find(state, want);
   const instances: Instance[] = [];
   let index = found.index;
-  for (const group of found.groups) {
-    if (group === undefined) continue;
-    index = Math.max(index, group.index);
-    for (const instance of group.instances.all()) if (matches(instance, want)) instances.push(instance);
+  for (const { group, kind } of found.sources) {
+    index = Math.max(index, group?.index ?? unknownServiceIndex(state));
+    for (const instance of group?.instances.all() ?? []) {
+      if ((kind === null || instance.row.Kind === kind) && matches(instance, want)) instances.push(instance);
+    }
   }
-  if (found.groups.length > 1) instances.sort((a, b) => (a.order < b.order ? -1 : 1));
-  if (index === 0 && want.Ingress !== true) index = unknownServiceIndex(state);
+  if (found.sources.length > 1) instances.sort((a, b) => (a.order < b.order ? -1 : 1));
   return { instances, index: Math.max(1, index), deps: found.deps };
 }
 
@@ -87,8 +95,8 @@ export function serviceNodes(state: State, want: ServiceSelection): ReadResult<r
   const value = instances.map(flatInstance);
   if (want.Connect !== true) return { index, value, deps };
   // The reference follows the index of the service behind the proxies, and so does not see the proxies themselves.
-  const behind = state.catalog.group(want.ServiceName)?.index ?? unknownServiceIndex(state);
-  return { index, value, deps, plainIndex: Math.min(index, behind) };
+  const plainIndex = state.catalog.group(want.ServiceName)?.index ?? unknownServiceIndex(state);
+  return { index: Math.max(index, plainIndex), value, deps, plainIndex };
 }
 
 /** Instances of a service with their nodes and checks. */
