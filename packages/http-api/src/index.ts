@@ -5,6 +5,7 @@ export type { ApiContext, ApiSettings } from './context.ts';
 export * from './exchange.ts';
 export { DEFAULT_FRONT_OPTIONS, type FrontOptions, HttpFront } from './front/index.ts';
 export * from './http-api.ts';
+export * from './openapi.ts';
 export * from './query.ts';
 export * from './reply.ts';
 export * from './route.ts';

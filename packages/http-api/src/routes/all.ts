@@ -1,3 +1,4 @@
+import { openapiRoutes } from '../openapi.ts';
 import type { Route } from '../route.ts';
 import { aclDisabledRoutes } from './acl-disabled.ts';
 import { agentRoutes } from './agent.ts';
@@ -13,8 +14,7 @@ import { sessionRoutes } from './session.ts';
 import { snapshotRoutes } from './snapshot.ts';
 import { txnRoutes } from './txn.ts';
 
-/** Every route, in the order of the documentation. */
-export const allRoutes: readonly Route[] = [
+const apiRoutes: readonly Route[] = [
   ...agentRoutes,
   ...agentServiceRoutes,
   ...agentCheckRoutes,
@@ -30,3 +30,6 @@ export const allRoutes: readonly Route[] = [
   ...txnRoutes,
   ...aclDisabledRoutes,
 ];
+
+/** Every route, in the order of the documentation. */
+export const allRoutes: readonly Route[] = [...apiRoutes, ...openapiRoutes(apiRoutes)];
