@@ -123,7 +123,9 @@ function benchCatalog(): void {
   rate('register, check flips, from bytes', (i) => {
     apply(store, MessageType.Register, registration('web10', 3, 80, i % 2 === 0 ? 'critical' : 'passing'), false);
   });
-  rate('register, new service on a new node', (i) => apply(store, MessageType.Register, registration('n', i, i, 'passing')));
+  rate('register, new service on a new node', (i) =>
+    apply(store, MessageType.Register, registration('n', i, i, 'passing')),
+  );
   rate('health of 10 instances', () => void store.health.serviceNodes({ ServiceName: 'web10' }));
   rate('health of 200 instances', () => void store.health.serviceNodes({ ServiceName: 'web200' }));
   rate('health of 200 instances, one changed before each', (i) => {
