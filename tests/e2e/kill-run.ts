@@ -1,6 +1,7 @@
 import { Agent, request } from 'node:http';
 import { eventually, pause, type Reply, TestAgent } from './harness.ts';
 import { type Entry, KillModel, type State } from './kill-model.ts';
+import { mulberry32 } from './random.ts';
 
 export interface KillOptions {
   readonly rounds: number;
@@ -189,15 +190,4 @@ async function writeAll(model: KillModel, { port, send, keys, n }: GroupWrite): 
   const results = JSON.parse(text).Results as { KV: Entry }[] | null;
   model.ack(keys, remove ? 0 : (results?.[0]?.KV.ModifyIndex ?? 0));
   return true;
-}
-
-/** A small seeded generator. Source: Tommy Ettinger's public-domain mulberry32. */
-function mulberry32(seed: number): () => number {
-  let a = seed >>> 0;
-  return () => {
-    a = (a + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(a ^ (a >>> 15), a | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
