@@ -120,11 +120,13 @@ export class CommandError extends Error {
 
 function connect(io: Io, flags: object): Consul {
   try {
-    return consulFromEnv(io.env, connectionOptions(flags as Record<string, string>), (name, text) => {
-      const stamp = new Date().toISOString();
+    const warn = (name: string, text: string) => {
       const reason = `strconv.ParseBool: parsing \\"${text}\\": invalid syntax`;
+      const stamp = new Date().toISOString();
       io.writeError(`${stamp} [WARN]  consul-api: could not parse ${name}: error="${reason}"\n`);
-    });
+    };
+    const options = connectionOptions(flags as Record<string, string>);
+    return consulFromEnv(io.env, options, { warn, transport: io.transport });
   } catch (error) {
     if (error instanceof OptionsError) throw new CommandError(`Error connecting to Consul agent: ${error.message}`);
     throw error;

@@ -1,3 +1,4 @@
+import type { Transport } from '@proconsul/client';
 import type { Environment } from '@proconsul/client/node';
 
 /** What a command sees of the world outside. Only `main.ts` makes one from the process; tests make their own. */
@@ -11,6 +12,8 @@ export interface Io {
   stdin(): AsyncIterable<Uint8Array>;
   /** Calls `fn` at each SIGINT, SIGTERM or SIGHUP in place of ending the process, until the result is called. */
   onSignal(fn: (signal: NodeJS.Signals) => void): () => void;
+  /** Carries requests to the agent, in place of the network. */
+  readonly transport?: Transport | undefined;
 }
 
 /** Everything that standard input still holds. */

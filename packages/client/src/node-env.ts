@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Consul, type ConsulOptions } from './consul.ts';
 import { OptionsError } from './errors.ts';
 import { nodeTransport, parseAddress, type TlsOptions } from './node-transport.ts';
+import type { Transport } from './transport.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -16,6 +17,13 @@ export interface NodeOptions extends ConsulOptions {
   readonly tlsServerName?: string | undefined;
 }
 
+export interface EnvDependencies {
+  /** Hears of a variable that cannot be parsed, and of its text. */
+  readonly warn?: ((variable: string, text: string) => void) | undefined;
+  /** In place of the network. */
+  readonly transport?: Transport | undefined;
+}
+
 const TRUE = new Set(['1', 't', 'T', 'true', 'TRUE', 'True']);
 const FALSE = new Set(['0', 'f', 'F', 'false', 'FALSE', 'False']);
 
@@ -27,13 +35,13 @@ export function parseBool(text: string): boolean | undefined {
 
 /**
  * A client from the CONSUL_* environment variables, over Node's HTTP; `options` win over the environment.
- * `warn` hears of a variable that cannot be parsed. Throws OptionsError on files that cannot be read.
+ * Throws OptionsError on files that cannot be read.
  * Source: documentation, commands, environment variables.
  */
 export function consulFromEnv(
   env: Environment,
   options: NodeOptions = {},
-  warn: (variable: string, text: string) => void = () => {},
+  { warn = () => {}, transport }: EnvDependencies = {},
 ): Consul {
   const flag = (name: string): boolean | undefined => {
     const text = env[name];
@@ -55,7 +63,7 @@ export function consulFromEnv(
       partition: options.partition || env['CONSUL_PARTITION'],
       basicAuth: options.basicAuth ?? (auth ? splitAuth(auth) : undefined),
     },
-    { transport: nodeTransport(address, tls) },
+    { transport: transport ?? nodeTransport(address, tls) },
   );
 }
 

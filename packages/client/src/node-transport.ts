@@ -1,4 +1,4 @@
-import { type ClientRequest, type IncomingMessage, Agent as PlainAgent, request as plainRequest } from 'node:http';
+import type { ClientRequest, IncomingMessage, Agent as PlainAgent } from 'node:http';
 import type { AgentOptions as TlsAgentOptions, RequestOptions as TlsRequestOptions } from 'node:https';
 import { OptionsError } from './errors.ts';
 import type { Transport, TransportRequest, TransportResponse } from './transport.ts';
@@ -52,7 +52,10 @@ export function parseAddress(address: string, tls = false): ParsedAddress {
   };
 }
 
-/** A transport over Node's own HTTP client, with connections kept alive. */
+/**
+ * A transport over Node's own HTTP client, with connections kept alive. The client is loaded with the first request: it
+ * is a large part of the start-up time of a short command.
+ */
 export function nodeTransport(address: string, tls: TlsOptions = {}): Transport {
   const parsed = parseAddress(address);
   let agent: PlainAgent | undefined;
@@ -68,10 +71,10 @@ export function nodeTransport(address: string, tls: TlsOptions = {}): Transport 
       if (request.body instanceof Uint8Array) options.headers['Content-Length'] = request.body.length;
       else if (request.body === undefined && request.method !== 'GET') options.headers['Content-Length'] = 0;
       if (scheme === 'http') {
-        agent ??= new PlainAgent({ keepAlive: true });
-        return exchange(plainRequest({ ...options, agent }), request);
+        const http = await import('node:http');
+        agent ??= new http.Agent({ keepAlive: true });
+        return exchange(http.request({ ...options, agent }), request);
       }
-      // Loaded only when needed: TLS is a tenth of the start-up time of a short command.
       const https = await import('node:https');
       agent ??= new https.Agent({ keepAlive: true, ...tlsAgentOptions(tls) });
       return exchange(https.request({ ...options, agent: agent as InstanceType<typeof https.Agent> }), request);
@@ -104,8 +107,13 @@ async function sendStream(outgoing: ClientRequest, body: AsyncIterable<Uint8Arra
     if (outgoing.destroyed) return;
     if (!outgoing.write(chunk)) {
       await new Promise<void>((resolve) => {
-        outgoing.once('drain', resolve);
-        outgoing.once('close', resolve);
+        const go = () => {
+          outgoing.off('drain', go);
+          outgoing.off('close', go);
+          resolve();
+        };
+        outgoing.on('drain', go);
+        outgoing.on('close', go);
       });
     }
   }

@@ -9,12 +9,13 @@ export const BACKOFF_MIN_MS = 1_000;
 export const BACKOFF_MAX_MS = 60_000;
 /** How long beyond the agreed wait (and the agent's extra sixteenth) an answer may take before the read is given up. */
 export const WATCH_GRACE_MS = 30_000;
+/** What the agent waits when nothing is said. */
 const WAIT_DEFAULT_MS = 300_000;
 
 /** What {@link watch} hands to each read: pass all of it on. */
 export interface BlockingRead {
   readonly index: Uint64;
-  readonly waitMs: number;
+  readonly waitMs?: number | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -56,7 +57,7 @@ export async function* watch<T>(
   read: (block: BlockingRead) => Promise<Answer<T>>,
   options: WatchOptions = {},
 ): AsyncGenerator<Answer<T>, void, undefined> {
-  const { clock = systemClock, rng = systemRng, waitMs = WAIT_DEFAULT_MS, signal } = options;
+  const { clock = systemClock, rng = systemRng, waitMs, signal } = options;
   let index: Uint64 = 0;
   let seen: Uint64 | undefined;
   let failures = 0;
@@ -82,14 +83,15 @@ export async function* watch<T>(
 
 async function readOnce<T>(
   read: (block: BlockingRead) => Promise<Answer<T>>,
-  block: { index: Uint64; waitMs: number },
+  block: { index: Uint64; waitMs: number | undefined },
   outer: AbortSignal | undefined,
   clock: Clock,
 ): Promise<Answer<T>> {
   const inner = new AbortController();
   const stop = () => inner.abort(outer?.reason);
   outer?.addEventListener('abort', stop, { once: true });
-  const limit = block.waitMs + block.waitMs / 16 + WATCH_GRACE_MS;
+  const waitMs = block.waitMs ?? WAIT_DEFAULT_MS;
+  const limit = waitMs + waitMs / 16 + WATCH_GRACE_MS;
   const timer = clock.after(limit, () => inner.abort(new Error(`no answer within ${limit} ms`)));
   try {
     return await read({ ...block, signal: inner.signal });

@@ -22,9 +22,7 @@ export const members = command({
   async run(c) {
     const { detailed, filter, segment, status, wan } = c.flags;
     const pattern = compile(status);
-    // The agent takes no segment together with wan.
-    const asked = wan ? { wan, filter } : { segment, filter };
-    const all = await c.attempt('Error retrieving members: ', () => c.consul.agent.members(asked));
+    const all = await c.attempt('Error retrieving members: ', () => c.consul.agent.members({ wan, segment, filter }));
     const shown = all.filter((m) => pattern.test(statusOf(m))).map(withSegment);
     if (shown.length === 0) return EXIT_NONE;
     shown.sort(compareMembers);

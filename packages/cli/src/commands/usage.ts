@@ -25,7 +25,7 @@ export const usageInstances = command({
     const parts: string[] = [];
     if (!connect) parts.push(totals(rows), services(rows, all), nodes(rows));
     if (!billable) parts.push(connectServices(rows, all));
-    c.io.write(parts.join('\n'));
+    c.io.write(`${parts.join('\n')}${billable ? '\n' : ''}`);
     return 0;
   },
 });

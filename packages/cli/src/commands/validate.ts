@@ -32,7 +32,8 @@ export const validate = command({
       for (const line of details) if (line !== undefined) c.warn(line);
       return 1;
     }
-    if (!c.flags.quiet) c.print('Configuration is valid!');
+    if (c.flags.quiet) return 0;
+    c.print('Configuration is valid!');
     for (const warning of warnings) c.warn(warning);
     return 0;
   },

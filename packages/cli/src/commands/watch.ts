@@ -1,5 +1,5 @@
 import { formatDuration } from '@proconsul/base';
-import { type Params, type Uint64, watch } from '@proconsul/client';
+import { type BlockingRead, type Params, type Uint64, watch } from '@proconsul/client';
 import { parseBool } from '@proconsul/client/node';
 import { CommandError, type Context, command } from '../command.ts';
 import { goQuote } from '../flags.ts';
@@ -139,7 +139,7 @@ async function* views(c: WatchContext, plan: Plan, signal: AbortSignal): AsyncGe
   const shape = shapeOf(plan.type);
   const missing = plan.type === 'key' || plan.type === 'keyprefix' ? { value: null } : undefined;
   const problems = problemLog(c, plan.type, signal);
-  const read = async (block: { index: Uint64; waitMs: number; signal: AbortSignal }) => {
+  const read = async (block: BlockingRead) => {
     for (;;) {
       try {
         const answer = await http.read<unknown>(plan.path, block, plan.params, missing);

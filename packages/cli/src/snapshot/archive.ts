@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createGunzip } from 'node:zlib';
-import { TarReader } from './tar.ts';
+import { type TarFile, TarReader } from './tar.ts';
 
 /** What meta.json says of a snapshot. */
 export interface SnapshotMeta {
@@ -50,7 +50,7 @@ export async function readArchive(source: AsyncIterable<Uint8Array>, keepState =
     if (file.name !== 'state.bin' && file.size > SMALL_FILE_BYTES_MAX) {
       throw new ArchiveError(`failed to read snapshot file: "${file.name}" is too large`);
     }
-    for await (const chunk of file.content) {
+    for await (const chunk of content(file)) {
       hash.update(chunk);
       if (keep) chunks.push(Buffer.from(chunk));
     }
@@ -64,6 +64,21 @@ export async function readArchive(source: AsyncIterable<Uint8Array>, keepState =
     );
   checkSums(contents.get('SHA256SUMS')?.toString() ?? '', sums);
   return { meta, state: keepState ? (contents.get('state.bin') ?? Buffer.alloc(0)) : undefined };
+}
+
+const WHAT: Readonly<Record<string, string>> = {
+  'meta.json': 'failed to read snapshot metadata',
+  'state.bin': 'failed to read or write snapshot data',
+  SHA256SUMS: 'failed to read snapshot hashes',
+};
+
+/** The bytes of a file, faults worded by what it is. */
+async function* content(file: TarFile): AsyncGenerator<Uint8Array> {
+  try {
+    yield* file.content;
+  } catch (error) {
+    throw new ArchiveError(`failed to read snapshot file: ${WHAT[file.name]}: ${(error as Error).message}`);
+  }
 }
 
 /** Reads meta.json. Throws ArchiveError. */
@@ -127,6 +142,9 @@ async function* inflate(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
   }
 }
 
+/** What ends the wait for room in the unpacker. */
+const EVENTS = ['drain', 'close', 'error'] as const;
+
 async function feed(
   gunzip: ReturnType<typeof createGunzip>,
   head: Uint8Array,
@@ -135,9 +153,11 @@ async function feed(
   const write = async (chunk: Uint8Array) => {
     if (gunzip.destroyed || gunzip.write(chunk)) return;
     await new Promise<void>((resolve) => {
-      gunzip.once('drain', resolve);
-      gunzip.once('close', resolve);
-      gunzip.once('error', () => resolve());
+      const go = () => {
+        for (const event of EVENTS) gunzip.off(event, go);
+        resolve();
+      };
+      for (const event of EVENTS) gunzip.on(event, go);
     });
   };
   try {
