@@ -242,7 +242,6 @@ export const settings = [
   }),
   row('ui_config.metrics_proxy.path_allowlist', 'list', undefined, 'Paths that may be asked.', { reload: true }),
   row('ui_config.dashboard_url_templates', 'map', undefined, 'Links to dashboards.', { reload: true }),
-  row('ui_config.hcp_enabled', 'bool', undefined, 'Shows the link to HCP.'),
 
   // Access control
   row('acl.enabled', 'bool', undefined, 'Turns access control on.'),
@@ -314,7 +313,6 @@ export const settings = [
   row('connect.ca_provider', 'string', undefined, 'consul, vault or aws-pca.'),
   row('connect.ca_config', 'any', undefined, 'Settings of the provider.', { secret: true }),
   row('connect.enable_mesh_gateway_wan_federation', 'bool', undefined, 'Federates through mesh gateways.'),
-  row('connect.enable_serverless_plugin', 'bool', undefined, 'Accepted, unused.'),
   row('connect.test_ca_leaf_root_change_spread', 'duration', '0s', 'For tests.'),
 
   // Telemetry
@@ -372,6 +370,11 @@ export const settings = [
   row('cloud.scada_address', 'string', undefined, 'Accepted, unused.', { env: 'HCP_SCADA_ADDRESS' }),
 
   // Values that files may name but that are always overwritten
+  // Test harnesses write their own version into the file; the program keeps telling its own.
+  row('revision', 'string', undefined, 'Accepted, not used.'),
+  row('version', 'string', undefined, 'Accepted, not used.'),
+  row('version_metadata', 'string', undefined, 'Accepted, not used.'),
+  row('version_prerelease', 'string', undefined, 'Accepted, not used.'),
   row('ae_interval', 'duration', '1m', 'Accepted, always 1m.', { fixed: true }),
   row('check_deregister_interval_min', 'duration', '1m', 'Accepted, always 1m.', { fixed: true }),
   row('check_reap_interval', 'duration', '30s', 'Accepted, always 30s.', { fixed: true }),

@@ -1,1 +1,15 @@
-export {};
+export * from './configuration.ts';
+export { msgpackConfiguration } from './configuration-codec.ts';
+export { RaftCore } from './core.ts';
+export { crc32c } from './crc32c.ts';
+export { DurableLog, LOG_DEFAULTS, type LogEvents, type LogOptions } from './durable-log.ts';
+export { type Entry, LogType } from './entry.ts';
+export * from './errors.ts';
+export type { NewEntry, RaftEffect, RaftInput, Role, Sent } from './inputs.ts';
+export type * from './messages.ts';
+export { type RaftDependencies, RaftNode, type RaftStats } from './node.ts';
+export { APPLY_SLICE, RAFT_DEFAULTS, type RaftOptions, WAITING_INPUTS_MAX } from './options.ts';
+export { type SnapshotMeta, SnapshotStore } from './snapshot-store.ts';
+export type { StateCapture, StateMachine } from './state-machine.ts';
+export type { SnapshotState, Transport } from './transport.ts';
+export { noTransport } from './transport.ts';

@@ -5,7 +5,6 @@ import {
   type CheckType,
   CriticalServiceReaper,
   checkKind,
-  cutNote,
   deregisterAfterMs,
   evaluateAlias,
   hasInterval,
@@ -144,9 +143,7 @@ export class CheckBoard {
     const row = local.checks.get(id);
     if (row === undefined) return;
     const options = this.#d.options();
-    const output = options.discardOutput
-      ? ''
-      : cutNote(result.output, row.definition ? this.#outputMax(row.definition) : OUTPUT_MAX_SIZE_DEFAULT);
+    const output = options.discardOutput ? '' : result.output;
     this.#reaper.note(id, result.status);
     const changed = local.setResult(id, result.status, output);
     if (changed === undefined || changed === 'nothing') return;

@@ -95,7 +95,7 @@ export function toNodeService(definition: ServiceDefinition): NodeService {
 
 function refuseMeta(definition: ServiceDefinition): void {
   if (definition.Meta === null) return;
-  const error = metaError(definition.Meta, true);
+  const error = metaError(definition.Meta, false);
   if (error !== null) throw new AgentError(400, `Invalid Service Meta: ${error}`);
 }
 

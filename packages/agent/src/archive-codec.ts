@@ -1,0 +1,33 @@
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { createGunzip, createGzip } from 'node:zlib';
+import type { Codec } from '@proconsul/server';
+
+/** Hashing and compression of snapshot archives by Node. */
+export const archiveCodec: Codec = {
+  sha256() {
+    const hash = createHash('sha256');
+    return { update: (bytes) => void hash.update(bytes), hex: () => hash.digest('hex') };
+  },
+  gzip(chunks) {
+    return pipe(chunks, createGzip({ level: 1 }));
+  },
+  gunzip(chunks) {
+    return pipe(chunks, createGunzip());
+  },
+};
+
+async function* pipe(
+  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  through: ReturnType<typeof createGzip> | ReturnType<typeof createGunzip>,
+): AsyncIterable<Uint8Array> {
+  const source = Readable.from(chunks as AsyncIterable<Uint8Array>, { objectMode: true });
+  source.on('error', (error) => through.destroy(error));
+  source.pipe(through);
+  try {
+    for await (const chunk of through) yield chunk as Uint8Array;
+  } finally {
+    source.destroy();
+    through.destroy();
+  }
+}

@@ -1,0 +1,230 @@
+import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { hostname, networkInterfaces } from 'node:os';
+import { type Disk, errorText, type Level } from '@proconsul/base';
+import {
+  agentHelp,
+  ConfigError,
+  FlagError,
+  HELP_WANTED,
+  type InterfaceAddress,
+  type Loaded,
+  loadConfig,
+} from '@proconsul/config';
+import { systemClock, systemRng } from '@proconsul/io-node';
+import { banner } from './banner.ts';
+import { NodeIdError, nodeId } from './node-id.ts';
+import { dataDisk, type RunningAgent, runAgent } from './run.ts';
+import { type LineSink, LogFile, LogHub, levelOf, openSyslog } from './tmp-observe.ts';
+
+/** What the command needs of the world: its arguments' company. */
+export interface AgentIo {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  write(chunk: string): void;
+  writeError(chunk: string): void;
+}
+
+const LEVEL_LIST = '[TRACE DEBUG INFO WARN ERR ERROR]';
+
+/** A graceful leave that takes longer is given up. Source: life cycle documentation. */
+const LEAVE_TIMEOUT_MS = 15_000;
+
+function interfaces(): InterfaceAddress[] {
+  return Object.entries(networkInterfaces()).flatMap(([name, addresses]) =>
+    (addresses ?? []).map(
+      (a) =>
+        ({
+          name,
+          address: a.address,
+          cidr: a.cidr ?? `${a.address}/32`,
+          flags: a.internal ? ['up', 'loopback'] : ['up', 'broadcast', 'multicast'],
+        }) as unknown as InterfaceAddress,
+    ),
+  );
+}
+
+function load(args: readonly string[], env: AgentIo['env']): Loaded {
+  return loadConfig({
+    args,
+    env,
+    hostname: hostname(),
+    interfaces: interfaces(),
+    readFile: (path) => readFileSync(path),
+    listDir: (path) => readdirSync(path),
+    stat: (path) => {
+      const found = statSync(path, { throwIfNoEntry: false });
+      return found === undefined ? undefined : found.isDirectory() ? 'directory' : 'file';
+    },
+    realPath: (path) => realpathSync(path),
+  });
+}
+
+export const agentCommand = {
+  help: (): string => agentHelp(),
+  run: runCommand,
+};
+
+async function runCommand(args: readonly string[], io: AgentIo): Promise<number> {
+  let loaded: Loaded;
+  try {
+    loaded = load(args, io.env);
+  } catch (error) {
+    if (error === HELP_WANTED) {
+      io.write(`${agentHelp()}\n`);
+      return 0;
+    }
+    if (error instanceof FlagError) io.writeError(error.output);
+    else if (error instanceof ConfigError) io.writeError(`==> ${error.message}\n`);
+    else throw error;
+    return 1;
+  }
+  const { runtime: config, warnings } = loaded;
+  const level = levelOf(config.logging.level);
+  if (level === undefined) {
+    io.writeError(`==> Invalid log level: ${config.logging.level}. Valid log levels are: ${LEVEL_LIST}\n`);
+    return 1;
+  }
+  const disk = config.devMode ? null : dataDisk(config.dataDir);
+  let id: string;
+  try {
+    id = await nodeId(config.nodeId, disk, systemRng);
+  } catch (error) {
+    if (!(error instanceof NodeIdError)) throw error;
+    io.writeError(`==> failed to setup node ID: ${error.message}\n`);
+    return 1;
+  }
+  const hub = new LogHub({ level, json: config.logging.json }, systemClock);
+  if (!config.logging.json) io.write(banner(config, id));
+  hub.open(sinks(config, io));
+  const log = hub.logger('agent');
+  for (const warning of warnings) log.warn(warning);
+  for (const warning of warnings) log.named('auto_config').warn(warning);
+  const code = await serve(args, io, loaded, id, disk, hub);
+  log.info('Exit code', { code });
+  return code;
+}
+
+function sinks(config: Loaded['runtime'], io: AgentIo): LineSink[] {
+  const out: LineSink[] = [(line) => io.write(`${line}\n`)];
+  const { filePath, rotateBytes, rotateDurationMs, rotateMaxFiles, enableSyslog, syslogFacility } = config.logging;
+  if (filePath !== '') {
+    const file = new LogFile({ path: filePath, rotateBytes, rotateDurationMs, maxFiles: rotateMaxFiles }, () =>
+      systemClock.wallMs(),
+    );
+    out.push(file.sink);
+  }
+  if (enableSyslog) {
+    const syslog = openSyslog({ facility: syslogFacility, tag: 'consul' });
+    if (syslog !== undefined) out.push(syslog);
+  }
+  return out;
+}
+
+const SIGNAL_NAMES: Readonly<Record<string, string>> = { SIGINT: 'interrupt', SIGTERM: 'terminated', SIGHUP: 'hangup' };
+
+/** Runs the agent until somebody ends it; answers the exit code. */
+async function serve(
+  args: readonly string[],
+  io: AgentIo,
+  loaded: Loaded,
+  id: string,
+  disk: Disk | null,
+  hub: LogHub,
+): Promise<number> {
+  const { runtime: config } = loaded;
+  const log = hub.logger('agent');
+  let end: (code: number) => void = () => {};
+  const ended = new Promise<number>((resolve) => {
+    end = resolve;
+  });
+  let running: RunningAgent;
+  try {
+    running = await runAgent({
+      config,
+      nodeId: id,
+      disk,
+      hub,
+      loadAgain: () => {
+        const next = load(args, io.env);
+        setLevel(hub, next.runtime.logging.level, log);
+        for (const warning of next.warnings) log.named('auto_config').warn(warning);
+        return next.runtime;
+      },
+      onLeave: () => end(0),
+    });
+  } catch (error) {
+    log.error('Error starting agent', { error: errorText(error) });
+    return 1;
+  }
+  const forget = handleSignals(running, config, log, end);
+  const code = await ended;
+  forget();
+  await running.stop();
+  return code;
+}
+
+function setLevel(hub: LogHub, word: string, log: { warn(m: string, f?: Record<string, unknown>): void }): void {
+  const level: Level | undefined = levelOf(word);
+  if (level === undefined) log.warn('Invalid log level in new configuration', { level: word });
+  else hub.setLevel(level);
+}
+
+type Logger = ReturnType<LogHub['logger']>;
+
+/** What each signal does. Source: life cycle documentation; recorded logs. */
+function handleSignals(
+  running: RunningAgent,
+  config: Loaded['runtime'],
+  log: Logger,
+  end: (code: number) => void,
+): () => void {
+  let leaving = false;
+  const onEnd = (signal: string) => {
+    const name = SIGNAL_NAMES[signal] ?? signal;
+    if (leaving) {
+      log.info('Caught second signal, Exiting', { signal: name });
+      end(1);
+      return;
+    }
+    log.info('Caught', { signal: name });
+    const graceful = signal === 'SIGINT' ? !config.skipLeaveOnInterrupt : config.leaveOnTerminate;
+    if (!graceful) {
+      log.info('Graceful shutdown disabled. Exiting');
+      end(1);
+      return;
+    }
+    leaving = true;
+    log.info('Gracefully shutting down agent...');
+    const timeout = systemClock.after(LEAVE_TIMEOUT_MS, () => {
+      log.info('Timeout on graceful leave. Exiting');
+      end(1);
+    });
+    running.leave().then(
+      () => {
+        timeout.cancel();
+        log.info('Graceful exit completed');
+        end(0);
+      },
+      (error) => {
+        timeout.cancel();
+        log.error('Error on leave', { error: errorText(error) });
+        end(1);
+      },
+    );
+  };
+  const onReload = () => {
+    log.info('Caught', { signal: 'hangup' });
+    running.agent.reload().catch((error) => log.error('Reload config failed', { error: errorText(error) }));
+  };
+  const onInt = () => onEnd('SIGINT');
+  const onTerm = () => onEnd('SIGTERM');
+  process.on('SIGINT', onInt);
+  process.on('SIGTERM', onTerm);
+  process.on('SIGHUP', onReload);
+  process.on('SIGPIPE', ignore);
+  return () => {
+    process.off('SIGHUP', onReload);
+    process.off('SIGPIPE', ignore);
+  };
+}
+
+const ignore = () => {};

@@ -1,0 +1,169 @@
+import {
+  constantView,
+  type DnsSource,
+  DnsSourceError,
+  type View as DnsView,
+  type NodeRecord,
+  type Read,
+  type ReadOptions,
+  type ServiceAddress,
+  type ServiceLookup,
+  type ServiceNode,
+} from '@proconsul/dns';
+import {
+  type Caller,
+  Catalog,
+  type CommonArgs,
+  EndpointError,
+  Health,
+  Internal,
+  type ReadMethod,
+  type ServiceArgs,
+  type View,
+} from '@proconsul/endpoints';
+
+/** A view of something that follows from another view, and is made once for it. */
+function derived<S, T>(from: View<S>, name: string, make: (value: S) => T): DnsView<T> {
+  const key = `dns:${name}`;
+  const known = from.memo.get(key) as DnsView<T> | undefined;
+  if (known !== undefined) return known;
+  const value = make(from.value);
+  const view: DnsView<T> = {
+    value,
+    memo: new Map(),
+    get valid() {
+      return from.valid;
+    },
+  };
+  from.memo.set(key, view);
+  return view;
+}
+
+function dnsError(error: unknown): DnsSourceError {
+  if (error instanceof EndpointError && error.code === 'NO_PATH_TO_DC')
+    return new DnsSourceError('NO_DATACENTER', error.message);
+  if (error instanceof EndpointError && error.status === 403)
+    return new DnsSourceError('PERMISSION_DENIED', error.message);
+  return new DnsSourceError('UNAVAILABLE', error instanceof Error ? error.message : String(error));
+}
+
+const list = (options: ReadOptions, token: string) => ({
+  Datacenter: options.datacenter ?? '',
+  Token: options.token ?? token,
+  NodeMetaFilters: null,
+  Filter: '',
+  Source: null,
+});
+
+/** DNS answers come from the same reads as HTTP's. */
+export class CatalogDnsSource implements DnsSource {
+  readonly #caller: Caller;
+  readonly #token: () => string;
+
+  constructor(caller: Caller, token: () => string) {
+    this.#caller = caller;
+    this.#token = token;
+  }
+
+  /** At once where we lead; else by a read that may be stale, as the settings allow. */
+  #read<A extends CommonArgs, S, T>(
+    method: ReadMethod<A, S>,
+    args: A,
+    options: ReadOptions,
+    name: string,
+    make: (value: S) => T,
+  ): Read<T> {
+    try {
+      const view = this.#caller.peek(method, args);
+      if (view !== undefined) return derived(view, name, make);
+    } catch (error) {
+      throw dnsError(error);
+    }
+    return new Promise((resolve, reject) => {
+      const consistency = options.allowStale ? 'stale' : 'default';
+      this.#caller.read(method, args, { consistency, minIndex: 0, waitMs: 0 }, (error, view, meta) => {
+        if (error !== null || view === null) reject(dnsError(error));
+        else if (options.allowStale && meta.lastContactMs > options.maxStaleMs)
+          reject(dnsError(new Error('too stale')));
+        else resolve(derived(view, name, make));
+      });
+    });
+  }
+
+  #serviceArgs(
+    service: string,
+    options: ReadOptions,
+    kind: 'service' | 'connect' | 'ingress',
+    peer: string,
+  ): ServiceArgs {
+    return {
+      ...list(options, this.#token()),
+      ServiceName: service,
+      ServiceTags: [],
+      TagFilter: false,
+      Connect: kind === 'connect',
+      Ingress: kind === 'ingress',
+      PeerName: peer,
+      OnlyPassing: false,
+      MergeCentralConfig: false,
+    };
+  }
+
+  service(lookup: ServiceLookup): Read<readonly ServiceNode[]> {
+    const args = this.#serviceArgs(lookup.service, lookup, lookup.kind, lookup.peer ?? '');
+    return this.#read(
+      Health.ServiceNodes,
+      args,
+      lookup,
+      'instances',
+      (found) => found as unknown as readonly ServiceNode[],
+    );
+  }
+
+  node(name: string, options: ReadOptions): Read<NodeRecord | undefined> {
+    const args = {
+      Datacenter: options.datacenter ?? '',
+      Token: options.token ?? this.#token(),
+      Node: name,
+      Filter: '',
+    };
+    return this.#read(Catalog.NodeServices, args, options, 'node', (found) => found?.Node ?? undefined);
+  }
+
+  nodesByAddress(address: string, options: ReadOptions): Read<readonly NodeRecord[]> {
+    return this.#read(Catalog.ListNodes, list(options, this.#token()), options, `address:${address}`, (nodes) =>
+      nodes.filter((n) => n.Address === address),
+    );
+  }
+
+  servicesByAddress(address: string, options: ReadOptions): Read<readonly ServiceAddress[]> {
+    const args = { ...list(options, this.#token()), ServiceKind: '', UseServiceKind: false, NodesOnly: false };
+    return this.#read(Internal.ServiceDump, args, options, `address:${address}`, (found) =>
+      found
+        .filter((i) => i.Service?.Address === address)
+        .map((i) => ({ Service: i.Service?.Service ?? '', Datacenter: i.Node?.Datacenter ?? '' })),
+    );
+  }
+
+  servers(options: ReadOptions): Read<readonly NodeRecord[]> {
+    const args = this.#serviceArgs('consul', options, 'service', '');
+    return this.#read(Health.ServiceNodes, args, options, 'servers', (found) =>
+      found.flatMap((i) => (i.Node === null ? [] : [i.Node])),
+    );
+  }
+
+  preparedQuery(): Read<undefined> {
+    return constantView(undefined);
+  }
+
+  virtualIp(service: string, peer: string | undefined, options: ReadOptions): Read<string | undefined> {
+    const args = this.#serviceArgs(service, options, 'connect', peer ?? '');
+    return this.#read(Health.ServiceNodes, args, options, 'virtual', (found) => {
+      for (const { Service } of found) {
+        const tagged = Service?.TaggedAddresses?.['consul-virtual'];
+        if (tagged !== undefined) return tagged.Address;
+      }
+      return undefined;
+    });
+  }
+}

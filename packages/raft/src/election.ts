@@ -1,0 +1,166 @@
+import type { Millis } from '@proconsul/base';
+import { findServer, quorumOf, type ServerId } from './configuration.ts';
+import type { Sent } from './inputs.ts';
+import { becomeLeader, endLeadership } from './leader.ts';
+import type { PreVoteRequest, VoteRequest, VoteResponse } from './messages.ts';
+import type { RaftState } from './state.ts';
+
+/**
+ * Elections. Source: Ongaro's thesis sections 3.4 (leader election), 3.6.1 (election restriction), 3.9 (timing), 4.2.3
+ * (disruptive servers), 9.6 (pre-vote); raft wire section 1 (what the other implementation refuses).
+ */
+
+/** Follows `term`, which is at least ours. */
+export function becomeFollower(s: RaftState, at: Millis, term: number): void {
+  const before = s.role;
+  if (term > s.term) s.setVote(term, undefined);
+  if (before === 'leader') endLeadership(s);
+  s.preVoting = false;
+  if (before !== 'follower') {
+    s.setRole('follower');
+    s.log('info', 'entering follower state', {
+      follower: `Node at ${s.options.address} [Follower]`,
+      'leader-address': s.leaderAddress ?? '',
+      'leader-id': s.leaderId ?? '',
+    });
+    s.emit({ kind: 'count', name: 'raft.state.follower' });
+  }
+  if (before === 'leader') s.setLeader(undefined, undefined);
+  s.electionDeadline = at + s.randomised(s.options.heartbeatTimeoutMs);
+}
+
+/** The election timer has run out, or the leader asked us to stand. */
+export function campaign(s: RaftState, at: Millis, transfer: boolean): void {
+  s.electionDeadline = at + s.randomised(s.options.electionTimeoutMs);
+  if (!s.isVoter) {
+    s.setLeader(undefined, undefined);
+    warnCannotStand(s);
+    return;
+  }
+  if (s.role === 'follower') {
+    s.log('warn', 'heartbeat timeout reached, starting election', {
+      'last-leader-addr': s.leaderAddress ?? '',
+      'last-leader-id': s.leaderId ?? '',
+    });
+    s.emit({ kind: 'count', name: 'raft.transition.heartbeat_timeout' });
+  } else s.log('warn', 'Election timeout reached, restarting election');
+  s.setLeader(undefined, undefined);
+  s.votes = new Set([s.options.id]);
+  s.refusals = new Set();
+  s.transferElection = transfer;
+  s.setRole('candidate');
+  s.emit({ kind: 'count', name: 'raft.state.candidate' });
+  s.log('info', 'entering candidate state', { node: `Node at ${s.options.address} [Candidate]`, term: s.term + 1 });
+  if (transfer || !s.options.preVote) return stand(s, at);
+  s.preVoting = true;
+  if (s.votes.size >= s.quorum) return preVoteWon(s, at);
+  const request: PreVoteRequest = { kind: 'request-pre-vote', ...s.requestHeader(), term: s.term + 1, ...lastEntry(s) };
+  for (const to of s.otherVoters())
+    s.emit({ kind: 'send', to, request, sent: sentVote(request.kind, request.term, at) });
+}
+
+function warnCannotStand(s: RaftState): void {
+  if (s.warnedNoPeers) return;
+  s.warnedNoPeers = true;
+  const known = s.configuration.servers.length > 0;
+  s.log('warn', known ? 'not part of stable configuration, aborting election' : 'no known peers, aborting election');
+}
+
+function preVoteWon(s: RaftState, at: Millis): void {
+  s.log('info', 'pre-vote successful, starting election', {
+    term: s.term + 1,
+    tally: s.votes.size,
+    refused: s.refusals.size,
+    votesNeeded: s.quorum,
+  });
+  stand(s, at);
+}
+
+/** The real election: a new term, and our own vote in it. */
+function stand(s: RaftState, at: Millis): void {
+  s.preVoting = false;
+  s.votes = new Set([s.options.id]);
+  s.refusals = new Set();
+  s.setVote(s.term + 1, s.options.id);
+  s.electionDeadline = at + s.randomised(s.options.electionTimeoutMs);
+  if (s.votes.size >= s.quorum) return win(s, at);
+  const request: VoteRequest = {
+    kind: 'request-vote',
+    ...s.requestHeader(),
+    ...lastEntry(s),
+    leadershipTransfer: s.transferElection,
+  };
+  for (const to of s.otherVoters()) s.emit({ kind: 'send', to, request, sent: sentVote(request.kind, s.term, at) });
+}
+
+function win(s: RaftState, at: Millis): void {
+  s.log('info', 'election won', { term: s.term, tally: s.votes.size });
+  becomeLeader(s, at);
+}
+
+const lastEntry = (s: RaftState): { lastLogIndex: number; lastLogTerm: number } => ({
+  lastLogIndex: s.runs.lastIndex,
+  lastLogTerm: s.runs.lastTerm,
+});
+
+const sentVote = (kind: 'request-vote' | 'request-pre-vote', term: number, at: Millis): Sent => ({
+  kind,
+  term,
+  at,
+  round: 0,
+  prevLogIndex: 0,
+  lastIndex: 0,
+  heartbeat: false,
+});
+
+export function onVoteResponse(s: RaftState, at: Millis, from: ServerId, sent: Sent, response: VoteResponse): void {
+  const pre = sent.kind === 'request-pre-vote';
+  if (response.term > s.term && !(pre && response.granted)) return becomeFollower(s, at, response.term);
+  const current = pre ? s.preVoting && sent.term === s.term + 1 : !s.preVoting && sent.term === s.term;
+  if (s.role !== 'candidate' || !current || findServer(s.configuration, from)?.suffrage !== 'voter') return;
+  (response.granted ? s.votes : s.refusals).add(from);
+  if (s.votes.size < quorumOf(s.voterCount)) return;
+  if (pre) preVoteWon(s, at);
+  else win(s, at);
+}
+
+/**
+ * Whether a leader is known and alive, so that an election would only disturb it. For one heartbeat timeout after the start
+ * we assume so: before it we may have answered a leader whose lease counts on us.
+ */
+function leaderIsKnown(s: RaftState, at: Millis): boolean {
+  if (s.role === 'leader') return true;
+  return s.role === 'follower' && s.term > 0 && at - s.lastContactAt < s.options.heartbeatTimeoutMs;
+}
+
+function mayStand(s: RaftState, candidate: ServerId): boolean {
+  if (s.configuration.servers.length === 0) return true;
+  const known = findServer(s.configuration, candidate)?.suffrage === 'voter';
+  if (!known) s.log('warn', 'rejecting vote request since node is not a voter', { from: candidate });
+  return known;
+}
+
+function isUpToDate(s: RaftState, request: VoteRequest | PreVoteRequest): boolean {
+  if (request.lastLogTerm !== s.runs.lastTerm) return request.lastLogTerm > s.runs.lastTerm;
+  return request.lastLogIndex >= s.runs.lastIndex;
+}
+
+export function onVoteRequest(s: RaftState, at: Millis, token: number, request: VoteRequest): void {
+  const answer = (granted: boolean): void =>
+    s.emit({ kind: 'respond', token, response: { kind: 'request-vote', term: s.term, granted } });
+  if (request.term < s.term || !mayStand(s, request.from)) return answer(false);
+  if (!request.leadershipTransfer && leaderIsKnown(s, at)) return answer(false);
+  if (request.term > s.term) becomeFollower(s, at, request.term);
+  if (s.role !== 'follower' || (s.votedFor !== undefined && s.votedFor !== request.from)) return answer(false);
+  if (!isUpToDate(s, request)) return answer(false);
+  if (s.votedFor === undefined) s.setVote(s.term, request.from);
+  s.electionDeadline = at + s.randomised(s.options.heartbeatTimeoutMs);
+  answer(true);
+}
+
+/** The same checks as for a vote; nothing changes here. */
+export function onPreVoteRequest(s: RaftState, at: Millis, token: number, request: PreVoteRequest): void {
+  const granted =
+    request.term >= s.term && mayStand(s, request.from) && !leaderIsKnown(s, at) && isUpToDate(s, request);
+  s.emit({ kind: 'respond', token, response: { kind: 'request-pre-vote', term: s.term, granted } });
+}

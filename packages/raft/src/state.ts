@@ -1,0 +1,264 @@
+import type { Level, LogFields, Millis, Rng } from '@proconsul/base';
+import {
+  type Configuration,
+  type ConfigurationCodec,
+  EMPTY_CONFIGURATION,
+  isVoter,
+  quorumOf,
+  type Server,
+  type ServerId,
+  voters,
+} from './configuration.ts';
+import type { RaftEffect, Role } from './inputs.ts';
+import type { RaftResponse } from './messages.ts';
+import type { TermRuns } from './term-runs.ts';
+
+export interface CoreOptions {
+  readonly id: ServerId;
+  /** host:port that we advertise. */
+  readonly address: string;
+  /** A follower that hears nothing for one to two times this long stands for election. */
+  readonly heartbeatTimeoutMs: Millis;
+  /** A candidate that has no result after one to two times this long tries again. */
+  readonly electionTimeoutMs: Millis;
+  /** A leader that no quorum has answered for this long steps down. Shorter than the heartbeat timeout. */
+  readonly leaderLeaseTimeoutMs: Millis;
+  readonly preVote: boolean;
+}
+
+/** Entries in one append-entries request. Source: raft wire section 1. */
+export const APPEND_ENTRIES_MAX = 64;
+/** Append-entries requests under way to one peer that is caught up. Source: the same. */
+export const IN_FLIGHT_MAX = 2;
+
+/** Token of a `restore-snapshot` effect whose state the caller has loaded already. */
+export const STATE_REPLACED_TOKEN = -1;
+
+/** What the leader knows of another server. */
+export interface Progress {
+  server: Server;
+  nextIndex: number;
+  /** Highest index known to be durable there. */
+  matchIndex: number;
+  inFlight: number;
+  /** The place where the logs meet is not known: one request at a time. */
+  probing: boolean;
+  /** A snapshot is on its way. */
+  installing: boolean;
+  commitSent: number;
+  /** When the newest request that it answered in our term was sent. */
+  ackedSentAt: Millis;
+  ackedRound: number;
+}
+
+export interface ConfigurationAt {
+  readonly index: number;
+  readonly configuration: Configuration;
+}
+
+/** An answer that waits until entries up to `upTo` are durable. */
+export interface PendingAck {
+  readonly token: number;
+  readonly upTo: number;
+  readonly response: RaftResponse;
+}
+
+export interface Transfer {
+  readonly token: number;
+  readonly to: ServerId;
+  readonly deadline: Millis;
+  sent: boolean;
+}
+
+/** What was durable before the start. */
+export interface InitialState {
+  readonly term: number;
+  readonly votedFor: ServerId | undefined;
+  readonly runs: TermRuns;
+  /** Last index that a snapshot covers; 0 without one. */
+  readonly snapshotIndex: number;
+  /** Configurations by index, the oldest being the committed one. Empty on a fresh server. */
+  readonly configurations: readonly ConfigurationAt[];
+}
+
+/**
+ * All that one server knows, and small helpers around it. The rules are in election.ts, follower.ts, leader.ts; core.ts leads
+ * each input to them. Invariant: snapshotIndex <= commitIndex <= durableIndex <= runs.lastIndex.
+ */
+export class RaftState {
+  readonly options: CoreOptions;
+  readonly rng: Rng;
+  readonly codec: ConfigurationCodec;
+  term: number;
+  votedFor: ServerId | undefined;
+  role: Role = 'follower';
+  leaderId: ServerId | undefined;
+  leaderAddress: string | undefined;
+  readonly runs: TermRuns;
+  commitIndex: number;
+  /** What a leader has told us to be committed; `commitIndex` follows once that is durable here. */
+  commitTarget: number;
+  durableIndex: number;
+  snapshotIndex: number;
+  /** The committed configuration and those after it. Each is in force as soon as it is in the log. */
+  configurations: ConfigurationAt[];
+  halted = false;
+  /** When a leader was last heard; the start counts, so that a restart does not break a promise made before it. */
+  lastContactAt: Millis = 0;
+  electionDeadline: Millis = 0;
+  warnedNoPeers = false;
+  // Candidate.
+  preVoting = false;
+  votes = new Set<ServerId>();
+  refusals = new Set<ServerId>();
+  transferElection = false;
+  // Leader.
+  peers = new Map<ServerId, Progress>();
+  leaderSince: Millis = 0;
+  /** Index of the first entry of our term. */
+  termStartIndex = 0;
+  heartbeatAt: Millis = 0;
+  round = 0;
+  verifies: { readonly token: number; readonly round: number }[] = [];
+  transfer: Transfer | undefined;
+  leaseBlockedUntil: Millis = Number.NEGATIVE_INFINITY;
+  // Follower.
+  pendingAcks: PendingAck[] = [];
+  // Output.
+  effects: RaftEffect[] = [];
+  #voteDirty = false;
+  #timerAt: Millis | undefined;
+
+  constructor(options: CoreOptions, initial: InitialState, rng: Rng, codec: ConfigurationCodec) {
+    this.options = options;
+    this.rng = rng;
+    this.codec = codec;
+    this.term = initial.term;
+    this.votedFor = initial.votedFor;
+    this.runs = initial.runs;
+    this.commitIndex = initial.snapshotIndex;
+    this.commitTarget = initial.snapshotIndex;
+    this.snapshotIndex = initial.snapshotIndex;
+    this.durableIndex = initial.runs.lastIndex;
+    this.configurations = [...initial.configurations];
+  }
+
+  /** The configuration in force: the newest in the log, committed or not. */
+  get configuration(): Configuration {
+    return this.configurations[this.configurations.length - 1]?.configuration ?? EMPTY_CONFIGURATION;
+  }
+
+  get isVoter(): boolean {
+    return isVoter(this.configuration, this.options.id);
+  }
+
+  get voterCount(): number {
+    let count = 0;
+    for (const server of this.configuration.servers) if (server.suffrage === 'voter') count++;
+    return count;
+  }
+
+  get quorum(): number {
+    return quorumOf(this.voterCount);
+  }
+
+  get isSoleVoter(): boolean {
+    return this.voterCount === 1 && this.isVoter;
+  }
+
+  otherVoters(): Server[] {
+    return voters(this.configuration).filter((server) => server.id !== this.options.id);
+  }
+
+  /** The vote must be durable before anything that others see. */
+  setVote(term: number, votedFor: ServerId | undefined): void {
+    this.term = term;
+    this.votedFor = votedFor;
+    this.#voteDirty = true;
+  }
+
+  emit(effect: RaftEffect): void {
+    if (effect.kind !== 'log' && effect.kind !== 'count') this.flushVote();
+    this.effects.push(effect);
+  }
+
+  flushVote(): void {
+    if (!this.#voteDirty) return;
+    this.#voteDirty = false;
+    this.effects.push({ kind: 'persist-vote', term: this.term, votedFor: this.votedFor });
+  }
+
+  log(level: Lowercase<Level>, message: string, fields: LogFields = {}): void {
+    this.effects.push({ kind: 'log', level, message, fields });
+  }
+
+  setRole(role: Role): void {
+    if (this.role === role) return;
+    this.role = role;
+    this.emit({ kind: 'role', role, term: this.term });
+  }
+
+  setLeader(id: ServerId | undefined, address: string | undefined): void {
+    if (this.leaderId === id && this.leaderAddress === address) return;
+    this.leaderId = id;
+    this.leaderAddress = address;
+    this.emit({ kind: 'leader', id, address });
+  }
+
+  /** One to two times `baseMs`. */
+  randomised(baseMs: Millis): Millis {
+    return baseMs + this.rng.float() * baseMs;
+  }
+
+  requestHeader(): { from: ServerId; address: string; term: number } {
+    return { from: this.options.id, address: this.options.address, term: this.term };
+  }
+
+  wishTimer(at: Millis | undefined): void {
+    if (at === this.#timerAt) return;
+    this.#timerAt = at;
+    this.effects.push({ kind: 'set-timer', at });
+  }
+
+  /** The timer that was set has gone off. */
+  timerFired(): void {
+    this.#timerAt = undefined;
+  }
+
+  pushConfiguration(index: number, configuration: Configuration): void {
+    this.configurations.push({ index, configuration });
+    this.emit({ kind: 'configuration', configuration, index, committed: false });
+  }
+
+  /** Configurations of entries from `index` on are void with them. */
+  dropConfigurationsFrom(index: number): void {
+    const before = this.configurations.length;
+    while (this.configurations.length > 1 && this.configurations[this.configurations.length - 1]!.index >= index) {
+      this.configurations.pop();
+    }
+    if (this.configurations.length === 1 && this.configurations[0]!.index >= index) this.configurations.pop();
+    if (this.configurations.length === before) return;
+    const latest = this.configurations[this.configurations.length - 1];
+    this.emit({
+      kind: 'configuration',
+      configuration: this.configuration,
+      index: latest?.index ?? 0,
+      committed: latest !== undefined && latest.index <= this.commitIndex,
+    });
+  }
+
+  /** Moves the commit index and, with it, the committed configuration. */
+  setCommit(index: number): void {
+    this.commitIndex = index;
+    this.emit({ kind: 'commit', index });
+    let committed = false;
+    while (this.configurations.length > 1 && this.configurations[1]!.index <= index) {
+      this.configurations.shift();
+      committed = true;
+    }
+    const first = this.configurations[0];
+    if (committed && first) {
+      this.emit({ kind: 'configuration', configuration: first.configuration, index: first.index, committed: true });
+    }
+  }
+}
