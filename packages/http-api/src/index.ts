@@ -3,7 +3,7 @@ export * from './agent-cache.ts';
 export * from './api-exchange.ts';
 export type { ApiContext, ApiSettings } from './context.ts';
 export * from './exchange.ts';
-export { DEFAULT_FRONT_OPTIONS, type FrontOptions, HttpFront } from './front/index.ts';
+export * from './front/index.ts';
 export * from './http-api.ts';
 export * from './openapi.ts';
 export * from './query.ts';

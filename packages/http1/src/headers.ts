@@ -40,6 +40,7 @@ export class RequestHeaders {
   /** A place for what the owner of the requests works out from these headers. Never read here. */
   derived: unknown = undefined;
   #first: Map<string, string> | undefined;
+  #repeated = false;
   #acceptsGzip: boolean | undefined;
 
   constructor(text: string, facts: Readonly<HeaderFacts>) {
@@ -49,14 +50,23 @@ export class RequestHeaders {
 
   /** The first value of a field, without the spaces around it. `lowerName` in lower case. */
   get(lowerName: string): string | undefined {
-    if (this.#first === undefined) {
-      this.#first = new Map();
-      for (const [name, value] of this.entries()) {
-        const key = name.toLowerCase();
-        if (!this.#first.has(key)) this.#first.set(key, value);
-      }
+    return (this.#first ?? this.#index()).get(lowerName);
+  }
+
+  /** Some field occurs more than once. */
+  get repeated(): boolean {
+    if (this.#first === undefined) this.#index();
+    return this.#repeated;
+  }
+
+  #index(): Map<string, string> {
+    this.#first = new Map();
+    for (const [name, value] of this.entries()) {
+      const key = name.toLowerCase();
+      if (this.#first.has(key)) this.#repeated = true;
+      else this.#first.set(key, value);
     }
-    return this.#first.get(lowerName);
+    return this.#first;
   }
 
   /** Every value of a field, in order. */

@@ -14,7 +14,7 @@ import {
 const date = new DateText().update(Date.UTC(2026, 10, 21, 4, 38, 15, 999));
 const text = (chunks: Buffer | Buffer[]): string => Buffer.concat([chunks].flat()).toString('latin1');
 const DATE = 'Date: Sat, 21 Nov 2026 04:38:15 GMT\r\n';
-const json = ['Content-Type', 'application/json'];
+const json = [['Content-Type', 'application/json']] as const;
 
 describe('an answer of known length', () => {
   test('has the fields given, Date and Content-Length, in this order', () => {
@@ -49,7 +49,7 @@ describe('an answer of known length', () => {
   });
 
   test('cannot be split by a value with line breaks', () => {
-    const out = text(encodeResponse(PLAIN_FORM, 200, ['X', 'a\r\nSet-Cookie: b\0'], '', date));
+    const out = text(encodeResponse(PLAIN_FORM, 200, [['X', 'a\r\nSet-Cookie: b\0']], '', date));
     expect(out).toContain('X: a  Set-Cookie: b \r\n');
   });
 

@@ -1,8 +1,8 @@
 import type { HttpError } from './errors.ts';
 import { isBodiless, reasonPhrase } from './status.ts';
 
-/** Names and values in turn, in the order in which they go out: `['Content-Type', 'application/json']`. */
-export type HeaderList = readonly string[];
+/** Field lines in the order in which they go out. */
+export type HeaderList = readonly (readonly [name: string, value: string])[];
 
 /** What the request decides about the form of its answer. */
 export interface AnswerForm {
@@ -45,14 +45,14 @@ function statusLine(status: number, http10: boolean): string {
   return (http10 ? 'HTTP/1.0 ' : 'HTTP/1.1 ') + line;
 }
 
-const UNSAFE = /[\r\n\0]/g;
+const UNSAFE = /[\r\n\0]/;
+const UNSAFE_ALL = /[\r\n\0]/g;
 
 /** The fields, one line each. A line break in a value becomes a space: it may not begin another field. */
 export function headerLines(headers: HeaderList): string {
   let out = '';
-  for (let i = 0; i + 1 < headers.length; i += 2) {
-    const value = headers[i + 1]!;
-    out += `${headers[i]}: ${/[\r\n\0]/.test(value) ? value.replace(UNSAFE, ' ') : value}\r\n`;
+  for (const [name, value] of headers) {
+    out += `${name}: ${UNSAFE.test(value) ? value.replace(UNSAFE_ALL, ' ') : value}\r\n`;
   }
   return out;
 }
@@ -125,9 +125,6 @@ export class PreparedResponse {
   readonly status: number;
   readonly #bytes: Buffer;
   readonly #dateAt: number;
-  /** Where `Connection` can be put in, and where the body begins. */
-  readonly #connectionAt: number;
-  readonly #bodyAt: number;
   #second = -1;
 
   constructor(status: number, headers: HeaderList, body: Uint8Array | string) {
@@ -138,8 +135,6 @@ export class PreparedResponse {
     this.status = status;
     this.#bytes = Buffer.concat(isBodiless(status) ? [before, after] : [before, after, content]);
     this.#dateAt = before.length;
-    this.#bodyAt = before.length + after.length;
-    this.#connectionAt = this.#bodyAt - 2;
   }
 
   /** Bytes that this answer holds. */
@@ -153,12 +148,24 @@ export class PreparedResponse {
       this.#second = date.second;
       this.#bytes.write(date.text, this.#dateAt, 'latin1');
     }
-    if (form.keepAlive && !form.http10 && !form.headOnly) return this.#bytes;
-    const head = Buffer.from(this.#bytes.subarray(0, this.#connectionAt));
-    if (form.http10) head.write('HTTP/1.0', 'latin1');
-    const tail = Buffer.from(`${connectionLine(form)}\r\n`, 'latin1');
-    return Buffer.concat(form.headOnly ? [head, tail] : [head, tail, this.#bytes.subarray(this.#bodyAt)]);
+    return reshapeResponse(this.#bytes, form);
   }
+}
+
+const HEAD_END = Buffer.from('\r\n\r\n');
+
+/**
+ * A complete HTTP/1.1 response without Connection, in the form that the request wants. The same bytes when that is the
+ * plain form.
+ */
+export function reshapeResponse(bytes: Uint8Array, form: AnswerForm): Buffer {
+  const whole = asBuffer(bytes);
+  if (form.keepAlive && !form.http10 && !form.headOnly) return whole;
+  const headEnd = whole.indexOf(HEAD_END) + 2;
+  const head = Buffer.from(whole.subarray(0, headEnd));
+  if (form.http10) head.write('HTTP/1.0', 'latin1');
+  const tail = Buffer.from(`${connectionLine(form)}\r\n`, 'latin1');
+  return Buffer.concat(form.headOnly ? [head, tail] : [head, tail, whole.subarray(headEnd + 2)]);
 }
 
 const asBuffer = (bytes: Uint8Array): Buffer =>
