@@ -4,6 +4,7 @@ import { AgentError } from '@proconsul/http-api';
 import { msgpackConfiguration, noTransport, RAFT_DEFAULTS, RaftNode } from '@proconsul/raft';
 import {
   AutopilotSetConfigRequest,
+  CARequest,
   type Coordinate,
   HealthCheck,
   MessageType,
@@ -169,6 +170,7 @@ export class LocalServer {
       });
     }
     await this.#systemMetadata();
+    if (config.connect.enabled) await this.#establishCa();
     await this.#registerSelf();
   }
 
@@ -183,6 +185,16 @@ export class LocalServer {
         type: MessageType.SystemMetadata,
         request: SystemMetadataRequest.make({ Datacenter: this.#d.config.datacenter, Op: 'upsert', Entry }),
       });
+    }
+  }
+
+  /** The first leader makes the root of trust of the mesh; later ones find it. */
+  async #establishCa(): Promise<void> {
+    if (this.store.connect.roots().value.some((r) => r.Active)) return;
+    const { firstAuthority } = await import('./connect-ca.ts');
+    const { clock, rng, config } = this.#d;
+    for (const request of firstAuthority(config, { clock, rng })) {
+      await this.#consensus.propose({ type: MessageType.ConnectCA, request: CARequest.encodeWire(request) });
     }
   }
 

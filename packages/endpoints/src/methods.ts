@@ -1,6 +1,8 @@
 import {
   type AutopilotConfig,
   AutopilotSetConfigRequest,
+  type CAConfiguration,
+  type CARoot,
   type CheckServiceNode,
   type Coordinate,
   DeregisterRequest,
@@ -286,4 +288,15 @@ export const ConfigEntryMethods = {
 export const FederationState = {
   List: read<CommonArgs, readonly Readonly<Record<string, unknown>>[]>('FederationState.List'),
   Get: read<CommonArgs & { readonly Target: string }, Readonly<Record<string, unknown>> | null>('FederationState.Get'),
+} as const;
+
+export interface CaRoots {
+  readonly ActiveRootID: string;
+  readonly TrustDomain: string;
+  readonly Roots: readonly CARoot[];
+}
+
+export const ConnectCA = {
+  Roots: read<CommonArgs, CaRoots>('ConnectCA.Roots'),
+  ConfigurationGet: read<CommonArgs, CAConfiguration | null>('ConnectCA.ConfigurationGet', { blocking: false }),
 } as const;

@@ -321,6 +321,8 @@ export class RaftNode {
 
   #finishedRun(): void {
     this.#stepping = false;
+    // Something may have come in between the last input and this turn.
+    if (this.#inputs.length > 0) return this.#run();
     for (const resolve of this.#idleWaiters.splice(0)) resolve();
   }
 

@@ -10,6 +10,7 @@ import {
 import {
   Catalog,
   type CommonArgs,
+  ConnectCA,
   CoordinateMethods,
   Health,
   Internal,
@@ -240,6 +241,15 @@ function addRest(t: Table): void {
     if (error !== null) throw invalid(`failed prepared query lookup: index error: ${queryIdText(error)}`);
     return s.queries.get(a.QueryID);
   });
+  add(t, ConnectCA.Roots, (s) => {
+    const answer = s.connect.roots();
+    const active = answer.value.find((r) => r.Active);
+    const TrustDomain = active === undefined ? '' : `${active.ExternalTrustDomain}.consul`;
+    // The key that signs leaves never leaves the servers.
+    const Roots = answer.value.map((r) => ({ ...r, SigningKey: '' }));
+    return { ...answer, value: { ActiveRootID: active?.ID ?? '', TrustDomain, Roots } };
+  });
+  add(t, ConnectCA.ConfigurationGet, (s) => s.connect.configuration());
   add(t, Operator.Usage, (s, _a, dc) => {
     const answer = s.catalog.usage();
     return { ...answer, value: { [dc]: answer.value } };

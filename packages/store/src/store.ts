@@ -21,6 +21,7 @@ import * as catalog from './catalog-reads.ts';
 import * as checks from './check-lists.ts';
 import type { Command } from './command.ts';
 import * as config from './config-table.ts';
+import { caConfiguration, caRoots } from './connect-reads.ts';
 import * as coordinates from './coordinates.ts';
 import type { Dep, ReadResult } from './dep.ts';
 import { type GatewayService, gatewayServices } from './gateway-services.ts';
@@ -224,6 +225,11 @@ export class Store {
       config.getConfig(this.#state, kind, name),
     /** The empty kind lists every entry. */
     list: (kind: string): ReadResult<readonly config.ConfigEntryValue[]> => config.listConfig(this.#state, kind),
+  };
+
+  readonly connect = {
+    roots: () => caRoots(this.#state),
+    configuration: () => caConfiguration(this.#state),
   };
 
   readonly operator = {

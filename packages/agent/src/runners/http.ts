@@ -27,26 +27,40 @@ interface Hop {
 /** A request without an answer; the message is Go's, the URL not included. */
 class HopError extends Error {}
 
+/** What came back, the body cut to its last bytes. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly reason: string;
+  readonly body: string;
+}
+
 /**
  * Sends one request on a connection of its own and follows redirects unless told otherwise. 2xx is passing, 429
  * warning, the rest critical; the output ends with the last bytes of the body. A body that does not end in time, or
  * breaks off, does not change the status.
  */
 export async function runHttp(check: CheckType, context: RunContext): Promise<RawResult> {
-  const method = check.Method === '' ? 'GET' : check.Method;
-  const address = check.ProxyHTTP === '' ? check.HTTP : check.ProxyHTTP;
+  const method = methodOf(check);
+  const address = addressOf(check);
+  try {
+    const { status, reason, body } = await exchangeHttp(check, context);
+    return { status: statusOfHttp(status), output: `HTTP ${method} ${address}: ${status} ${reason} Output: ${body}` };
+  } catch (error) {
+    return critical(errorText(error));
+  }
+}
+
+const methodOf = (check: CheckType): string => (check.Method === '' ? 'GET' : check.Method);
+const addressOf = (check: CheckType): string => (check.ProxyHTTP === '' ? check.HTTP : check.ProxyHTTP);
+
+/** The request of {@link runHttp} with its answer as it is. Rejects with Go's text when there is none. */
+export async function exchangeHttp(check: CheckType, context: RunContext): Promise<HttpAnswer> {
   const deadline = deadlineOf(context);
   const opened: net.Socket[] = [];
   try {
-    const response = await follow(check, context, deadline, method, address, opened);
+    const response = await follow(check, context, deadline, methodOf(check), addressOf(check), opened);
     const body = await readBody(response, context.outputMaxSize, deadline);
-    const line = `${response.statusCode} ${response.statusMessage}`;
-    return {
-      status: statusOfHttp(response.statusCode ?? 0),
-      output: `HTTP ${method} ${address}: ${line} Output: ${body}`,
-    };
-  } catch (error) {
-    return critical(errorText(error));
+    return { status: response.statusCode ?? 0, reason: response.statusMessage ?? '', body };
   } finally {
     deadline.release();
     for (const socket of opened) socket.destroy();

@@ -5,6 +5,7 @@ import { agentRoutes } from './agent.ts';
 import { agentCheckRoutes } from './agent-checks.ts';
 import { agentServiceRoutes } from './agent-services.ts';
 import { catalogRoutes } from './catalog.ts';
+import { connectRoutes } from './connect.ts';
 import { coordinateRoutes, eventRoutes } from './event.ts';
 import { healthRoutes } from './health.ts';
 import { internalRoutes } from './internal.ts';
@@ -19,6 +20,7 @@ const apiRoutes: readonly Route[] = [
   ...agentServiceRoutes,
   ...agentCheckRoutes,
   ...catalogRoutes,
+  ...connectRoutes,
   ...coordinateRoutes,
   ...eventRoutes,
   ...healthRoutes,
