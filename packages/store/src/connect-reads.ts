@@ -1,0 +1,17 @@
+import { CAConfiguration, CARoot } from '@proconsul/schema';
+import { dep, type ReadResult } from './dep.ts';
+import { CA_CONFIG, CA_ROOTS } from './opaque-table.ts';
+import type { State } from './state.ts';
+
+/** The roots of trust of the mesh, old ones included. */
+export function caRoots(state: State): ReadResult<readonly CARoot[]> {
+  const value = state.opaque.all(CA_ROOTS).map((bytes) => CARoot.decodeWire(bytes));
+  return { index: Math.max(1, state.indexes.get(CA_ROOTS.table)), value, deps: [dep('table', CA_ROOTS.table)] };
+}
+
+/** How the authority of the mesh is run; null before the first leader. */
+export function caConfiguration(state: State): ReadResult<CAConfiguration | null> {
+  const bytes = state.opaque.all(CA_CONFIG)[0];
+  const value = bytes === undefined ? null : CAConfiguration.decodeWire(bytes);
+  return { index: Math.max(1, state.indexes.get(CA_CONFIG.table)), value, deps: [dep('table', CA_CONFIG.table)] };
+}
