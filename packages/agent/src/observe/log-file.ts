@@ -1,4 +1,14 @@
-import { closeSync, mkdirSync, openSync, readdirSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import type { LineSink } from './logger.ts';
 
@@ -18,6 +28,7 @@ export class LogFile {
   readonly #wallMs: () => number;
   #fd: number;
   #bytes = 0;
+  #closed = false;
   #openedAt: number;
 
   /** Throws the error of the system when the file cannot be opened. */
@@ -32,14 +43,22 @@ export class LogFile {
   }
 
   readonly sink: LineSink = (line) => {
+    if (this.#closed) return;
     const { rotateBytes, rotateDurationMs } = this.#options;
     const tooLarge = rotateBytes > 0 && this.#bytes >= rotateBytes;
     const tooOld = rotateDurationMs > 0 && this.#wallMs() - this.#openedAt >= rotateDurationMs;
     if (tooLarge || tooOld) this.#rotate();
-    this.#bytes += writeSync(this.#fd, `${line}\n`);
+    try {
+      this.#bytes += writeSync(this.#fd, `${line}\n`);
+    } catch {
+      // A full disk costs lines of this file; the agent and its other logs go on.
+    }
   };
 
+  /** Lines that come after this are lost. */
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     closeSync(this.#fd);
   }
 
@@ -49,13 +68,19 @@ export class LogFile {
     return join(dirname(this.#path), `${base}-${BigInt(Math.floor(this.#wallMs() * 1000)) * 1000n}${ext}`);
   }
 
+  /** When the file cannot be renamed or opened anew, writing goes on with the one that is open. */
   #rotate(): void {
-    closeSync(this.#fd);
-    renameSync(this.#path, this.#archiveName());
-    this.#fd = openSync(this.#path, 'a', 0o640);
     this.#bytes = 0;
     this.#openedAt = this.#wallMs();
-    this.#prune();
+    try {
+      if (existsSync(this.#path)) renameSync(this.#path, this.#archiveName());
+      const fd = openSync(this.#path, 'a', 0o640);
+      closeSync(this.#fd);
+      this.#fd = fd;
+      this.#prune();
+    } catch {
+      // Tried again when the file has grown, or aged, as much once more.
+    }
   }
 
   #prune(): void {

@@ -1,7 +1,7 @@
 import { type Clock, errorText, formatDuration, type Log, type Millis, sleep } from '@proconsul/base';
-import { stringifyAny } from '@proconsul/gojson';
 import type { WatchPlan } from './definition.ts';
 import type { RunHandler } from './handler.ts';
+import { orderedJson } from './ordered-json.ts';
 import { shapeOf } from './shapes.ts';
 
 /** The pause after the nth failure in a row is n squared times this, at most the other. Source: recorded log lines. */
@@ -73,7 +73,7 @@ export async function runPlan(plan: WatchPlan, dependencies: PlanDependencies, s
     const moved = answer.token !== token;
     token = nextToken(plan.type, token, answer.token);
     const fresh = plan.type === 'event' ? events.fresh(answer.value as readonly EventRow[]) : answer.value;
-    const json = stringifyAny(shape(fresh));
+    const json = orderedJson(shape(fresh));
     const isNews = told === undefined || (moved && json !== told && !(plan.type === 'event' && json === '[]'));
     if (isNews) {
       told = json;
