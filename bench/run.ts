@@ -34,7 +34,7 @@ function commandOf(text: string): readonly string[] {
 }
 
 function sides(): Side[] {
-  const ours = process.env['PROCONSUL_BIN'] || 'packages/cli/dist/proconsul.mjs';
+  const ours = process.env['PROCONSUL_BIN'] || 'packages/cli/dist/proconsul.cjs';
   const found: Side[] = [{ name: 'ours', command: commandOf(ours) }];
   const reference = process.env['CONSUL_BIN'];
   if (reference) found.push({ name: 'reference', command: commandOf(reference) });

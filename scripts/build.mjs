@@ -1,18 +1,20 @@
-// Bundles the program into one file with a source map.
-import { chmodSync } from 'node:fs';
-import { join } from 'node:path';
+// Bundles the program into one file with a source map, beside a launcher that starts it with compiled code at hand.
+import { spawn } from 'node:child_process';
+import { chmodSync, copyFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { bundle, checkNode, install, isStale, root } from './lib.mjs';
 
 checkNode();
 await install();
 if (process.argv.includes('--if-stale') && !isStale()) process.exit(0);
 const { build } = await import('esbuild');
+const dist = dirname(bundle);
 const result = await build({
   entryPoints: [join(root, 'packages/cli/src/main.ts')],
-  outfile: bundle,
+  outfile: join(dist, 'bundle.cjs'),
   bundle: true,
   platform: 'node',
-  format: 'esm',
+  format: 'cjs',
   target: 'node20.19',
   conditions: ['source'],
   sourcemap: 'linked',
@@ -21,10 +23,27 @@ const result = await build({
   minifyWhitespace: true,
   legalComments: 'none',
   logLevel: 'warning',
-  banner: {
-    js: `#!/usr/bin/env node
-import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);`,
-  },
+  define: { 'import.meta.url': '__bundleUrl' },
+  banner: { js: "const __bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
 });
 if (result.errors.length > 0) process.exit(1);
+rmSync(join(dist, 'bundle.cache'), { force: true });
+copyFileSync(join(root, 'scripts/launcher/proconsul.cjs'), bundle);
 chmodSync(bundle, 0o755);
+
+/** Runs an agent that listens nowhere for a moment, so that the code it needs is compiled and kept. */
+async function warmUp() {
+  const ports = ['http', 'https', 'dns', 'grpc', 'grpc-tls', 'serf-wan'].map((name) => `-${name}-port=-1`);
+  const child = spawn(process.execPath, [bundle, 'agent', '-dev', '-node=warm-up', ...ports], {
+    env: { ...process.env, PROCONSUL_WRITE_CODE_CACHE: '1' },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const stop = setTimeout(() => child.kill('SIGTERM'), 10_000);
+  child.stdout.on('data', (chunk) => {
+    if (String(chunk).includes('Synced node info')) child.kill('SIGTERM');
+  });
+  await new Promise((resolve) => child.on('close', resolve));
+  clearTimeout(stop);
+}
+
+await warmUp();

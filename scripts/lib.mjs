@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
-export const bundle = join(root, 'packages/cli/dist/proconsul.mjs');
+export const bundle = join(root, 'packages/cli/dist/proconsul.cjs');
 
 const NODE_FLOOR = [20, 19];
 

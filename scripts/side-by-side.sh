@@ -10,7 +10,7 @@ if [ ! -f "$source/main.go" ]; then
   exit 0
 fi
 command -v go >/dev/null || { echo "skipped: go is not installed" >&2; exit 0; }
-ours=${PROCONSUL_BIN:-$here/packages/cli/dist/proconsul.mjs}
+ours=${PROCONSUL_BIN:-$here/packages/cli/dist/proconsul.cjs}
 case $ours in
   *.mjs) ours="node $ours" ;;
 esac

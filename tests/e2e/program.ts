@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-export const bundle = join(root, 'packages/cli/dist/proconsul.mjs');
+export const bundle = join(root, 'packages/cli/dist/proconsul.cjs');
 
 /**
  * The program under test, as words of a command line: `PROCONSUL_BIN` when it is set (a path, or a command with

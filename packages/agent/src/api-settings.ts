@@ -20,6 +20,7 @@ export function apiSettings(c: RuntimeConfig): ApiSettings {
     indent: c.devMode,
     defaultAclPolicy: c.acl.defaultPolicy === 'deny' ? 'deny' : 'allow',
     aclEnabled: c.acl.enabled,
+    connectEnabled: c.connect.enabled,
     responseHeaders: Object.entries(c.http.responseHeaders),
     translateWanAddrs: c.translateWanAddrs,
     blockEndpoints: c.http.blockEndpoints,

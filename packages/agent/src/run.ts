@@ -1,11 +1,20 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { BUILD_DATE, CONSUL_VERSION, type Disk, errorText, type Log, MemoryDisk, REVISION } from '@proconsul/base';
+import {
+  BUILD_DATE,
+  CONSUL_VERSION,
+  type Disk,
+  errorText,
+  type Log,
+  MemoryDisk,
+  type Network,
+  REVISION,
+} from '@proconsul/base';
 import type { RuntimeConfig } from '@proconsul/config';
 import { DnsHandler, DnsServer, Recursors } from '@proconsul/dns';
 import { HttpApi, HttpFront } from '@proconsul/http-api';
-import { NodeDisk, nodeGzip, nodeNetwork, systemClock, systemRng } from '@proconsul/io-node';
+import { NodeDisk, nodeGzip, nodeNetwork, systemClock, systemRng, tlsNetwork } from '@proconsul/io-node';
 import { Agent } from './agent.ts';
 import { apiSettings } from './api-settings.ts';
 import { checkFromFile, serviceFromFile } from './definitions-from-files.ts';
@@ -21,6 +30,7 @@ import { LocalServer } from './local-server.ts';
 import { LoneMembership, serverTags } from './membership.ts';
 import { createCheckRunner } from './runners/index.ts';
 import { processStats, selfReport } from './self.ts';
+import { tlsOptions } from './tls-files.ts';
 import { debugConfig, hostInfo, type LogHub, MetricsSink, PrometheusRegistry } from './tmp-observe.ts';
 
 /** A running agent, in the hands of the process that started it. */
@@ -243,6 +253,7 @@ export async function runAgent(options: RunOptions): Promise<RunningAgent> {
     { clock, log: log.named('http'), gzip: nodeGzip },
     (req, res) => api.handle(req, res),
   );
+  const https = config.httpsAddrs.length === 0 ? null : tlsNetwork(tlsOptions(config.tls.https), log.named('http'));
   const dnsLog = log.named('dns');
   const recursors = new Recursors(dnsSettings(config), { network: nodeNetwork, clock, rng, log: dnsLog });
   const source = new CatalogDnsSource(caller, () => config.acl.tokens.dns || config.acl.tokens.default);
@@ -277,6 +288,7 @@ export async function runAgent(options: RunOptions): Promise<RunningAgent> {
     async reload(next) {
       config = next;
       settings = apiSettings(next);
+      https?.reload(tlsOptions(next.tls.https));
       api.forget();
       handler.reload(dnsSettings(next));
       front.configure({ maxConnsPerClient: next.http.maxConnsPerClient });
@@ -294,7 +306,8 @@ export async function runAgent(options: RunOptions): Promise<RunningAgent> {
     if (config.pidFile !== '') writePidFile(config.pidFile);
     const dnsEndpoints = config.dnsAddrs.flatMap((a) => (a.network === 'udp' ? [{ host: a.ip, port: a.port }] : []));
     await dns.start(dnsEndpoints);
-    for (const a of config.httpAddrs) await listenHttp(front, a, config, log);
+    for (const a of config.httpAddrs) await listenHttp(front, nodeNetwork, 'http', a, config, log);
+    if (https !== null) for (const a of config.httpsAddrs) await listenHttp(front, https, 'https', a, config, log);
   } catch (error) {
     await server.stop();
     await dns.stop();
@@ -311,13 +324,15 @@ export async function runAgent(options: RunOptions): Promise<RunningAgent> {
 
 async function listenHttp(
   front: HttpFront,
+  network: Network,
+  protocol: 'http' | 'https',
   a: RuntimeConfig['httpAddrs'][number],
   config: RuntimeConfig,
   log: Log,
 ): Promise<void> {
   if (a.network === 'unix') {
     const { user, group, mode } = config.unixSockets;
-    await front.listen(nodeNetwork, {
+    await front.listen(network, {
       host: '',
       port: 0,
       path: a.path,
@@ -325,11 +340,11 @@ async function listenHttp(
       ...(user === '' ? {} : { user }),
       ...(group === '' ? {} : { group }),
     });
-    log.info('Starting server', { address: a.path, network: 'unix', protocol: 'http' });
+    log.info('Starting server', { address: a.path, network: 'unix', protocol });
     return;
   }
-  await front.listen(nodeNetwork, { host: a.ip, port: a.port });
-  log.info('Starting server', { address: `${a.ip}:${a.port}`, network: 'tcp', protocol: 'http' });
+  await front.listen(network, { host: a.ip, port: a.port });
+  log.info('Starting server', { address: `${a.ip}:${a.port}`, network: 'tcp', protocol });
 }
 
 function writePidFile(path: string): void {

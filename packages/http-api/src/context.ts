@@ -11,6 +11,8 @@ export interface ApiSettings {
   readonly indent: boolean;
   readonly defaultAclPolicy: 'allow' | 'deny';
   readonly aclEnabled: boolean;
+  /** `connect.enabled`. */
+  readonly connectEnabled: boolean;
   readonly responseHeaders: readonly (readonly [string, string])[];
   readonly translateWanAddrs: boolean;
   readonly blockEndpoints: readonly string[];

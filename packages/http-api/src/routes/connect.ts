@@ -1,7 +1,7 @@
 import { type CaRoots, type CommonArgs, ConnectCA } from '@proconsul/endpoints';
 import { quoteJson } from '@proconsul/gojson';
 import { CAConfiguration, CARoot, list } from '@proconsul/schema';
-import { type ApiExchange, badRequest, parseBool } from '../api-exchange.ts';
+import { type ApiExchange, badRequest, HttpError, parseBool } from '../api-exchange.ts';
 import type { HeaderList } from '../exchange.ts';
 import { query, type Route } from '../route.ts';
 import { blockingParams } from './kv.ts';
@@ -21,7 +21,14 @@ function wantsPem(x: ApiExchange): boolean {
   return value;
 }
 
+/** Without the mesh there is no authority. */
+function requireConnect(x: ApiExchange): void {
+  if (!x.api.settings().connectEnabled)
+    throw new HttpError(500, 'Connect must be enabled in order to use this endpoint');
+}
+
 function answerRoots(x: ApiExchange, cached: boolean): void {
+  requireConnect(x);
   const options = x.readOptions();
   const pem = !cached && wantsPem(x);
   const cancel = x.api.caller.read(ConnectCA.Roots, x.commonArgs(), options, (error, view, meta) => {
@@ -53,6 +60,7 @@ function answerRoots(x: ApiExchange, cached: boolean): void {
 }
 
 function configuration(x: ApiExchange): void {
+  requireConnect(x);
   const args: CommonArgs = x.commonArgs();
   x.api.caller.read(ConnectCA.ConfigurationGet, args, x.readOptions(), (error, view) => {
     if (error !== null || view === null) x.fail(error);

@@ -1,0 +1,31 @@
+#!/usr/bin/env node
+// Starts the program from its bundle, with the compiled code that the build left beside it: then nothing of the bundle has
+// to be compiled again. Code of another Node version is refused by the engine and simply not used.
+'use strict';
+const fs = require('node:fs');
+const path = require('node:path');
+const vm = require('node:vm');
+
+const file = path.join(__dirname, 'bundle.cjs');
+const cacheFile = path.join(__dirname, 'bundle.cache');
+
+function cachedCode() {
+  try {
+    return fs.readFileSync(cacheFile);
+  } catch {
+    return undefined;
+  }
+}
+
+const source = fs.readFileSync(file, 'utf8');
+const script = new vm.Script(`(function (exports, require, module, __filename, __dirname) {${source}\n})`, {
+  filename: file,
+  cachedData: cachedCode(),
+  importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+});
+if (process.env.PROCONSUL_WRITE_CODE_CACHE === '1') {
+  // The build runs a short agent, so that what an agent needs to start is in the cache.
+  process.on('exit', () => fs.writeFileSync(cacheFile, script.createCachedData()));
+}
+const program = { exports: {} };
+script.runInThisContext()(program.exports, require, program, file, __dirname);
