@@ -258,7 +258,30 @@ export const Internal = {
   CatalogOverview: read<CommonArgs, unknown>('Internal.CatalogOverview', { blocking: false }),
 } as const;
 
+export interface QueryExecuteArgs extends CommonArgs {
+  readonly QueryIDOrName: string;
+  /** 0: no limit. */
+  readonly Limit: number;
+  readonly Connect: boolean;
+  /** The agent that asks for a client. */
+  readonly Agent: { readonly Node: string; readonly Segment: string };
+  /** `Node` is what the client wants to be near to: a node, `_agent`, `_ip` or nothing; `Ip` is its address. */
+  readonly Source: { readonly Node: string; readonly Ip: string };
+}
+
+export interface QueryExecuteReply {
+  readonly Service: string;
+  readonly Nodes: readonly CheckServiceNode[];
+  readonly DNS: PreparedQuery['DNS'];
+  readonly Datacenter: string;
+  readonly PeerName: string;
+  readonly Failovers: number;
+}
+
 export const PreparedQueryMethods = {
+  Execute: read<QueryExecuteArgs, QueryExecuteReply>('PreparedQuery.Execute', { blocking: false }),
+  /** The query as it would be executed: templates rendered. */
+  Explain: read<QueryExecuteArgs, PreparedQuery>('PreparedQuery.Explain', { blocking: false }),
   Get: read<CommonArgs & { readonly QueryID: string }, readonly PreparedQuery[]>('PreparedQuery.Get'),
   List: read<CommonArgs, readonly PreparedQuery[]>('PreparedQuery.List'),
   Apply: write<PreparedQueryRequest, string>('PreparedQuery.Apply', PreparedQueryRequest),

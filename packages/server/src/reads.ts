@@ -26,6 +26,7 @@ import {
 import type { CheckServiceNode, NodeService, ServiceNode } from '@proconsul/schema';
 import type { Dep, Store } from '@proconsul/store';
 import { nearSource } from './near.ts';
+import { queryNotFound } from './queries/execute.ts';
 import { checkReadOps } from './txn-ops.ts';
 import { uuidError } from './validate.ts';
 import type { Answer } from './views.ts';
@@ -239,7 +240,9 @@ function addRest(t: Table): void {
   add(t, PreparedQueryMethods.Get, (s, a) => {
     const error = uuidError(a.QueryID);
     if (error !== null) throw invalid(`failed prepared query lookup: index error: ${queryIdText(error)}`);
-    return s.queries.get(a.QueryID);
+    const answer = s.queries.get(a.QueryID.toLowerCase());
+    if (answer.value.length === 0) throw queryNotFound();
+    return answer;
   });
   add(t, ConnectCA.Roots, (s) => {
     const answer = s.connect.roots();

@@ -9,6 +9,8 @@ import {
   noLeader,
   noPathToDatacenter,
   Operator,
+  PreparedQueryMethods,
+  type QueryExecuteArgs,
   type ReadDone,
   type ReadMeta,
   type ReadMethod,
@@ -24,6 +26,7 @@ import type { Consensus } from './consensus.ts';
 import { CoordinateBatch } from './coordinate-batch.ts';
 import { LockDelays } from './lock-delays.ts';
 import { overviewOf } from './overview.ts';
+import { executeQuery, resolveQuery } from './queries/execute.ts';
 import { kvIndex, type ReadHandler, readHandlers } from './reads.ts';
 import { SessionTimers } from './session-timers.ts';
 import { TombstoneClock } from './tombstones.ts';
@@ -303,6 +306,15 @@ export class Server implements Caller {
       [Operator.ServerHealth.name, () => autopilotHealth(d.servers(), config())],
       [Operator.AutopilotState.name, () => autopilotState(d.servers(), config())],
       [Internal.CatalogOverview.name, () => this.#catalogOverview()],
+      [
+        PreparedQueryMethods.Execute.name,
+        (args: QueryExecuteArgs) =>
+          executeQuery({ store: d.store, rng: d.rng, datacenter: this.#options.datacenter }, args),
+      ],
+      [
+        PreparedQueryMethods.Explain.name,
+        (args: QueryExecuteArgs) => resolveQuery(d.store, args.QueryIDOrName, args.Agent.Segment),
+      ],
     ]);
   }
 

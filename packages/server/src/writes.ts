@@ -27,6 +27,8 @@ import {
 import type { Command } from '@proconsul/store';
 import type { Consensus } from './consensus.ts';
 import type { LockDelays } from './lock-delays.ts';
+import { isTemplate, templateError } from './queries/template.ts';
+import { checkQuery } from './queries/validate.ts';
 import type { SessionTimers } from './session-timers.ts';
 import { checkReadOps } from './txn-ops.ts';
 import { checkRegistration, checkSession } from './validate.ts';
@@ -202,6 +204,11 @@ async function queryApply(c: WriteContext, args: ArgsOf<typeof PreparedQueryMeth
     query = { ...given, ID: uuid(c.rng) };
   } else if (!c.hasQuery(given.ID)) {
     throw invalid(`Cannot modify non-existent prepared query: '${given.ID}'`);
+  }
+  if (args.Op !== 'delete') {
+    checkQuery(query);
+    const fault = isTemplate(query) ? templateError(query) : null;
+    if (fault !== null) throw applyFailed(`raft apply failed: failed compiling template: ${fault}`);
   }
   await commit(
     c,

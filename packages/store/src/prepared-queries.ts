@@ -15,6 +15,7 @@ export class QueryTable {
     (row) => row.ID,
     (row) => row.ModifyIndex,
   );
+  /** Names are compared without regard to case. */
   readonly #byName = new Map<string, string>();
 
   get(id: string): PreparedQuery | undefined {
@@ -22,8 +23,13 @@ export class QueryTable {
   }
 
   named(name: string): PreparedQuery | undefined {
-    const id = this.#byName.get(name);
+    const id = this.#byName.get(name.toLowerCase());
     return id === undefined ? undefined : this.rows.get(id);
+  }
+
+  /** True when a template without a name, which answers to every name, is there besides this one. */
+  hasOtherCatchAll(id: string): boolean {
+    return this.rows.all().some((query) => query.ID !== id && query.Name === '' && query.Template.Type !== '');
   }
 
   boundTo(session: string): PreparedQuery[] {
@@ -33,12 +39,14 @@ export class QueryTable {
   set(query: PreparedQuery): void {
     this.drop(query.ID);
     this.rows.put(query);
-    if (query.Name !== '') this.#byName.set(query.Name, query.ID);
+    if (query.Name !== '') this.#byName.set(query.Name.toLowerCase(), query.ID);
   }
 
   drop(id: string): PreparedQuery | undefined {
     const old = this.rows.delete(id);
-    if (old !== undefined && this.#byName.get(old.Name) === id) this.#byName.delete(old.Name);
+    if (old === undefined) return undefined;
+    const name = old.Name.toLowerCase();
+    if (this.#byName.get(name) === id) this.#byName.delete(name);
     return old;
   }
 }
@@ -66,6 +74,9 @@ function putQuery(state: State, journal: Journal, given: PreparedQuery): ApplyRe
   const named = given.Name === '' ? undefined : state.queries.named(given.Name);
   if (named !== undefined && named.ID !== given.ID) {
     return { error: `name '${given.Name}' aliases an existing query name` };
+  }
+  if (given.Name === '' && given.Template.Type !== '' && state.queries.hasOtherCatchAll(given.ID)) {
+    return { error: 'a query template with an empty name already exists' };
   }
   if (UUID.test(given.Name) && state.queries.get(given.Name.toLowerCase()) !== undefined) {
     return { error: `name '${given.Name}' aliases an existing query ID` };

@@ -11,6 +11,7 @@ import { healthRoutes } from './health.ts';
 import { internalRoutes } from './internal.ts';
 import { kvRoutes } from './kv.ts';
 import { operatorRoutes } from './operator.ts';
+import { queryRoutes } from './query.ts';
 import { sessionRoutes } from './session.ts';
 import { snapshotRoutes } from './snapshot.ts';
 import { txnRoutes } from './txn.ts';
@@ -27,6 +28,7 @@ const apiRoutes: readonly Route[] = [
   ...internalRoutes,
   ...kvRoutes,
   ...operatorRoutes,
+  ...queryRoutes,
   ...sessionRoutes,
   ...snapshotRoutes,
   ...txnRoutes,

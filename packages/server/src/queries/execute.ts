@@ -1,0 +1,158 @@
+import type { Rng } from '@proconsul/base';
+import {
+  type ArgsOf,
+  EndpointError,
+  invalid,
+  type PreparedQueryMethods,
+  type QueryExecuteReply,
+} from '@proconsul/endpoints';
+import type { CheckServiceNode, PreparedQuery } from '@proconsul/schema';
+import type { Store } from '@proconsul/store';
+import { bySegment, type NodeCoordinates, sortNear } from '../coordinates.ts';
+import { uuidError } from '../validate.ts';
+import { isTemplate, renderTemplate } from './template.ts';
+
+/** What executions need besides the state. */
+export interface QueryWorld {
+  readonly store: Store;
+  readonly rng: Rng;
+  readonly datacenter: string;
+}
+
+type ExecuteArgs = ArgsOf<typeof PreparedQueryMethods.Execute>;
+
+export const queryNotFound = () => new EndpointError('QUERY_NOT_FOUND', 'Query not found', 404);
+
+/**
+ * The query of an id or a name: exactly so named, else the template whose name is the longest beginning of it, already
+ * rendered. Throws EndpointError. Source: prepared query documentation.
+ */
+export function resolveQuery(store: Store, idOrName: string, segment: string): PreparedQuery {
+  if (idOrName === '') {
+    throw invalid(
+      'Prepared Query lookup failed: failed prepared query lookup: index error: UUID must be 36 characters',
+    );
+  }
+  if (uuidError(idOrName) === null) {
+    const byId = store.queries.get(idOrName.toLowerCase()).value[0];
+    if (byId !== undefined) return isTemplate(byId) ? renderTemplate(byId, idOrName, segment) : byId;
+  }
+  const named = store.queries.named(idOrName);
+  if (named !== undefined && !isTemplate(named)) return named;
+  const template = longestTemplate(store.queries.list().value, idOrName);
+  if (template === undefined) throw queryNotFound();
+  return renderTemplate(template, idOrName, segment);
+}
+
+function longestTemplate(queries: readonly PreparedQuery[], name: string): PreparedQuery | undefined {
+  const lower = name.toLowerCase();
+  let best: PreparedQuery | undefined;
+  for (const query of queries) {
+    if (!isTemplate(query) || !lower.startsWith(query.Name.toLowerCase())) continue;
+    if (best === undefined || query.Name.length > best.Name.length) best = query;
+  }
+  return best;
+}
+
+/** Runs a query against the state of this moment. */
+export function executeQuery(world: QueryWorld, args: ExecuteArgs): QueryExecuteReply {
+  const query = resolveQuery(world.store, args.QueryIDOrName, args.Agent.Segment);
+  const base = { Service: query.Service.Service, DNS: query.DNS, PeerName: '', Datacenter: world.datacenter };
+  if (query.Service.Peer !== '') {
+    return { ...base, Datacenter: '', PeerName: query.Service.Peer, Nodes: [], Failovers: 0 };
+  }
+  const found = shuffled(instances(world.store, query, args.Connect), world.rng);
+  if (found.length === 0) return { ...base, ...failover(query), Nodes: [] };
+  return { ...base, Nodes: limited(nearest(world, query, args, found), args.Limit), Failovers: 0 };
+}
+
+/** Where an empty answer ends up: at the last peer that was tried. Peers have nothing to offer before one is joined. */
+function failover(query: PreparedQuery): { Failovers: number; Datacenter?: string; PeerName?: string } {
+  const peers = (query.Service.Failover.Targets ?? []).filter((target) => target.Peer !== '');
+  const last = peers.at(-1);
+  return last === undefined ? { Failovers: 0 } : { Failovers: peers.length, Datacenter: '', PeerName: last.Peer };
+}
+
+function instances(store: Store, query: PreparedQuery, connect: boolean): CheckServiceNode[] {
+  const { Service } = query;
+  const ignored = new Set(Service.IgnoreCheckIDs ?? []);
+  return store.health
+    .serviceNodes({ ServiceName: Service.Service, TagFilter: false, Connect: connect || Service.Connect })
+    .value.filter(
+      (instance) =>
+        isHealthy(instance, Service.OnlyPassing, ignored) &&
+        holdsPairs(instance.Node?.Meta ?? null, Service.NodeMeta) &&
+        holdsPairs(instance.Service?.Meta ?? null, Service.ServiceMeta) &&
+        hasTags(instance.Service?.Tags ?? null, Service.Tags),
+    );
+}
+
+function isHealthy({ Checks }: CheckServiceNode, onlyPassing: boolean, ignored: ReadonlySet<string>): boolean {
+  return (Checks ?? []).every(
+    ({ CheckID, Status }) => ignored.has(CheckID) || (Status !== 'critical' && (!onlyPassing || Status === 'passing')),
+  );
+}
+
+type Pairs = Readonly<Record<string, string>> | null;
+
+function holdsPairs(meta: Pairs, wanted: Pairs): boolean {
+  for (const [key, value] of Object.entries(wanted ?? {})) {
+    if (meta === null || !Object.hasOwn(meta, key) || meta[key] !== value) return false;
+  }
+  return true;
+}
+
+/** Every wanted tag must be there, and none of those with a `!` before them; without regard to case. */
+function hasTags(tags: readonly string[] | null, wanted: readonly string[] | null): boolean {
+  const have = new Set((tags ?? []).map((tag) => tag.toLowerCase()));
+  return (wanted ?? []).every((tag) => {
+    const lower = tag.toLowerCase();
+    return lower.startsWith('!') ? !have.has(lower.slice(1)) : have.has(lower);
+  });
+}
+
+function shuffled<T>(items: readonly T[], rng: Rng): T[] {
+  const out = [...items];
+  for (let i = out.length - 1; i > 0; i--) {
+    const j = Math.floor(rng.float() * (i + 1));
+    [out[i], out[j]] = [out[j] as T, out[i] as T];
+  }
+  return out;
+}
+
+const limited = <T>(items: readonly T[], limit: number): readonly T[] =>
+  limit > 0 && items.length > limit ? items.slice(0, limit) : items;
+
+const nodeName = (instance: CheckServiceNode): string => instance.Node?.Node ?? '';
+
+/** Sorts by round-trip time from the wanted node; the node itself comes first. Unsorted when it is not known. */
+function nearest(
+  { store }: QueryWorld,
+  query: PreparedQuery,
+  args: ExecuteArgs,
+  found: readonly CheckServiceNode[],
+): readonly CheckServiceNode[] {
+  const node = nearNode(store, query, args);
+  if (node === '') return found;
+  const known = new Map<string, NodeCoordinates>();
+  const lookup = (name: string): NodeCoordinates => {
+    let coordinates = known.get(name);
+    if (coordinates === undefined) {
+      coordinates = bySegment(store.coordinates.ofNode(name).value);
+      known.set(name, coordinates);
+    }
+    return coordinates;
+  };
+  const sorted = sortNear(found, lookup(node), (instance) => lookup(nodeName(instance)));
+  const own = sorted.filter((instance) => nodeName(instance) === node);
+  return own.length === 0 ? sorted : [...own, ...sorted.filter((instance) => nodeName(instance) !== node)];
+}
+
+/** The asker's wish goes before the query's. `_agent` is the asking agent, `_ip` the node at the client's address. */
+function nearNode(store: Store, query: PreparedQuery, args: ExecuteArgs): string {
+  const near = args.Source.Node !== '' ? args.Source.Node : query.Service.Near;
+  if (near === '_agent') return args.Agent.Node;
+  if (near !== '_ip') return near;
+  const ip = args.Source.Ip;
+  return ip === '' ? '' : (store.catalog.nodes().value.find((node) => node.Address === ip)?.Node ?? '');
+}
