@@ -46,7 +46,7 @@ describe.skipIf(skipBecause(programMissing()))('scenes: the agent', () => {
       expect(value('HTTPS TLS')).toBe('Verify Incoming: false, Verify Outgoing: false, Min Version: TLSv1_2');
       expect(value('gRPC TLS')).toBe('Verify Incoming: false, Min Version: TLSv1_2');
       expect(value('Internal RPC TLS')).toContain('(Verify Hostname: false)');
-      expect(agent.log).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \[INFO\] {2}agent: Started DNS server: /m);
+      expect(agent.log).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \[INFO\] {2}agent: Consul agent running!$/m);
       const home = await fetch(agent.url('/'), { redirect: 'manual' });
       expect([home.status, home.headers.get('location')]).toEqual([301, '/ui/']);
       const [leader] = (await agent.get('/v1/operator/raft/configuration')).json().Servers;

@@ -71,7 +71,10 @@ async function setAutopilot(x: ApiExchange): Promise<void> {
       throw badRequest(`Error parsing cas value: ${(error as Error).message}`);
     }
   }
-  const Config = await x.decodeBody(AutopilotConfig, 'Error parsing autopilot config: ');
+  const Config = await x.decodeBody(AutopilotConfig, 'Error parsing autopilot config: ', {
+    unknown: 'reject',
+    root: 'api.AutopilotConfiguration',
+  });
   const done = await x.api.caller.write(
     Operator.AutopilotSetConfiguration,
     AutopilotSetConfigRequest.make({ ...x.commonArgs(), CAS: cas, Config: { ...Config, ModifyIndex: modifyIndex } }),
