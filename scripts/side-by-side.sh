@@ -12,7 +12,7 @@ fi
 command -v go >/dev/null || { echo "skipped: go is not installed" >&2; exit 0; }
 ours=${PROCONSUL_BIN:-$here/packages/cli/dist/proconsul.cjs}
 case $ours in
-  *.mjs) ours="node $ours" ;;
+  *.mjs | *.cjs | *.js) ours="node $ours" ;;
 esac
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
