@@ -1,7 +1,7 @@
 import { type Clock, errorText, formatDuration, type Log, type Millis, sleep } from '@proconsul/base';
+import { orderedJson } from '@proconsul/http-api';
 import type { WatchPlan } from './definition.ts';
 import type { RunHandler } from './handler.ts';
-import { orderedJson } from './ordered-json.ts';
 import { shapeOf } from './shapes.ts';
 
 /** The pause after the nth failure in a row is n squared times this, at most the other. Source: recorded log lines. */
