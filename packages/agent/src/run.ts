@@ -6,6 +6,7 @@ import {
   CONSUL_VERSION,
   type Disk,
   errorText,
+  formatDuration,
   type Log,
   MemoryDisk,
   type Network,
@@ -146,6 +147,7 @@ export async function runAgent(options: RunOptions): Promise<RunningAgent> {
       ? null
       : new Persistence({
           disk: options.disk,
+          clock,
           log,
           sha256: (text) => createHash('sha256').update(text).digest('hex'),
         });
@@ -156,15 +158,21 @@ export async function runAgent(options: RunOptions): Promise<RunningAgent> {
     clock,
     rng,
     log,
-    run: createCheckRunner({ outputMaxSize: config.checkOutputMaxSizeBytes }, { clock }),
+    run: createCheckRunner(
+      { outputMaxSize: config.checkOutputMaxSizeBytes, dockerHost: process.env['DOCKER_HOST'] ?? '' },
+      { clock },
+    ),
     changed: () => void sync.pushChanges(),
-    reap: ({ serviceId, checkId }) => {
-      log.info('Check has been critical for too long; deregistering service', { service: serviceId, check: checkId });
+    reap: ({ serviceId, checkId, timeoutMs }) => {
+      log.info(
+        "deregistered service with critical health due to exceeding health check's 'deregister_critical_service_after' timeout",
+        { service: serviceId, check: checkId, timeout: formatDuration(timeoutMs * 1e6) },
+      );
       if (!local.services.has(serviceId)) return;
       registry.removeService(serviceId);
       void sync.pushChanges();
     },
-    persistTtl: (state) => void persistence?.saveTtl(state),
+    persistTtl: (state) => persistence?.saveTtl(state),
     options: () => ({
       outputMaxSize: config.checkOutputMaxSizeBytes,
       discardOutput: config.discardCheckOutput,
@@ -272,6 +280,7 @@ export async function runAgent(options: RunOptions): Promise<RunningAgent> {
       sync.stop();
       board.stop();
       metrics.stop();
+      await persistence?.flush();
       await server.stop();
       log.info('consul server down');
       log.info('shutdown complete');
@@ -392,7 +401,7 @@ async function loadDefinitions(
   if (persistence === null) return;
   for (const { service, token, origin } of await persistence.services()) {
     if (local.services.has(service.ID) || origin === 'local') {
-      await persistence.removeService(service.ID);
+      persistence.removeService(service.ID);
       continue;
     }
     const sidecarOf = service.LocallyRegisteredAsSidecar ? service.ID.replace(/-sidecar-proxy$/, '') : '';
@@ -402,7 +411,7 @@ async function loadDefinitions(
   for (const { check, definition, token, origin } of await persistence.checks()) {
     const gone = check.ServiceID !== '' && !local.services.has(check.ServiceID);
     if (gone || (local.checks.has(check.CheckID) && local.checks.get(check.CheckID)?.origin === 'local')) {
-      await persistence.removeCheck(check.CheckID);
+      persistence.removeCheck(check.CheckID);
       continue;
     }
     local.putCheck({ ...check, Status: definition === null ? check.Status : 'critical' }, definition, {

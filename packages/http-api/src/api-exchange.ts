@@ -5,6 +5,7 @@ import { DecodeError, type DecodeOptions, type Struct } from '@proconsul/schema'
 import { AgentError } from './agent-api.ts';
 import type { ApiContext } from './context.ts';
 import type { FrontRequest, FrontResponse, FrontStream, HeaderList } from './exchange.ts';
+import type { SharedAnswer } from './front/shared-answer.ts';
 import type { Query } from './query.ts';
 import { JSON_TYPE, type Layout, layOut, TEXT_TYPE } from './reply.ts';
 
@@ -76,11 +77,6 @@ export class ApiExchange {
     return this.api.settings().indent ? 'indented' : 'compact';
   }
 
-  get acceptsGzip(): boolean {
-    const accept = this.req.header('accept-encoding');
-    return accept !== undefined && /(^|[\s,])(gzip|\*)\s*(;\s*q=(0\.\d*[1-9]\d*|1(\.0*)?)\s*)?(,|$)/i.test(accept);
-  }
-
   /** Headers of every routed answer, before those of the answer itself. */
   commonHeaders(): [string, string][] {
     const s = this.api.settings();
@@ -115,7 +111,7 @@ export class ApiExchange {
     if (this.#answered) return;
     this.#answered = true;
     const all: HeaderList = [...this.commonHeaders(), ...this.extraHeaders, ...headers];
-    if (body.length >= GZIP_BYTES_MIN && this.acceptsGzip) {
+    if (body.length >= GZIP_BYTES_MIN && this.req.acceptsGzip) {
       this.api.gzip(body).then(
         (packed) => this.#sendPacked(status, all, packed),
         () => this.res.send(status, all, body),
@@ -132,15 +128,16 @@ export class ApiExchange {
     stream.end();
   }
 
-  raw(bytes: Uint8Array): void {
+  shared(answer: SharedAnswer): void {
     if (this.#answered) return;
     this.#answered = true;
-    this.res.sendRaw(bytes);
+    this.res.sendShared(answer);
   }
 
-  stream(status: number, headers: HeaderList): FrontStream {
+  /** `compress`: gzip for clients that take it, from the first byte. */
+  stream(status: number, headers: HeaderList, compress = false): FrontStream {
     this.#answered = true;
-    return this.res.startStream(status, [...this.commonHeaders(), ...this.extraHeaders, ...headers]);
+    return this.res.startStream(status, [...this.commonHeaders(), ...this.extraHeaders, ...headers], compress);
   }
 
   /** Answers with what went wrong. */

@@ -3,7 +3,7 @@ import type { Caller, View } from '@proconsul/endpoints';
 import type { AgentApi } from './agent-api.ts';
 import type { AgentCache } from './agent-cache.ts';
 import type { FrontRequest } from './exchange.ts';
-import type { RawResponse } from './reply.ts';
+import type { SharedAnswer } from './front/shared-answer.ts';
 
 /** What of the configuration the API looks at; a reload may change it. */
 export interface ApiSettings {
@@ -40,7 +40,7 @@ export interface ApiContext {
   readonly agentCache: AgentCache;
   settings(): ApiSettings;
   /** Keeps a finished response for the next request with the same target. */
-  remember?(req: FrontRequest, view: View<unknown>, raw: RawResponse): void;
+  remember?(req: FrontRequest, view: View<unknown>, answer: SharedAnswer): void;
   gzip(body: Uint8Array): Promise<Uint8Array>;
   /** The console's files: path below the content path to type and bytes. Undefined: there is no such file. */
   uiFile?(path: string): Promise<{ readonly type: string; readonly body: Uint8Array } | undefined>;

@@ -1,4 +1,5 @@
 import type { Endpoint } from '@proconsul/base';
+import type { SharedAnswer } from './front/shared-answer.ts';
 
 /** Header lines of an answer, in order. */
 export type HeaderList = readonly (readonly [name: string, value: string])[];
@@ -11,6 +12,10 @@ export interface FrontRequest {
   readonly remote: Endpoint;
   /** The value of a header by its lower-case name; several lines are joined with `, `. */
   header(name: string): string | undefined;
+  /** The header section, one object for all requests that bring the same: what follows from it is kept in `derived`. */
+  readonly headers: { derived: unknown };
+  /** The client takes gzip. */
+  readonly acceptsGzip: boolean;
   /** -1 when the length is not known before the end (chunked). */
   readonly contentLength: number;
   /**
@@ -35,9 +40,9 @@ export interface FrontStream {
 
 /** Exactly one of the methods is called, exactly once. */
 export interface FrontResponse {
-  /** A complete response, status line to last byte, without `Connection`. */
-  sendRaw(bytes: Uint8Array): void;
+  /** An answer that many get: encoded, and compressed for those who take that, once for all of them. */
+  sendShared(answer: SharedAnswer): void;
   /** The front adds Date and Content-Length. */
   send(status: number, headers: HeaderList, body: Uint8Array | string): void;
-  startStream(status: number, headers: HeaderList): FrontStream;
+  startStream(status: number, headers: HeaderList, compress?: boolean): FrontStream;
 }

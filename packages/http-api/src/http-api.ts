@@ -4,8 +4,9 @@ import { AgentCache } from './agent-cache.ts';
 import { ApiExchange, HttpError } from './api-exchange.ts';
 import type { ApiContext } from './context.ts';
 import type { FrontRequest, FrontResponse } from './exchange.ts';
+import type { SharedAnswer } from './front/shared-answer.ts';
 import { Query, unescapePath } from './query.ts';
-import { JSON_TYPE, type RawResponse, TEXT_TYPE } from './reply.ts';
+import { JSON_TYPE, TEXT_TYPE } from './reply.ts';
 import { cleanPath, type Operation, type Route, Router, type Verb } from './route.ts';
 import { allRoutes } from './routes/all.ts';
 
@@ -17,7 +18,7 @@ const REMEMBERED_TARGET_MAX = 512;
 
 interface Remembered {
   readonly view: View<unknown>;
-  readonly raw: RawResponse;
+  readonly answer: SharedAnswer;
 }
 
 const encoder = new TextEncoder();
@@ -32,7 +33,8 @@ export class HttpApi {
   readonly #remembered = new Map<string, Remembered>();
 
   constructor(dependencies: HttpApiDependencies, routes: readonly Route[] = allRoutes) {
-    const remember = (req: FrontRequest, view: View<unknown>, raw: RawResponse) => this.#remember(req, view, raw);
+    const remember = (req: FrontRequest, view: View<unknown>, answer: SharedAnswer) =>
+      this.#remember(req, view, answer);
     this.#api = Object.assign(Object.create(dependencies) as HttpApiDependencies, {
       agentCache: new AgentCache(dependencies.clock),
       remember,
@@ -53,7 +55,7 @@ export class HttpApi {
     if (req.method === 'GET') {
       const known = this.#remembered.get(req.target);
       if (known !== undefined && this.#stillGood(known, req)) {
-        res.sendRaw(known.raw.bytes(this.#api.clock.wallMs()));
+        res.sendShared(known.answer);
         return;
       }
     }
@@ -78,14 +80,14 @@ export class HttpApi {
     return this.#api.caller.leads() && isPlain(req);
   }
 
-  #remember(req: FrontRequest, view: View<unknown>, raw: RawResponse): void {
+  #remember(req: FrontRequest, view: View<unknown>, answer: SharedAnswer): void {
     if (req.method !== 'GET' || req.target.length > REMEMBERED_TARGET_MAX || !isPlain(req)) return;
     // A target that names an index waits when it is asked again; one that is not asked of the leader may be older.
     if (/[?&](index|wait|stale|consistent|cached|max_stale|hash|near)\b/.test(req.target)) return;
     if (!view.valid || view.index === 0) return;
     if (this.#remembered.size >= REMEMBERED_MAX)
       this.#remembered.delete(this.#remembered.keys().next().value as string);
-    this.#remembered.set(req.target, { view, raw });
+    this.#remembered.set(req.target, { view, answer });
   }
 
   #route(req: FrontRequest, res: FrontResponse): void {
@@ -180,16 +182,14 @@ function fail(x: ApiExchange, error: unknown): void {
   else x.fail(error);
 }
 
-/** No header of the request changes the answer. */
+/** Fields that may change an answer. Whether the client takes gzip is the front's to look at. */
+const TELLING_FIELDS = ['x-consul-token', 'x-consul-namespace', 'x-consul-partition', 'cache-control', 'authorization'];
+
+/** No field of the request changes the answer. Worked out once for all requests with the same header section. */
 function isPlain(req: FrontRequest): boolean {
-  return (
-    req.header('accept-encoding') === undefined &&
-    req.header('x-consul-token') === undefined &&
-    req.header('x-consul-namespace') === undefined &&
-    req.header('x-consul-partition') === undefined &&
-    req.header('cache-control') === undefined &&
-    req.header('authorization') === undefined
-  );
+  const { headers } = req;
+  if (typeof headers.derived !== 'boolean') headers.derived = TELLING_FIELDS.every((f) => req.header(f) === undefined);
+  return headers.derived as boolean;
 }
 
 function hasUnprintable(path: string): boolean {

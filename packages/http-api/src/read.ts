@@ -1,7 +1,8 @@
 import type { CommonArgs, ReadMeta, ReadMethod, ReadOptions, View } from '@proconsul/endpoints';
 import type { ApiExchange } from './api-exchange.ts';
 import type { HeaderList } from './exchange.ts';
-import { JSON_TYPE, layOut, RawResponse } from './reply.ts';
+import { SharedAnswer } from './front/shared-answer.ts';
+import { JSON_TYPE, layOut } from './reply.ts';
 
 /** What an answer looks like: JSON text, or other bytes, or just a status. */
 export interface Rendered {
@@ -100,7 +101,7 @@ function metaHeaders(index: number, h: How, effective: boolean): [string, string
 
 function sendView<A extends CommonArgs, T>(x: ApiExchange, spec: ReadSpec<A, T>, view: View<T>, h: How): void {
   if (x.answered) return;
-  const plain = h.lastContactMs === 0 && h.cache.length === 0 && !x.acceptsGzip;
+  const plain = h.lastContactMs === 0 && h.cache.length === 0;
   if (!plain) {
     const rendered = bodyOf(x, spec, view);
     const headers = spec.meta && !rendered.bare ? metaHeaders(view.index, h, spec.effective === true) : [];
@@ -108,9 +109,9 @@ function sendView<A extends CommonArgs, T>(x: ApiExchange, spec: ReadSpec<A, T>,
     x.send(rendered.status, [...type, ...rendered.headers, ...headers], rendered.bytes);
     return;
   }
-  const raw = rawOf(x, spec, view, h);
-  x.raw(raw.bytes(x.api.clock.wallMs()));
-  x.api.remember?.(x.req, view, raw);
+  const answer = sharedOf(x, spec, view, h);
+  x.shared(answer);
+  x.api.remember?.(x.req, view, answer);
 }
 
 interface Body {
@@ -146,9 +147,9 @@ function bodyOf<A extends CommonArgs, T>(x: ApiExchange, spec: ReadSpec<A, T>, v
   return body;
 }
 
-function rawOf<A extends CommonArgs, T>(x: ApiExchange, spec: ReadSpec<A, T>, view: View<T>, h: How): RawResponse {
-  const key = `raw|${view.index}|${h.consistency}|${h.backend}|${h.knownLeader}|${variant(x)}`;
-  const known = view.memo.get(key) as RawResponse | undefined;
+function sharedOf<A extends CommonArgs, T>(x: ApiExchange, spec: ReadSpec<A, T>, view: View<T>, h: How): SharedAnswer {
+  const key = `answer|${view.index}|${h.consistency}|${h.backend}|${h.knownLeader}|${variant(x)}`;
+  const known = view.memo.get(key) as SharedAnswer | undefined;
   if (known !== undefined) return known;
   const body = bodyOf(x, spec, view);
   const headers: HeaderList = [
@@ -157,9 +158,9 @@ function rawOf<A extends CommonArgs, T>(x: ApiExchange, spec: ReadSpec<A, T>, vi
     ...body.headers,
     ...(spec.meta && !body.bare ? metaHeaders(view.index, h, spec.effective === true) : []),
   ];
-  const raw = new RawResponse(body.status, headers, body.bytes, x.api.clock.wallMs());
-  view.memo.set(key, raw);
-  return raw;
+  const answer = new SharedAnswer(body.status, headers, body.bytes);
+  view.memo.set(key, answer);
+  return answer;
 }
 
 /** X-Cache and Age for `?cached`, and for what is always cached. */

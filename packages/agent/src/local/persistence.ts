@@ -1,4 +1,14 @@
-import { type Disk, errorText, fromUtf8, type Log, utf8 } from '@proconsul/base';
+import {
+  type AppendFile,
+  type Clock,
+  type Disk,
+  errorText,
+  fromUtf8,
+  type Log,
+  type Millis,
+  type Timer,
+  utf8,
+} from '@proconsul/base';
 import {
   type CheckType,
   checkType,
@@ -14,11 +24,17 @@ import type { CheckRow, Origin, ServiceRow } from './state.ts';
 const SERVICES = 'services';
 const CHECKS = 'checks';
 const CHECK_STATE = 'checks/state';
+/** Ours: changes that are not in their files yet, one JSON array `[path, text or null]` a line. */
+const JOURNAL = 'definitions.journal';
 
 /** Largest definition that is read back. */
 const FILE_BYTES_MAX = 4 * 1024 * 1024;
 
+/** Changes of definitions are made durable together after this long. */
+export const DURABLE_AFTER_MS: Millis = 3000;
+
 export interface PersistenceDependencies {
+  readonly clock: Clock;
   readonly disk: Disk;
   readonly log: Log;
   sha256(text: string): string;
@@ -37,10 +53,15 @@ export interface LoadedCheck {
   readonly origin: Origin;
 }
 
-/** Keeps what was registered through the API over a restart. Writes are in order for each file. */
+/** Keeps what was registered through the API over a restart. */
 export class Persistence {
   readonly #d: PersistenceDependencies;
-  readonly #queues = new Map<string, Promise<void>>();
+  /** What the files do not hold yet; null for one that has to go. */
+  readonly #dirty = new Map<string, (() => Uint8Array) | null>();
+  readonly #statePaths = new Map<string, string>();
+  #timer: Timer | null = null;
+  #journal: AppendFile | null = null;
+  #flushing: Promise<void> | null = null;
 
   constructor(dependencies: PersistenceDependencies) {
     this.#d = dependencies;
@@ -48,32 +69,47 @@ export class Persistence {
 
   async prepare(): Promise<void> {
     for (const dir of [SERVICES, CHECKS, CHECK_STATE]) await this.#d.disk.mkdir(dir, 0o700);
+    await this.#replayJournal();
+    this.#journal = await this.#d.disk.openAppend(JOURNAL, 0o600);
+    if (this.#journal.sizeBytes > 0) await this.#journal.truncate(0);
   }
 
-  saveService(row: ServiceRow): Promise<void> {
+  saveService(row: ServiceRow): void {
     const text = `{"Token":${quoteJson(row.token)},"Service":${NodeService.toJson(row.service)},"Source":"${row.origin}"}`;
-    return this.#write(`${SERVICES}/${this.#d.sha256(row.service.ID)}`, text);
+    this.#change(`${SERVICES}/${this.#d.sha256(row.service.ID)}`, text);
   }
 
-  removeService(id: string): Promise<void> {
-    return this.#remove(`${SERVICES}/${this.#d.sha256(id)}`);
+  removeService(id: string): void {
+    this.#change(`${SERVICES}/${this.#d.sha256(id)}`, null);
   }
 
-  saveCheck(row: CheckRow): Promise<void> {
+  saveCheck(row: CheckRow): void {
     const type =
       row.definition === null ? 'null' : CheckTypeSchema.toJson(CheckTypeSchema.make(row.definition as never));
     const text = `{"Check":${HealthCheck.toJson(row.check)},"ChkType":${type},"Token":${quoteJson(row.token)},"Source":"${row.origin}"}`;
-    return this.#write(`${CHECKS}/${this.#d.sha256(row.check.CheckID)}`, text);
+    this.#change(`${CHECKS}/${this.#d.sha256(row.check.CheckID)}`, text);
   }
 
-  async removeCheck(id: string): Promise<void> {
-    await this.#remove(`${CHECKS}/${this.#d.sha256(id)}`);
-    await this.#remove(`${CHECK_STATE}/${this.#d.sha256(id)}`);
+  removeCheck(id: string): void {
+    this.#change(`${CHECKS}/${this.#d.sha256(id)}`, null);
+    this.#change(this.#statePath(id), null);
+    this.#statePaths.delete(id);
   }
 
-  saveTtl(state: PersistedCheckState): Promise<void> {
+  saveTtl(state: PersistedCheckState): void {
     const { CheckID, Output, Status, Expires } = state;
-    return this.#write(`${CHECK_STATE}/${this.#d.sha256(CheckID)}`, stringifyAny({ CheckID, Output, Status, Expires }));
+    // Reports may come many times a second: they are written with the next flush, the last one for all.
+    this.#dirty.set(this.#statePath(CheckID), () => utf8(stringifyAny({ CheckID, Output, Status, Expires })));
+    this.#plan();
+  }
+
+  #statePath(checkId: string): string {
+    let path = this.#statePaths.get(checkId);
+    if (path === undefined) {
+      path = `${CHECK_STATE}/${this.#d.sha256(checkId)}`;
+      this.#statePaths.set(checkId, path);
+    }
+    return path;
   }
 
   /** The kept state of a TTL check, if its time has not passed. */
@@ -83,7 +119,7 @@ export class Persistence {
     const state = persistedCheckState(json);
     if (state === undefined) return undefined;
     if (isPersistedFresh(state, wallMs)) return state;
-    await this.#remove(path);
+    this.#change(path, null);
     return undefined;
   }
 
@@ -141,23 +177,87 @@ export class Persistence {
     }
   }
 
-  #write(path: string, text: string): Promise<void> {
-    return this.#inOrder(path, () => this.#d.disk.writeAtomic(path, utf8(text), 0o600));
-  }
-
-  #remove(path: string): Promise<void> {
-    return this.#inOrder(path, () => this.#d.disk.remove(path));
-  }
-
-  #inOrder(path: string, work: () => Promise<void>): Promise<void> {
-    const before = this.#queues.get(path) ?? Promise.resolve();
-    const next = before.then(work).catch((error) => {
+  /**
+   * Notes the change in the journal at once, where it survives the end of this process, and puts it into its file a little
+   * later, once for all changes until then. Replacing a file costs a flush of the disk; a line in a journal does not.
+   */
+  #change(path: string, text: string | null): void {
+    try {
+      this.#journal?.append([utf8(`${JSON.stringify([path, text])}\n`)]);
+    } catch (error) {
       this.#d.log.error('failed to persist', { file: path, error: errorText(error) });
-    });
-    this.#queues.set(path, next);
-    next.then(() => {
-      if (this.#queues.get(path) === next) this.#queues.delete(path);
-    });
-    return next;
+    }
+    this.#dirty.set(path, text === null ? null : () => utf8(text));
+    this.#plan();
   }
+
+  #plan(): void {
+    this.#timer ??= this.#d.clock.after(DURABLE_AFTER_MS, () => {
+      void this.flush().then(() => {
+        this.#timer = null;
+        if (this.#dirty.size > 0) this.#plan();
+      });
+    });
+  }
+
+  /** Brings every file up to date, durably and one after the other: the flushes of the log go first. */
+  flush(): Promise<void> {
+    this.#flushing ??= this.#flushAll().finally(() => {
+      this.#flushing = null;
+    });
+    return this.#flushing;
+  }
+
+  async #flushAll(): Promise<void> {
+    while (this.#dirty.size > 0) {
+      const [path, content] = this.#dirty.entries().next().value as [string, (() => Uint8Array) | null];
+      this.#dirty.delete(path);
+      try {
+        if (content === null) await this.#d.disk.remove(path);
+        else await this.#d.disk.writeAtomic(path, content(), 0o600);
+      } catch (error) {
+        this.#d.log.error('failed to persist', { file: path, error: errorText(error) });
+      }
+    }
+    if (this.#journal !== null && this.#journal.sizeBytes > 0) await this.#journal.truncate(0);
+  }
+
+  /** Changes that an agent noted and did not live to put into their files. */
+  async #replayJournal(): Promise<void> {
+    let bytes: Uint8Array;
+    try {
+      bytes = await this.#d.disk.read(JOURNAL);
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'ENOENT') throw error;
+      return;
+    }
+    const lines = fromUtf8(bytes).split('\n');
+    // What follows the last newline was cut off while it was written: it was never acknowledged.
+    lines.pop();
+    for (const line of lines) {
+      const change = journalLine(line);
+      if (change === undefined) {
+        this.#d.log.error('failed to decode file', { file: JOURNAL, error: 'a line is damaged' });
+        continue;
+      }
+      const [path, text] = change;
+      this.#dirty.set(path, text === null ? null : () => utf8(text));
+    }
+    await this.#flushAll();
+  }
+}
+
+const JOURNALED_PATH = /^(services|checks)(\/state)?\/[0-9a-f]{64}$/;
+
+function journalLine(line: string): [string, string | null] | undefined {
+  let json: unknown;
+  try {
+    json = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  if (!Array.isArray(json) || json.length !== 2) return undefined;
+  const [path, text] = json as [unknown, unknown];
+  if (typeof path !== 'string' || !JOURNALED_PATH.test(path)) return undefined;
+  return typeof text === 'string' || text === null ? [path, text] : undefined;
 }

@@ -89,10 +89,10 @@ export class Registry {
       local.putCheck(check, definition, options);
       const row = local.checks.get(check.CheckID) as CheckRow;
       board.watch(row);
-      if (options.persist) void persistence?.saveCheck(row);
+      if (options.persist) persistence?.saveCheck(row);
     }
     const row = local.services.get(service.ID);
-    if (options.persist && row !== undefined) void persistence?.saveService(row);
+    if (options.persist && row !== undefined) persistence?.saveService(row);
     board.evaluateAliases();
   }
 
@@ -179,7 +179,7 @@ export class Registry {
     const sidecars = [...local.services.values()].filter((s) => s.sidecarOf === id).map((s) => s.service.ID);
     for (const one of [id, ...sidecars]) {
       for (const checkId of local.removeService(one) ?? []) this.#forgetCheck(checkId);
-      void this.#d.persistence?.removeService(one);
+      this.#d.persistence?.removeService(one);
     }
     this.#d.checks.evaluateAliases();
   }
@@ -194,7 +194,7 @@ export class Registry {
     local.putCheck(entry.check, entry.definition, { token, origin: options.origin });
     const row = local.checks.get(entry.check.CheckID) as CheckRow;
     checks.watch(row);
-    if (options.persist) void this.#d.persistence?.saveCheck(row);
+    if (options.persist) this.#d.persistence?.saveCheck(row);
     checks.evaluateAliases();
   }
 
@@ -212,7 +212,7 @@ export class Registry {
 
   #forgetCheck(id: string): void {
     this.#d.checks.forget(id);
-    void this.#d.persistence?.removeCheck(id);
+    this.#d.persistence?.removeCheck(id);
   }
 
   /** Throws AgentError: 404 for an unknown check, 500 for one without a TTL. */
@@ -259,7 +259,7 @@ export class Registry {
     if (enable === known) return;
     if (!enable) return this.#dropCheck(check.CheckID);
     local.putCheck(check, null, { token, origin: 'local' });
-    void persistence?.saveCheck(local.checks.get(check.CheckID) as CheckRow);
+    persistence?.saveCheck(local.checks.get(check.CheckID) as CheckRow);
     this.#d.checks.evaluateAliases();
   }
 }

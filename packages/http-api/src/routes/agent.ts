@@ -100,7 +100,7 @@ export const MONITOR_LINES_MAX = 512;
 
 /** An endless answer: what `start` hands to its sink goes out, as far as the client takes it. */
 function endless(x: ApiExchange, type: string, start: (sink: (text: string) => void) => () => void): void {
-  const stream = x.stream(200, [['Content-Type', type]]);
+  const stream = x.stream(200, [['Content-Type', type]], true);
   const queue: string[] = [];
   let blocked = false;
   const drain = () => {
