@@ -8,6 +8,7 @@ import {
   timeoutMs,
 } from '@proconsul/checks';
 import type { CheckTls, Runner } from './runner.ts';
+import type { Spawner } from './spawner.ts';
 
 export type { CheckTls, RunContext, Runner } from './runner.ts';
 
@@ -18,6 +19,8 @@ export interface CheckRunnerOptions {
   readonly tls?: CheckTls;
   /** As in DOCKER_HOST; the engine's usual socket when empty. */
   readonly dockerHost?: string;
+  /** Starts scripts when there are many; without it the process itself starts them all. */
+  readonly spawner?: Spawner | undefined;
 }
 
 /** Each runner is loaded when the first check of its kind runs, so that unused node modules cost nothing. */
@@ -57,6 +60,7 @@ export function createCheckRunner(
       outputMaxSize: check.OutputMaxSize > 0 ? check.OutputMaxSize : (options.outputMaxSize ?? OUTPUT_MAX_SIZE_DEFAULT),
       tls: options.tls ?? {},
       dockerHost: options.dockerHost ?? '',
+      spawner: options.spawner,
     });
   };
 }

@@ -1,5 +1,6 @@
 import type { Clock, Millis } from '@proconsul/base';
 import type { CheckType, RawResult } from '@proconsul/checks';
+import type { Spawner } from './spawner.ts';
 
 /** TLS material of the agent, used by checks when `enable_agent_tls_for_checks` is on. All PEM. */
 export interface CheckTls {
@@ -19,6 +20,8 @@ export interface RunContext {
   readonly tls: CheckTls;
   /** Address of the Docker engine, as in the variable DOCKER_HOST. */
   readonly dockerHost: string;
+  /** Starts processes on behalf of this one when there are many. */
+  readonly spawner?: Spawner | undefined;
 }
 
 /** One attempt of a check. Resolves within the timeout, whatever happens; never rejects for what the target does. */

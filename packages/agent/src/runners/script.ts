@@ -21,8 +21,14 @@ export async function runScript(check: CheckType, context: RunContext): Promise<
   return runCommand(command, args, context);
 }
 
-/** Starts a command that is known to exist. Shared with OS service checks. */
-export function runCommand(command: string, args: readonly string[], context: RunContext): Promise<RawResult> {
+/** Runs a command that is known to exist, here or in the helper. Shared with OS service checks. */
+export async function runCommand(command: string, args: readonly string[], context: RunContext): Promise<RawResult> {
+  const result = context.spawner?.isBusy() ? await context.spawner.run(command, args, context) : undefined;
+  return result ?? runCommandHere(command, args, context);
+}
+
+/** Starts the command from this process. */
+export function runCommandHere(command: string, args: readonly string[], context: RunContext): Promise<RawResult> {
   const output = new TailBuffer(context.outputMaxSize);
   const deadline = deadlineOf(context);
   haveShell ??= existsSync(SHELL);
