@@ -19,7 +19,6 @@ export function program(): readonly string[] {
 
 /** Why the program cannot run, or undefined. */
 export function programMissing(): string | undefined {
-  if (!process.env['PROCONSUL_BIN']) return 'PROCONSUL_BIN names no program to test';
   const last = program().at(-1) as string;
   return last.includes('/') && !existsSync(last) ? `${last} is not there: run npm run build first` : undefined;
 }
