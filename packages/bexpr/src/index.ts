@@ -15,4 +15,4 @@ export {
   SERVICE_FIELDS,
   SERVICE_NODE_FIELDS,
 } from './records.ts';
-export { compileRegex, MAX_PATTERN_LENGTH, type Regex, RegexError } from './regex.ts';
+export { compileRegex, MAX_PATTERN_LENGTH, MAX_REPEATED_SIZE, type Regex, RegexError } from './regex.ts';

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compileRegex, MAX_PATTERN_LENGTH, RegexError } from './index.ts';
 
@@ -47,5 +48,45 @@ describe('compileRegex', () => {
 
   test('bounds the size of a pattern', () => {
     expect(() => compileRegex('a'.repeat(MAX_PATTERN_LENGTH + 1))).toThrow(RegexError);
+    for (const huge of ['x{1000}'.repeat(500), `(${'a'.repeat(3000)}){1000}`, `(${'ab{30}'.repeat(100)}){40}`]) {
+      expect(() => compileRegex(huge)).toThrow('error parsing regexp: expression too large');
+    }
+    expect(compileRegex('^[a-z]{1,63}([.][a-z]{1,63}){1,8}$').test('web.service.consul')).toBe(true);
   });
+});
+
+test('any pattern compiles or gives a RegexError', () => {
+  const parts = fc.constantFrom(
+    '(',
+    ')',
+    '[',
+    ']',
+    '*',
+    '+?',
+    '{2,3}',
+    'a',
+    '\\',
+    '\\Q',
+    '\\pL',
+    '|',
+    '(?P<n>',
+    '(?i)',
+    '^',
+    '$',
+    '-',
+    '[:alpha:]',
+    '\\x{1F600}',
+    'é',
+    '😀',
+  );
+  fc.assert(
+    fc.property(fc.array(parts, { maxLength: 12 }), fc.string({ unit: 'binary', maxLength: 20 }), (pattern, text) => {
+      try {
+        compileRegex(pattern.join('')).test(text);
+      } catch (error) {
+        expect(error).toBeInstanceOf(RegexError);
+      }
+    }),
+    { numRuns: 500 },
+  );
 });

@@ -2,6 +2,12 @@ import { RE2JS, RE2JSSyntaxException } from 're2js';
 
 /** Longest pattern, in UTF-16 units. */
 export const MAX_PATTERN_LENGTH = 4096;
+/**
+ * Largest program that counted repetitions may make of a pattern: its length times the product of its counts (which
+ * the engine stops at 1000). Keeps compilation within tens of milliseconds.
+ */
+export const MAX_REPEATED_SIZE = 100_000;
+const MAX_COUNT = 1000;
 
 /** A pattern that cannot be used. `message` is the text of Go's regexp package. */
 export class RegexError extends Error {
@@ -36,19 +42,32 @@ export function compileRegex(pattern: string): Regex {
 }
 
 function compile(pattern: string): RE2JS {
+  if (pattern.length * repetitions(pattern) > MAX_REPEATED_SIZE) {
+    throw new RegexError('error parsing regexp: expression too large');
+  }
   try {
     return RE2JS.compile(pattern);
   } catch (error) {
     if (!(error instanceof RE2JSSyntaxException)) throw error;
+    const nameless = withoutNames(pattern);
     // Go lets two groups have the same name.
-    if (error.message.includes('duplicate capture group name')) return RE2JS.compile(withoutNames(pattern));
+    if (error.message.includes('duplicate capture group name') && nameless !== pattern) return compile(nameless);
     // Go prints the offending part also when it is empty.
     throw new RegexError(error.message.endsWith('`') ? error.message : error.message + ': ``');
   }
 }
 
+/** Product of the counts in `{n}` and `{n,m}`, at most the largest count that the engine takes. */
+function repetitions(pattern: string): number {
+  let product = 1;
+  for (const [, least, most] of pattern.matchAll(/\{(\d+)(?:,(\d*))?\}/g)) {
+    product = Math.min(MAX_COUNT, product * Math.max(1, Number(least), Number(most ?? 0)));
+  }
+  return product;
+}
+
 /** Quoted runs, escapes and classes, which are left alone, and the heads of named groups. */
-const NAMED_GROUPS = /\\Q[^]*?(?:\\E|$)|\\[^]|\[\^?\]?(?:\[:\^?[a-z]+:\]|\\[^]|[^\]\\])*\]|\(\?P?<\w+>/g;
+const NAMED_GROUPS = /\\Q.*?(?:\\E|$)|\\.|\[\^?\]?(?:\[:\^?[a-z]+:\]|\\.|[^\]\\])*\]|\(\?P?<\w+>/gs;
 
 function withoutNames(pattern: string): string {
   return pattern.replace(NAMED_GROUPS, (part) => (/^\(\?P?</.test(part) ? '(' : part));

@@ -59,7 +59,7 @@ function tail(bytes: Uint8Array, from: number): string {
  * `illegal base64 data at input byte N` as Go's StdEncoding does.
  */
 export function decodeBase64(text: string): Uint8Array {
-  const out = new Uint8Array(Math.floor((text.length * 3) / 4) + 3);
+  const out = new Uint8Array(Math.floor((text.length * 3) / 4) + 3); // Room for the whole last group.
   const quads = text.length - 4;
   let at = 0;
   let size = 0;
@@ -118,8 +118,7 @@ function closeGroup(text: string, at: number, group: number[], out: Uint8Array, 
 }
 
 function flush(group: readonly number[], out: Uint8Array, size: number): number {
-  const [a = 0, b = 0, c = 0, d = 0] = group;
-  const bits = (a << 18) | (b << 12) | (c << 6) | d;
+  const bits = (group[0]! << 18) | (group[1]! << 12) | ((group[2] ?? 0) << 6) | (group[3] ?? 0);
   out[size] = bits >> 16;
   out[size + 1] = bits >> 8;
   out[size + 2] = bits;

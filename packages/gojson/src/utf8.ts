@@ -1,6 +1,9 @@
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 /** A stray byte inside a text: the low surrogate U+DC00 plus the byte, which valid UTF-8 never yields. */
 const STRAY = 0xdc00;
+/** Looked for first: in texts of one-byte characters the engine knows at once that there is none. */
+const ANY_SURROGATE = /[\ud800-\udfff]/;
 const ANY_STRAY = /\p{Surrogate}/u;
 const EVERY_STRAY = /\p{Surrogate}/gu;
 
@@ -12,7 +15,7 @@ export function decodeGoUtf8(bytes: Uint8Array): string {
   return replaceStray(decodeKeepingStray(bytes));
 }
 
-export const hasStray = (text: string): boolean => ANY_STRAY.test(text);
+export const hasStray = (text: string): boolean => ANY_SURROGATE.test(text) && ANY_STRAY.test(text);
 
 /** Replaces stray bytes, and lone surrogates of any other origin, by U+FFFD. */
 export const replaceStray = (text: string): string => text.replace(EVERY_STRAY, '\ufffd');
