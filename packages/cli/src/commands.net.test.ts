@@ -1,0 +1,210 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { afterEach, expect, test } from 'vitest';
+import { memoryTransport, runInMemory } from './testing/memory-io.ts';
+
+const closers: (() => void)[] = [];
+afterEach(() => {
+  for (const close of closers.splice(0)) close();
+});
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'cli-'));
+  closers.push(() => rmSync(path, { recursive: true }));
+  return path;
+}
+
+const SAMPLE = new URL('./testdata/snapshot-rich.snap', import.meta.url).pathname;
+
+test('snapshot inspect prints what the reference prints of the same file', async () => {
+  const { status, stdout } = await runInMemory(['snapshot', 'inspect', '-kvdetails', SAMPLE]);
+  expect(status).toBe(0);
+  expect(stdout).toBe(readFileSync(new URL('./testdata/snapshot-rich.inspect.txt', import.meta.url), 'utf8'));
+});
+
+test('snapshot decode prints a header and every record as a line of JSON', async () => {
+  const lines = (await runInMemory(['snapshot', 'decode', SAMPLE])).stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(lines).toHaveLength(86);
+  expect(lines[0]).toMatchObject({ Type: 'SnapshotHeader', Data: { Index: 51 } });
+  expect(lines.find((line) => line.Data.Key === 'foo')).toMatchObject({ Type: 'KVS' });
+});
+
+test('snapshot save checks what it wrote, and leaves nothing behind when it is no snapshot', async () => {
+  const dir = folder();
+  const good = memoryTransport(() => ({ status: 200, headers: {}, body: readFileSync(SAMPLE, 'latin1') }));
+  expect(await runInMemory(['snapshot', 'save', join(dir, 'a.snap')], { transport: good })).toEqual({
+    status: 0,
+    stdout: 'Saved and verified snapshot to index 51\n',
+    stderr: '',
+  });
+  expect(statSync(join(dir, 'a.snap')).mode & 0o777).toBe(0o600);
+  const bad = memoryTransport(() => ({ status: 200, headers: {}, body: 'not a snapshot at all' }));
+  const { status, stderr } = await runInMemory(['snapshot', 'save', join(dir, 'b.snap')], { transport: bad });
+  expect([status, stderr]).toEqual([
+    1,
+    'Error verifying snapshot file: failed to decompress snapshot: gzip: invalid header\n',
+  ]);
+  expect(readdirSync(dir)).toEqual(['a.snap']);
+});
+
+test('watch runs its command with the view on standard input and the index in the environment', async () => {
+  let reads = 0;
+  const transport = memoryTransport((request) => {
+    if (request.includes('status/leader')) return { status: 200, headers: {}, body: '"x"' };
+    reads++;
+    const body =
+      '[{"Key":"k","Value":"MQ==","Flags":18446744073709551615,"CreateIndex":3,"ModifyIndex":5,"LockIndex":0}]';
+    return { status: 200, headers: { 'x-consul-index': String(reads + 4) }, body };
+  });
+  const argv = ['watch', '-type=key', '-key=k', 'cat; echo $CONSUL_INDEX; [ $CONSUL_INDEX = 5 ] || exit 7'];
+  const { status, stdout, stderr } = await runInMemory(argv, {
+    transport,
+    env: { SHELL: '/bin/sh', PATH: process.env['PATH']! },
+  });
+  const view =
+    '{"Key":"k","CreateIndex":3,"ModifyIndex":5,"LockIndex":0,"Flags":18446744073709551615,"Value":"MQ==","Session":""}';
+  expect(stdout).toBe(`${view}\n5\n${view}\n6\n`);
+  expect([status, stderr]).toEqual([1, 'Error executing handler: exit status 7\n']);
+});
+
+test('a command that cannot be started is named as Go names it', async () => {
+  const transport = memoryTransport(() => ({ status: 200, headers: {}, body: '[]' }));
+  const watched = await runInMemory(['watch', '-shell=false', '-type=nodes', '/bin/nonexist'], { transport });
+  expect(watched.stderr).toBe('Error starting handler: fork/exec /bin/nonexist: no such file or directory\n');
+});
+
+test('errors of the connection read as those of Go', async () => {
+  const at = async (address: string, ...argv: string[]) =>
+    (await runInMemory(argv, { env: { CONSUL_HTTP_ADDR: address } })).stderr;
+  expect(await at('127.0.0.1:1', 'kv', 'get', 'foo')).toBe(
+    'Error querying Consul agent: Get "http://127.0.0.1:1/v1/kv/foo": dial tcp 127.0.0.1:1: connect: connection refused\n',
+  );
+  expect(await at('unix:///nonexist.sock', 'members')).toBe(
+    'Error retrieving members: Get "http://localhost/v1/agent/members?segment=_all": dial unix /nonexist.sock: connect: no such file or directory\n',
+  );
+  const server = createServer((_request, response) => response.end('{}'));
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  closers.push(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  expect(await at(`https://127.0.0.1:${port}`, 'kv', 'get', 'x')).toBe(
+    `Error querying Consul agent: Get "https://127.0.0.1:${port}/v1/kv/x": http: server gave HTTP response to HTTPS client\n`,
+  );
+});
+
+test('completion offers commands, subcommands and flags', async () => {
+  const complete = async (line: string) =>
+    (await runInMemory([], { env: { COMP_LINE: line } })).stdout.split('\n').filter(Boolean);
+  expect(await complete('consul mem')).toEqual(['members']);
+  expect(await complete('consul kv ')).toEqual(['delete', 'export', 'get', 'import', 'put']);
+  expect(await complete('consul operator raft l')).toEqual(['list-peers']);
+  expect(await complete('consul kv get -se')).toEqual(['-separator']);
+  expect(await complete('consul kv get foo')).toEqual([]);
+});
+
+test('completion is installed once in the files that exist, and uninstalled without a trace', async () => {
+  const home = folder();
+  writeFileSync(join(home, '.bashrc'), 'alias ll=ls\n');
+  mkdirSync(join(home, '.config', 'fish'), { recursive: true });
+  const env = { HOME: home };
+  for (let i = 0; i < 2; i++) expect((await runInMemory(['-autocomplete-install'], { env })).status).toBe(0);
+  expect(readFileSync(join(home, '.bashrc'), 'utf8')).toBe(
+    'alias ll=ls\ncomplete -C consul consul\ncomplete -C consul proconsul\n',
+  );
+  expect(readFileSync(join(home, '.config/fish/completions/consul.fish'), 'utf8')).toContain('complete -f -c consul');
+  expect(readdirSync(home).sort()).toEqual(['.bashrc', '.config']);
+  await runInMemory(['-autocomplete-uninstall'], { env });
+  expect(readFileSync(join(home, '.bashrc'), 'utf8')).toBe('alias ll=ls\n');
+});
+
+test('kv put reads files and standard input as bytes', async () => {
+  const file = join(folder(), 'data');
+  writeFileSync(file, Uint8Array.of(0, 255, 10));
+  const sent: string[] = [];
+  const transport = memoryTransport((request, body) => {
+    sent.push(`${request} ${JSON.stringify(body)}`);
+    return { status: 200, headers: {}, body: 'true' };
+  });
+  await runInMemory(['kv', 'put', 'a', `@${file}`], { transport });
+  await runInMemory(['kv', 'put', 'b', '-'], { transport, stdin: 'in\n' });
+  expect(sent).toEqual(['PUT /v1/kv/a "\\u0000\u00ff\\n"', 'PUT /v1/kv/b "in\\n"']);
+  const missing = await runInMemory(['kv', 'put', 'c', '@/nonexist'], { transport });
+  expect(missing.stderr).toBe('Error! Failed to read file: open /nonexist: no such file or directory\n');
+});
+
+test('services register reads definitions and sends what they say', async () => {
+  const file = join(folder(), 'web.hcl');
+  writeFileSync(
+    file,
+    'services { name = "a" port = 1 }\nservice { name = "b" id = "b1" meta { k = "v" } check { ttl = "10s" } }\n',
+  );
+  const sent: unknown[] = [];
+  const transport = memoryTransport((_request, body) => {
+    sent.push(JSON.parse(body));
+    return { status: 200, headers: {}, body: '' };
+  });
+  const { stdout } = await runInMemory(['services', 'register', file], { transport });
+  expect(stdout).toBe('Registered service: a\nRegistered service: b\n');
+  expect(sent).toMatchObject([
+    { Name: 'a', Port: 1 },
+    { Name: 'b', ID: 'b1', Meta: { k: 'v' }, Checks: [{ TTL: 10e9 }] },
+  ]);
+});
+
+test('validate says where the fault is, below the text that scripts know', async () => {
+  const dir = folder();
+  const file = join(dir, 'bad.hcl');
+  writeFileSync(file, 'data_dir = "/x"\nserfer = true\n');
+  const { status, stderr } = await runInMemory(['validate', file]);
+  expect(status).toBe(1);
+  expect(stderr).toContain(
+    `Config validation failed: failed to parse ${file}: 1 error occurred:\n\t* invalid config key serfer\n`,
+  );
+  expect(stderr).toContain(`at ${file}:2:1`);
+  writeFileSync(file, 'data_dir = "/x"\n');
+  expect((await runInMemory(['validate', file])).stdout).toBe('Configuration is valid!\n');
+  expect(await runInMemory(['validate', '-quiet', file])).toEqual({ status: 0, stdout: '', stderr: '' });
+});
+
+test('debug refuses short times and unknown targets', async () => {
+  const transport = memoryTransport(() => ({ status: 200, headers: {}, body: '{}' }));
+  const errorOf = async (...argv: string[]) => (await runInMemory(['debug', ...argv], { transport })).stderr;
+  expect(await errorOf('-duration=1s')).toBe('==> Capture validation failed: duration must be longer than 10s\n');
+  expect(await errorOf('-interval=1s')).toBe('==> Capture validation failed: interval must be longer than 10s\n');
+  expect(await errorOf('-capture=bad')).toBe('==> Capture validation failed: target not found: bad\n');
+});
+
+test('debug packs what it gathered into one archive', async () => {
+  const dir = folder();
+  const transport = memoryTransport((request) => {
+    const body = request.includes('self')
+      ? '{"Config":{"Version":"1.21.0"}}'
+      : request.includes('members')
+        ? '[]'
+        : '{}';
+    return { status: 200, headers: {}, body };
+  });
+  const output = join(dir, 'dbg');
+  const argv = [
+    'debug',
+    '-capture=agent',
+    '-capture=host',
+    '-capture=members',
+    '-duration=10s',
+    '-interval=5s',
+    `-output=${output}`,
+  ];
+  const { status, stdout } = await runInMemory(argv, { transport });
+  expect(status).toBe(0);
+  expect(stdout).toContain(`           Capture: 'agent, host, members'\n    Saved debug archive: ${output}.tar.gz\n`);
+  expect(readdirSync(dir)).toEqual(['dbg.tar.gz']);
+  const tar = gunzipSync(readFileSync(`${output}.tar.gz`)).toString('latin1');
+  for (const name of ['dbg/', 'dbg/agent.json', 'dbg/host.json', 'dbg/index.json', 'dbg/members.json'])
+    expect(tar).toContain(`${name}\0`);
+});
