@@ -1,6 +1,6 @@
 import { type Millis, type Rng, unreachable } from '@proconsul/base';
 import type { Configuration, ConfigurationCodec, ServerId } from './configuration.ts';
-import { becomeFollower, campaign, onPreVoteRequest, onVoteRequest, onVoteResponse } from './election.ts';
+import { campaign, onPreVoteRequest, onVoteRequest, onVoteResponse } from './election.ts';
 import { LogType } from './entry.ts';
 import type { RaftErrorCode } from './errors.ts';
 import {
@@ -28,6 +28,7 @@ import {
 } from './leader.ts';
 import type { RaftRequest, RaftResponse } from './messages.ts';
 import { type ConfigurationAt, type CoreOptions, type InitialState, RaftState, STATE_REPLACED_TOKEN } from './state.ts';
+import { becomeFollower } from './step-down.ts';
 
 /**
  * One server of a Raft cluster as a pure state machine: an input with the time in it goes in, effects come out, in the order

@@ -1,33 +1,15 @@
 import type { Millis } from '@proconsul/base';
 import { findServer, quorumOf, type ServerId } from './configuration.ts';
 import type { Sent } from './inputs.ts';
-import { becomeLeader, endLeadership } from './leader.ts';
+import { becomeLeader } from './leader.ts';
 import type { PreVoteRequest, VoteRequest, VoteResponse } from './messages.ts';
 import type { RaftState } from './state.ts';
+import { becomeFollower } from './step-down.ts';
 
 /**
  * Elections. Source: Ongaro's thesis sections 3.4 (leader election), 3.6.1 (election restriction), 3.9 (timing), 4.2.3
  * (disruptive servers), 9.6 (pre-vote); raft wire section 1 (what the other implementation refuses).
  */
-
-/** Follows `term`, which is at least ours. */
-export function becomeFollower(s: RaftState, at: Millis, term: number): void {
-  const before = s.role;
-  if (term > s.term) s.setVote(term, undefined);
-  if (before === 'leader') endLeadership(s);
-  s.preVoting = false;
-  if (before !== 'follower') {
-    s.setRole('follower');
-    s.log('info', 'entering follower state', {
-      follower: `Node at ${s.options.address} [Follower]`,
-      'leader-address': s.leaderAddress ?? '',
-      'leader-id': s.leaderId ?? '',
-    });
-    s.emit({ kind: 'count', name: 'raft.state.follower' });
-  }
-  if (before === 'leader') s.setLeader(undefined, undefined);
-  s.electionDeadline = at + s.randomised(s.options.heartbeatTimeoutMs);
-}
 
 /** The election timer has run out, or the leader asked us to stand. */
 export function campaign(s: RaftState, at: Millis, transfer: boolean): void {

@@ -1,9 +1,10 @@
 import type { Millis } from '@proconsul/base';
 import { type Configuration, findServer, type ServerId } from './configuration.ts';
-import { becomeFollower, campaign } from './election.ts';
+import { campaign } from './election.ts';
 import { type Entry, LogType } from './entry.ts';
 import type { AppendEntriesRequest, InstallSnapshotRequest, TimeoutNowRequest } from './messages.ts';
 import type { RaftState } from './state.ts';
+import { becomeFollower } from './step-down.ts';
 
 /**
  * What a follower does with what a leader sends. Source: Ongaro's thesis sections 3.5 (log matching), 5.1 (snapshots), 3.10

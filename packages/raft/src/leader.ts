@@ -1,11 +1,11 @@
 import { invariant, type Millis } from '@proconsul/base';
 import { applyChange, type MembershipChange, type Server, type ServerId } from './configuration.ts';
-import { becomeFollower } from './election.ts';
 import { type Entry, LogType } from './entry.ts';
 import { RaftError, type RaftErrorCode } from './errors.ts';
 import type { NewEntry, Sent } from './inputs.ts';
 import type { AppendEntriesResponse, InstallSnapshotResponse } from './messages.ts';
 import { APPEND_ENTRIES_MAX, IN_FLIGHT_MAX, type Progress, type RaftState } from './state.ts';
+import { becomeFollower } from './step-down.ts';
 
 /**
  * What a leader does. Source: Ongaro's thesis sections 3.5 (replication), 3.6.2 (commitment), 3.10 (transfer), 4.1 and 4.2
@@ -29,16 +29,6 @@ export function becomeLeader(s: RaftState, at: Millis): void {
   s.termStartIndex = s.runs.lastIndex + 1;
   sendHeartbeats(s, at);
   appendEntries(s, at, 0, [{ type: LogType.noop, data: NO_DATA }]);
-}
-
-/** Settles what only a leader can settle. The caller changes the role. */
-export function endLeadership(s: RaftState): void {
-  for (const { token } of s.verifies) s.emit({ kind: 'refused', token, code: 'LEADERSHIP_LOST' });
-  s.verifies = [];
-  // Losing the leadership is what a transfer was for.
-  if (s.transfer) s.emit({ kind: 'done', token: s.transfer.token });
-  s.transfer = undefined;
-  s.peers = new Map();
 }
 
 /** Why a proposal would be refused now; undefined when it would be taken. */
