@@ -1,9 +1,12 @@
+import { parseDuration } from '@proconsul/base';
 import {
   constantView,
   type DnsSource,
   DnsSourceError,
   type View as DnsView,
   type NodeRecord,
+  type PreparedAnswer,
+  type PreparedQueryLookup,
   type Read,
   type ReadOptions,
   type ServiceAddress,
@@ -17,6 +20,9 @@ import {
   EndpointError,
   Health,
   Internal,
+  PreparedQueryMethods,
+  type QueryExecuteArgs,
+  type QueryExecuteReply,
   type ReadMethod,
   type ServiceArgs,
   type View,
@@ -47,6 +53,23 @@ function dnsError(error: unknown): DnsSourceError {
   return new DnsSourceError('UNAVAILABLE', error instanceof Error ? error.message : String(error));
 }
 
+/** An execution is of its moment: it is shuffled anew and may be near to the asker, so nobody else gets it. */
+function executed(reply: QueryExecuteReply): DnsView<PreparedAnswer> {
+  const ns = reply.DNS.TTL === '' ? undefined : parseDuration(reply.DNS.TTL);
+  return {
+    value: {
+      nodes: reply.Nodes.map((instance) => ({ ...instance, Checks: instance.Checks ?? [] })) as readonly ServiceNode[],
+      service: reply.Service,
+      datacenter: reply.Datacenter,
+      ttl: ns === undefined ? undefined : Math.floor(ns / 1e9),
+      ordered: true,
+      perClient: true,
+    },
+    valid: false,
+    memo: new Map(),
+  };
+}
+
 const list = (options: ReadOptions, token: string) => ({
   Datacenter: options.datacenter ?? '',
   Token: options.token ?? token,
@@ -59,10 +82,13 @@ const list = (options: ReadOptions, token: string) => ({
 export class CatalogDnsSource implements DnsSource {
   readonly #caller: Caller;
   readonly #token: () => string;
+  readonly #node: string;
 
-  constructor(caller: Caller, token: () => string) {
+  /** `node` is the name of this agent's node, which queries near `_agent` mean. */
+  constructor(caller: Caller, token: () => string, node: string) {
     this.#caller = caller;
     this.#token = token;
+    this.#node = node;
   }
 
   /** At once where we lead; else by a read that may be stale, as the settings allow. */
@@ -152,8 +178,31 @@ export class CatalogDnsSource implements DnsSource {
     );
   }
 
-  preparedQuery(): Read<undefined> {
-    return constantView(undefined);
+  preparedQuery(lookup: PreparedQueryLookup): Read<PreparedAnswer | undefined> {
+    const args: QueryExecuteArgs = {
+      Datacenter: lookup.datacenter ?? '',
+      Token: lookup.token ?? this.#token(),
+      QueryIDOrName: lookup.name,
+      Limit: 0,
+      Connect: false,
+      Agent: { Node: this.#node, Segment: '' },
+      Source: { Node: '', Ip: lookup.sourceAddress },
+    };
+    const consistency = lookup.allowStale ? 'stale' : 'default';
+    return new Promise((resolve, reject) => {
+      this.#caller.read(
+        PreparedQueryMethods.Execute,
+        args,
+        { consistency, minIndex: 0, waitMs: 0 },
+        (error, view, meta) => {
+          if (error instanceof EndpointError && error.status === 404) resolve(constantView(undefined));
+          else if (error !== null || view === null) reject(dnsError(error));
+          else if (lookup.allowStale && meta.lastContactMs > lookup.maxStaleMs)
+            reject(dnsError(new Error('too stale')));
+          else resolve(executed(view.value));
+        },
+      );
+    });
   }
 
   virtualIp(service: string, peer: string | undefined, options: ReadOptions): Read<string | undefined> {

@@ -6,6 +6,8 @@ import {
   AutopilotSetConfigRequest,
   CARequest,
   type Coordinate,
+  FederationState,
+  FederationStateRequest,
   HealthCheck,
   MessageType,
   NodeService,
@@ -41,6 +43,9 @@ export interface LocalServerDependencies {
   /** Called whenever leadership is won and the first duties are done. */
   onLeading(): void;
 }
+
+/** Marks a moment as being in UTC. */
+const UTC_OFFSET = -1;
 
 const ORIGIN: Coordinate['Coord'] = { Vec: [0, 0, 0, 0, 0, 0, 0, 0], Error: 1.5, Adjustment: 0, Height: 1e-5 };
 
@@ -172,6 +177,7 @@ export class LocalServer {
     await this.#systemMetadata();
     if (config.connect.enabled) await this.#establishCa();
     await this.#registerSelf();
+    await this.#federationState();
   }
 
   /** Facts that servers of the compatible release write when they lead. Source: recorded logs. */
@@ -196,6 +202,21 @@ export class LocalServer {
     for (const request of firstAuthority(config, { clock, rng })) {
       await this.#consensus.propose({ type: MessageType.ConnectCA, request: CARequest.encodeWire(request) });
     }
+  }
+
+  /** What this datacenter tells the others. Written once: without mesh gateways nothing of it changes. */
+  async #federationState(): Promise<void> {
+    const { config, clock } = this.#d;
+    if (this.store.federation.get(config.datacenter).value !== null) return;
+    const wallMs = clock.wallMs();
+    const seconds = Math.floor(wallMs / 1000);
+    const UpdatedAt = { seconds, nanos: Math.floor((wallMs - seconds * 1000) * 1e6), offsetMinutes: UTC_OFFSET };
+    const State = FederationState.make({ Datacenter: config.datacenter, UpdatedAt });
+    const request = FederationStateRequest.make({ Datacenter: config.datacenter, Op: 'upsert', State });
+    await this.#consensus.propose({
+      type: MessageType.FederationState,
+      request: FederationStateRequest.encodeWire(request),
+    });
   }
 
   /** This server as a service in the catalog, with the check that stands for its membership. */

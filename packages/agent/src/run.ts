@@ -264,7 +264,11 @@ export async function runAgent(options: RunOptions): Promise<RunningAgent> {
   const https = config.httpsAddrs.length === 0 ? null : tlsNetwork(tlsOptions(config.tls.https), log.named('http'));
   const dnsLog = log.named('dns');
   const recursors = new Recursors(dnsSettings(config), { network: nodeNetwork, clock, rng, log: dnsLog });
-  const source = new CatalogDnsSource(caller, () => config.acl.tokens.dns || config.acl.tokens.default);
+  const source = new CatalogDnsSource(
+    caller,
+    () => config.acl.tokens.dns || config.acl.tokens.default,
+    config.nodeName,
+  );
   const handler = new DnsHandler(dnsSettings(config), { source, clock, rng, log: dnsLog, metrics, recursors });
   const dns = new DnsServer({ network: nodeNetwork, clock, log: dnsLog, handler, recursors });
 

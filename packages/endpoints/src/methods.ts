@@ -7,6 +7,7 @@ import {
   type Coordinate,
   DeregisterRequest,
   type DirEntry,
+  type FederationState as FederationStateRecord,
   type HealthCheck,
   KVSRequest,
   type Node,
@@ -309,8 +310,8 @@ export const ConfigEntryMethods = {
 } as const;
 
 export const FederationState = {
-  List: read<CommonArgs, readonly Readonly<Record<string, unknown>>[]>('FederationState.List'),
-  Get: read<CommonArgs & { readonly Target: string }, Readonly<Record<string, unknown>> | null>('FederationState.Get'),
+  List: read<CommonArgs, readonly FederationStateRecord[]>('FederationState.List'),
+  Get: read<CommonArgs & { readonly Target: string }, FederationStateRecord | null>('FederationState.Get'),
 } as const;
 
 export interface CaRoots {

@@ -1,4 +1,5 @@
 export * from './catalog.ts';
+export * from './config-entries/index.ts';
 export * from './connect.ts';
 export * from './kind.ts';
 export * from './kv.ts';

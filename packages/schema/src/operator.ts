@@ -1,4 +1,5 @@
-import { bool, durationText, index, str, uint } from './kind.ts';
+import { CheckServiceNode } from './catalog.ts';
+import { bool, durationText, index, list, str, time, uint } from './kind.ts';
 import { type Infer, struct } from './struct.ts';
 
 /** How servers are cared for by the leader. Durations are nanoseconds here and texts in JSON. */
@@ -24,6 +25,17 @@ export const SystemMetadataEntry = struct('SystemMetadataEntry', {
   ModifyIndex: index,
 });
 export type SystemMetadataEntry = Infer<typeof SystemMetadataEntry>;
+
+/** What a datacenter tells the others: the mesh gateways that lead into it. */
+export const FederationState = struct('FederationState', {
+  Datacenter: str,
+  MeshGateways: { kind: list(CheckServiceNode), omitEmpty: true },
+  UpdatedAt: time,
+  PrimaryModifyIndex: index,
+  CreateIndex: index,
+  ModifyIndex: index,
+});
+export type FederationState = Infer<typeof FederationState>;
 
 export const RaftServer = struct('RaftServer', {
   ID: str,

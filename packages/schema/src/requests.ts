@@ -1,7 +1,7 @@
 import { Coordinate, HealthCheck, Locality, NodeService } from './catalog.ts';
 import { any, bool, index, list, map, pointer, str } from './kind.ts';
 import { DirEntry, Session, TxnOp } from './kv.ts';
-import { AutopilotConfig, SystemMetadataEntry } from './operator.ts';
+import { AutopilotConfig, FederationState, SystemMetadataEntry } from './operator.ts';
 import { PreparedQuery } from './query.ts';
 import { type Infer, struct } from './struct.ts';
 
@@ -121,6 +121,13 @@ export const SystemMetadataRequest = struct('SystemMetadataRequest', {
   Entry: pointer(SystemMetadataEntry),
 });
 export type SystemMetadataRequest = Infer<typeof SystemMetadataRequest>;
+
+export const FederationStateRequest = struct('FederationStateRequest', {
+  ...write,
+  Op: str,
+  State: pointer(FederationState),
+});
+export type FederationStateRequest = Infer<typeof FederationStateRequest>;
 
 /** The map after the kind in a config entry command; `Entry` has its own fields by kind. */
 export const ConfigEntryCommand = struct('ConfigEntryRequest', { ...write, Op: str, Entry: any });

@@ -10,8 +10,10 @@ import {
 import {
   Catalog,
   type CommonArgs,
+  ConfigEntryMethods,
   ConnectCA,
   CoordinateMethods,
+  FederationState,
   Health,
   Internal,
   invalid,
@@ -23,8 +25,9 @@ import {
   SessionMethods,
   Txn,
 } from '@proconsul/endpoints';
-import type { CheckServiceNode, NodeService, ServiceNode } from '@proconsul/schema';
+import { type CheckServiceNode, isConfigKind, type NodeService, type ServiceNode } from '@proconsul/schema';
 import type { Dep, Store } from '@proconsul/store';
+import { unknownKind } from './config-entries/apply.ts';
 import { nearSource } from './near.ts';
 import { queryNotFound } from './queries/execute.ts';
 import { checkReadOps } from './txn-ops.ts';
@@ -253,6 +256,16 @@ function addRest(t: Table): void {
     return { ...answer, value: { ActiveRootID: active?.ID ?? '', TrustDomain, Roots } };
   });
   add(t, ConnectCA.ConfigurationGet, (s) => s.connect.configuration());
+  add(t, ConfigEntryMethods.Get, (s, a) => {
+    if (!isConfigKind(a.Kind)) throw unknownKind(a.Kind);
+    return s.config.get(a.Kind, a.Name);
+  });
+  add(t, ConfigEntryMethods.List, (s, a) => {
+    if (a.Kind !== '' && !isConfigKind(a.Kind)) throw unknownKind(a.Kind);
+    return s.config.list(a.Kind);
+  });
+  add(t, FederationState.List, (s) => s.federation.list());
+  add(t, FederationState.Get, (s, a) => s.federation.get(a.Target));
   add(t, Operator.Usage, (s, _a, dc) => {
     const answer = s.catalog.usage();
     return { ...answer, value: { [dc]: answer.value } };

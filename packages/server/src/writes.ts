@@ -4,6 +4,7 @@ import {
   applyFailed,
   Catalog,
   type CommonArgs,
+  ConfigEntryMethods,
   CoordinateMethods,
   invalid,
   KVS,
@@ -25,6 +26,7 @@ import {
   type TxnResponse,
 } from '@proconsul/schema';
 import type { Command } from '@proconsul/store';
+import { configCommand } from './config-entries/apply.ts';
 import type { Consensus } from './consensus.ts';
 import type { LockDelays } from './lock-delays.ts';
 import { isTemplate, templateError } from './queries/template.ts';
@@ -86,6 +88,7 @@ export function writeHandlers(): ReadonlyMap<string, WriteHandler> {
   add(t, Operator.RaftRemovePeer, removePeer);
   add(t, Operator.TransferLeader, transferLeader);
   add(t, PreparedQueryMethods.Apply, queryApply);
+  add(t, ConfigEntryMethods.Apply, configApply);
   return t;
 }
 
@@ -194,6 +197,10 @@ async function transferLeader(c: WriteContext, args: ArgsOf<typeof Operator.Tran
   }
   await c.consensus.transferLeadership(args.ID);
   return true;
+}
+
+async function configApply(c: WriteContext, args: ArgsOf<typeof ConfigEntryMethods.Apply>): Promise<boolean> {
+  return (await commit(c, configCommand(args))) !== false;
 }
 
 async function queryApply(c: WriteContext, args: ArgsOf<typeof PreparedQueryMethods.Apply>): Promise<string> {

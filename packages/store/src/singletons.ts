@@ -1,8 +1,9 @@
-import type {
-  AutopilotConfig,
-  AutopilotSetConfigRequest,
-  SystemMetadataEntry,
-  SystemMetadataRequest,
+import {
+  type AutopilotConfig,
+  type AutopilotSetConfigRequest,
+  FederationState,
+  type SystemMetadataEntry,
+  type SystemMetadataRequest,
 } from '@proconsul/schema';
 import { dep, type ReadResult } from './dep.ts';
 import type { Journal } from './journal.ts';
@@ -73,4 +74,20 @@ export function applyFederation(state: State, journal: Journal, body: Uint8Array
   state.indexes.bump('federation-states', journal);
   journal.touch('table', 'federation-states');
   return true;
+}
+
+const federationIndex = (state: State): number => Math.max(1, state.indexes.get('federation-states'));
+
+/** By datacenter. */
+export function federationStates(state: State): ReadResult<readonly FederationState[]> {
+  const names = [...state.federation.keys()].sort();
+  const value = names.map((name) => FederationState.decodeWire(state.federation.get(name) as Uint8Array));
+  return { index: federationIndex(state), value, deps: [dep('table', 'federation-states')] };
+}
+
+/** Null for an unknown datacenter. */
+export function federationState(state: State, datacenter: string): ReadResult<FederationState | null> {
+  const bytes = state.federation.get(datacenter);
+  const value = bytes === undefined ? null : FederationState.decodeWire(bytes);
+  return { index: federationIndex(state), value, deps: [dep('table', 'federation-states')] };
 }

@@ -4,6 +4,7 @@ import type {
   CheckServiceNode,
   Coordinate,
   DirEntry,
+  FederationState,
   HealthCheck,
   Node,
   NodeInfo,
@@ -31,7 +32,7 @@ import * as queries from './prepared-queries.ts';
 import type { ApplyResult } from './result.ts';
 import * as services from './service-reads.ts';
 import * as sessions from './session-reads.ts';
-import { autopilotConfig, systemMetadata } from './singletons.ts';
+import { autopilotConfig, federationState, federationStates, systemMetadata } from './singletons.ts';
 import { type TableSize, tableSizes } from './sizes.ts';
 import { SnapshotReader } from './snapshot-read.ts';
 import { writeSnapshot } from './snapshot-write.ts';
@@ -230,6 +231,11 @@ export class Store {
   readonly connect = {
     roots: () => caRoots(this.#state),
     configuration: () => caConfiguration(this.#state),
+  };
+
+  readonly federation = {
+    list: (): ReadResult<readonly FederationState[]> => federationStates(this.#state),
+    get: (datacenter: string): ReadResult<FederationState | null> => federationState(this.#state, datacenter),
   };
 
   readonly operator = {

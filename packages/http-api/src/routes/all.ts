@@ -6,6 +6,7 @@ import { agentCheckRoutes } from './agent-checks.ts';
 import { agentServiceRoutes } from './agent-services.ts';
 import { catalogRoutes } from './catalog.ts';
 import { connectRoutes } from './connect.ts';
+import { configRoutes } from './config.ts';
 import { coordinateRoutes, eventRoutes } from './event.ts';
 import { healthRoutes } from './health.ts';
 import { internalRoutes } from './internal.ts';
@@ -22,6 +23,7 @@ const apiRoutes: readonly Route[] = [
   ...agentCheckRoutes,
   ...catalogRoutes,
   ...connectRoutes,
+  ...configRoutes,
   ...coordinateRoutes,
   ...eventRoutes,
   ...healthRoutes,

@@ -9,6 +9,8 @@ import {
 import { quoteJson, stringifyAny } from '@proconsul/gojson';
 import {
   type CheckServiceNode,
+  type FederationState as FederationStateRecord,
+  FederationState as FederationStateSchema,
   list,
   type NodeInfo,
   NodeInfo as NodeInfoSchema,
@@ -146,24 +148,28 @@ const overview: ReadSpec<CommonArgs, unknown> = {
   render: (found) => ({ body: stringifyAny(found as never) }),
 };
 
-type States = readonly Readonly<Record<string, unknown>>[];
+const states = list(FederationStateSchema);
 
-const federationStates: ReadSpec<CommonArgs, States> = {
+const federationStates: ReadSpec<CommonArgs, readonly FederationStateRecord[]> = {
   method: FederationState.List,
   meta: true,
   args: (x) => x.commonArgs(),
-  render: (found) => ({ body: `[${found.map((f) => stringifyAny(f as never)).join(',')}]` }),
+  render: (found) => ({ body: states.toJson(found) }),
 };
 
-const federationState: ReadSpec<CommonArgs & { readonly Target: string }, Readonly<Record<string, unknown>> | null> = {
+const federationState: ReadSpec<CommonArgs & { readonly Target: string }, FederationStateRecord | null> = {
   method: FederationState.Get,
   meta: true,
   args: (x) => {
     if (x.rest === '') throw badRequest('Missing datacenter name');
     return { ...x.commonArgs(), Target: x.rest };
   },
-  render: (found) =>
-    found === null ? { status: 404, body: null } : { body: `{"State":${stringifyAny(found as never)}}` },
+  render: (found) => {
+    if (found === null) return { status: 404, body: null, bare: true };
+    return {
+      body: `{"State":${FederationStateSchema.toJson(found)},"Index":${found.ModifyIndex},"LastContact":0,"KnownLeader":true,"ConsistencyLevel":"","NotModified":false,"Backend":0,"ResultsFilteredByACLs":false}`,
+    };
+  },
 };
 
 const array = { type: 'array', items: { type: 'object' } };

@@ -1,4 +1,4 @@
-import type { Rng } from '@proconsul/base';
+import { type Rng, shuffle } from '@proconsul/base';
 import {
   type ArgsOf,
   EndpointError,
@@ -61,10 +61,15 @@ export function executeQuery(world: QueryWorld, args: ExecuteArgs): QueryExecute
   if (query.Service.Peer !== '') {
     return { ...base, Datacenter: '', PeerName: query.Service.Peer, Nodes: [], Failovers: 0 };
   }
-  const found = shuffled(instances(world.store, query, args.Connect), world.rng);
+  const found = shuffle(world.rng, instances(world.store, query, args.Connect));
   if (found.length === 0) return { ...base, ...failover(query), Nodes: [] };
-  return { ...base, Nodes: limited(nearest(world, query, args, found), args.Limit), Failovers: 0 };
+  const nodes = limited(nearest(world, query, args, found), args.Limit).map(withoutEmptyChecks);
+  return { ...base, Nodes: nodes, Failovers: 0 };
 }
+
+/** Unlike health reads, executions print null for an instance without checks. */
+const withoutEmptyChecks = (instance: CheckServiceNode): CheckServiceNode =>
+  instance.Checks?.length === 0 ? { ...instance, Checks: null } : instance;
 
 /** Where an empty answer ends up: at the last peer that was tried. Peers have nothing to offer before one is joined. */
 function failover(query: PreparedQuery): { Failovers: number; Datacenter?: string; PeerName?: string } {
@@ -109,15 +114,6 @@ function hasTags(tags: readonly string[] | null, wanted: readonly string[] | nul
     const lower = tag.toLowerCase();
     return lower.startsWith('!') ? !have.has(lower.slice(1)) : have.has(lower);
   });
-}
-
-function shuffled<T>(items: readonly T[], rng: Rng): T[] {
-  const out = [...items];
-  for (let i = out.length - 1; i > 0; i--) {
-    const j = Math.floor(rng.float() * (i + 1));
-    [out[i], out[j]] = [out[j] as T, out[i] as T];
-  }
-  return out;
 }
 
 const limited = <T>(items: readonly T[], limit: number): readonly T[] =>

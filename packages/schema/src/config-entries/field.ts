@@ -1,0 +1,264 @@
+import { durationError, formatDuration, parseDuration } from '@proconsul/base';
+import { formatFloat, type JsonObject, type JsonValue, quoteJson, stringifyAny } from '@proconsul/gojson';
+import { DecodeError, isObject } from '../kind.ts';
+
+/** What decoding found wrong, collected over the whole document. */
+export interface Problems {
+  readonly unknownKeys: string[];
+  readonly errors: string[];
+}
+
+/** One kind of value in a config entry: read leniently, kept as plain data, printed as the API does. */
+export interface Part {
+  /** Never sees null. Undefined when it cannot be read; then a problem was noted. */
+  read(json: Exclude<JsonValue, null>, path: string, problems: Problems): unknown;
+  /** Missing values print as the zero value. */
+  print(value: unknown): string;
+  isEmpty(value: unknown): boolean;
+}
+
+/** How a field is printed: always, or only when it is not empty. */
+export interface EntryField {
+  readonly name: string;
+  readonly part: Part;
+  readonly always: boolean;
+}
+
+const isNothing = (value: unknown): boolean => value === undefined || value === null;
+
+function refuse(problems: Problems, path: string, type: string, json: JsonValue): undefined {
+  const got = Array.isArray(json) ? '[]interface {}' : isObject(json) ? 'map[string]interface {}' : typeof json;
+  problems.errors.push(`'${path}' expected type '${type}', got unconvertible type '${got}'`);
+  return undefined;
+}
+
+export const text: Part = {
+  read: (json, path, problems) => {
+    if (typeof json === 'string') return json;
+    if (typeof json === 'boolean') return json ? '1' : '0';
+    if (typeof json === 'number') return formatFloat(json);
+    if (typeof json === 'bigint') return String(json);
+    return refuse(problems, path, 'string', json);
+  },
+  print: (value) => quoteJson(typeof value === 'string' ? value : ''),
+  isEmpty: (value) => isNothing(value) || value === '',
+};
+
+const TRUE = new Set(['1', 't', 'T', 'TRUE', 'true', 'True']);
+const FALSE = new Set(['', '0', 'f', 'F', 'FALSE', 'false', 'False']);
+
+export const flag: Part = {
+  read: (json, path, problems) => {
+    if (typeof json === 'boolean') return json;
+    if (typeof json === 'number') return json !== 0;
+    if (typeof json !== 'string') return refuse(problems, path, 'bool', json);
+    if (TRUE.has(json) || FALSE.has(json)) return TRUE.has(json);
+    problems.errors.push(
+      `cannot parse '${path}' as bool: strconv.ParseBool: parsing ${quoteJson(json)}: invalid syntax`,
+    );
+    return undefined;
+  },
+  print: (value) => (value === true ? 'true' : 'false'),
+  isEmpty: (value) => value !== true,
+};
+
+function whole(name: 'int' | 'uint'): Part {
+  return {
+    read: (json, path, problems) => {
+      if (typeof json === 'boolean') return json ? 1 : 0;
+      if (typeof json === 'number') {
+        if (name === 'int' || json >= 0) return Math.trunc(json);
+        problems.errors.push(`cannot parse '${path}', ${formatFloat(json)} overflows uint`);
+        return undefined;
+      }
+      if (typeof json !== 'string') return refuse(problems, path, name, json);
+      const pattern = name === 'int' ? /^[+-]?\d+$/ : /^\d+$/;
+      if (pattern.test(json) && Number.isSafeInteger(Number(json))) return Number(json);
+      const fn = name === 'int' ? 'ParseInt' : 'ParseUint';
+      problems.errors.push(
+        `cannot parse '${path}' as ${name}: strconv.${fn}: parsing ${quoteJson(json)}: invalid syntax`,
+      );
+      return undefined;
+    },
+    print: (value) => String(isNothing(value) ? 0 : value),
+    isEmpty: (value) => isNothing(value) || value === 0,
+  };
+}
+
+export const int: Part = whole('int');
+export const uint: Part = whole('uint');
+/** An integer or nothing: zero is a value of its own. */
+export const maybeInt: Part = { ...int, isEmpty: isNothing };
+/** A boolean or nothing. */
+export const maybeFlag: Part = { ...flag, isEmpty: isNothing };
+
+export const float: Part = {
+  read: (json, path, problems) => {
+    if (typeof json === 'number') return Math.fround(json);
+    if (typeof json === 'string' && json !== '' && Number.isFinite(Number(json))) return Math.fround(Number(json));
+    if (typeof json === 'boolean') return json ? 1 : 0;
+    return refuse(problems, path, 'float32', json);
+  },
+  print: (value) => (typeof value === 'number' ? shortFloat(value) : '0'),
+  isEmpty: (value) => isNothing(value) || value === 0,
+};
+
+/** The shortest text that reads back as the same 32-bit number. */
+function shortFloat(value: number): string {
+  for (let digits = 1; digits <= 9; digits++) {
+    const short = Number(value.toPrecision(digits));
+    if (Math.fround(short) === Math.fround(value)) return formatFloat(short);
+  }
+  return formatFloat(value);
+}
+
+/** Nanoseconds, printed as an integer. */
+export const duration: Part = {
+  read: (json, path, problems) => {
+    if (typeof json === 'number') return Math.trunc(json);
+    if (typeof json !== 'string') return refuse(problems, path, 'time.Duration', json);
+    const ns = parseDuration(json);
+    if (ns !== undefined) return ns;
+    problems.errors.push(`error decoding '${path}': ${durationError(json)}`);
+    return undefined;
+  },
+  print: int.print,
+  isEmpty: int.isEmpty,
+};
+
+/** Nanoseconds, printed as `"5s"`. */
+export const durationText: Part = {
+  ...duration,
+  print: (value) => quoteJson(formatDuration(typeof value === 'number' ? value : 0)),
+};
+
+/** A moment, kept as its text. */
+export const moment: Part = {
+  ...text,
+  print: (value) => (typeof value === 'string' && value !== '' ? quoteJson(value) : '"0001-01-01T00:00:00Z"'),
+  isEmpty: isNothing,
+};
+
+/** Anything, as it came. */
+export const free: Part = {
+  read: (json) => json,
+  print: (value) => (isNothing(value) ? 'null' : stringifyAny(value as JsonValue)),
+  isEmpty: (value) => isNothing(value) || (typeof value === 'object' && Object.keys(value as object).length === 0),
+};
+
+export function list(of: Part): Part {
+  return {
+    read: (json, path, problems) => {
+      // A single value stands for a list of one, as in HCL.
+      const items = Array.isArray(json) ? json : [json];
+      return items.map((item, i) => (item === null ? null : of.read(item, `${path}[${i}]`, problems)));
+    },
+    print: (value) => (Array.isArray(value) ? `[${value.map((item) => of.print(item)).join(',')}]` : 'null'),
+    isEmpty: (value) => !Array.isArray(value) || value.length === 0,
+  };
+}
+
+export function map(of: Part): Part {
+  return {
+    read: (json, path, problems) => {
+      if (!isObject(json)) {
+        const got = Array.isArray(json) ? 'slice' : typeof json;
+        problems.errors.push(`'${path}' expected a map, got '${got}'`);
+        return undefined;
+      }
+      const out: Record<string, unknown> = Object.create(null);
+      for (const [key, value] of Object.entries(json)) {
+        out[key] = value === null ? null : of.read(value, `${path}[${key}]`, problems);
+      }
+      return out;
+    },
+    print: (value) => {
+      if (isNothing(value) || typeof value !== 'object') return 'null';
+      const record = value as Record<string, unknown>;
+      const pairs = Object.keys(record).sort();
+      return `{${pairs.map((key) => `${quoteJson(key)}:${of.print(record[key])}`).join(',')}}`;
+    },
+    isEmpty: (value) => isNothing(value) || Object.keys(value as object).length === 0,
+  };
+}
+
+/** Field names are compared without regard to case and to underscores: `ca_file` is `CAFile`. */
+const plainName = (name: string): string => name.toLowerCase().replaceAll('_', '');
+
+/** A structure; its fields print in the order of the table. */
+export interface Shape extends Part {
+  readonly fields: readonly EntryField[];
+  readObject(json: JsonObject, path: string, problems: Problems): Record<string, unknown>;
+}
+
+/**
+ * A table of fields. A name with `!` behind it is printed even when it is empty. Source: recorded entries of every
+ * kind, configuration entry documentation.
+ */
+export function shape(table: Readonly<Record<string, Part>>): Shape {
+  const fields: EntryField[] = Object.entries(table).map(([key, part]) => {
+    const always = key.endsWith('!');
+    return { name: always ? key.slice(0, -1) : key, part, always };
+  });
+  const byName = new Map(fields.map((field) => [plainName(field.name), field]));
+
+  const readObject = (json: JsonObject, path: string, problems: Problems): Record<string, unknown> => {
+    const out: Record<string, unknown> = Object.create(null);
+    const unknown: string[] = [];
+    for (const [key, value] of Object.entries(json)) {
+      const field = byName.get(plainName(key));
+      if (field === undefined) unknown.push(path === '' ? key : `${path}.${key}`);
+      else if (value !== null) {
+        const read = field.part.read(value, path === '' ? field.name : `${path}.${field.name}`, problems);
+        if (read !== undefined) out[field.name] = read;
+      }
+    }
+    problems.unknownKeys.push(...unknown.sort());
+    return out;
+  };
+  return {
+    fields,
+    readObject,
+    read: (json, path, problems) => {
+      if (isObject(json)) return readObject(json, path, problems);
+      const only = Array.isArray(json) && json.length === 1 ? json[0] : undefined;
+      // A block of HCL comes as a list of one.
+      if (only !== undefined && isObject(only)) return readObject(only, path, problems);
+      problems.errors.push(`'${path}' expected a map, got '${Array.isArray(json) ? 'slice' : typeof json}'`);
+      return undefined;
+    },
+    print: (value) => {
+      const record = (isNothing(value) ? {} : value) as Record<string, unknown>;
+      const parts: string[] = [];
+      for (const { name, part, always } of fields) {
+        const inner = record[name];
+        if (always || !part.isEmpty(inner)) parts.push(`${quoteJson(name)}:${part.print(inner)}`);
+      }
+      return `{${parts.join(',')}}`;
+    },
+    // A structure inside another one is never left out; see `maybe`.
+    isEmpty: () => false,
+  };
+}
+
+/** A structure, or nothing. */
+export function maybe(of: Part): Part {
+  return { ...of, print: (value) => (isNothing(value) ? 'null' : of.print(value)), isEmpty: isNothing };
+}
+
+/** Throws what was found, with the texts of the reference. */
+export function refuseProblems({ unknownKeys, errors }: Problems): void {
+  if (errors.length > 0) {
+    throw new DecodeError(
+      `${errors.length} error(s) decoding:\n\n${[...errors]
+        .sort()
+        .map((e) => `* ${e}`)
+        .join('\n')}`,
+    );
+  }
+  if (unknownKeys.length > 0) {
+    const count = `${unknownKeys.length} error${unknownKeys.length === 1 ? '' : 's'} occurred`;
+    const lines = unknownKeys.map((key) => `\t* invalid config key ${quoteJson(key)}\n`);
+    throw new DecodeError(`${count}:\n${lines.join('')}\n`);
+  }
+}

@@ -1,0 +1,574 @@
+import {
+  duration,
+  durationText,
+  flag,
+  float,
+  free,
+  int,
+  list,
+  map,
+  maybe,
+  maybeFlag,
+  maybeInt,
+  moment,
+  type Part,
+  type Shape,
+  shape,
+  text,
+  uint,
+} from './field.ts';
+
+const texts = list(text);
+const pairs = map(text);
+const gatewayMode = shape({ Mode: text });
+const transparentProxy = shape({ OutboundListenerPort: int, DialedDirectly: flag });
+
+const exposedPath = shape({
+  ListenerPort: int,
+  Path: text,
+  LocalPathPort: int,
+  Protocol: text,
+});
+const expose = shape({ Checks: flag, Paths: list(exposedPath) });
+
+const extension = shape({
+  Name: text,
+  'Required!': flag,
+  'Arguments!': free,
+  'ConsulVersion!': text,
+  'EnvoyVersion!': text,
+});
+
+const healthCheck = shape({
+  Interval: duration,
+  MaxFailures: uint,
+  EnforcingConsecutive5xx: maybeInt,
+  MaxEjectionPercent: maybeInt,
+  BaseEjectionTime: maybe(duration),
+});
+
+const upstream = shape({
+  Name: text,
+  'Peer!': text,
+  EnvoyListenerJSON: text,
+  EnvoyClusterJSON: text,
+  Protocol: text,
+  ConnectTimeoutMs: int,
+  Limits: maybe(
+    shape({ 'MaxConnections!': maybe(int), 'MaxPendingRequests!': maybe(int), 'MaxConcurrentRequests!': maybe(int) }),
+  ),
+  PassiveHealthCheck: maybe(healthCheck),
+  MeshGateway: gatewayMode,
+  BalanceOutboundConnections: text,
+});
+
+/** What every entry ends with. */
+const indexes = { 'Hash!': uint, 'CreateIndex!': uint, 'ModifyIndex!': uint };
+const named = { 'Kind!': text, 'Name!': text };
+const meta = { Meta: pairs };
+
+const rateLimits = shape({
+  InstanceLevel: shape({
+    RequestsPerSecond: int,
+    RequestsMaxBurst: int,
+    Routes: list(
+      shape({ PathExact: text, PathPrefix: text, PathRegex: text, RequestsPerSecond: int, RequestsMaxBurst: int }),
+    ),
+  }),
+});
+
+const serviceDefaults = shape({
+  ...named,
+  'Protocol!': text,
+  Mode: text,
+  TransparentProxy: transparentProxy,
+  MutualTLSMode: text,
+  MeshGateway: gatewayMode,
+  Expose: expose,
+  ExternalSNI: text,
+  UpstreamConfig: maybe(shape({ Overrides: list(upstream), Defaults: maybe(upstream) })),
+  Destination: maybe(shape({ 'Addresses!': texts, 'Port!': int })),
+  MaxInboundConnections: int,
+  LocalConnectTimeoutMs: int,
+  LocalRequestTimeoutMs: int,
+  BalanceInboundConnections: text,
+  RateLimits: maybe(rateLimits),
+  EnvoyExtensions: list(extension),
+  ...meta,
+  ...indexes,
+});
+
+const proxyDefaults = shape({
+  ...named,
+  'Config!': free,
+  Mode: text,
+  TransparentProxy: transparentProxy,
+  MutualTLSMode: text,
+  MeshGateway: gatewayMode,
+  Expose: expose,
+  AccessLogs: shape({
+    Enabled: flag,
+    DisableListenerLogs: flag,
+    Type: text,
+    Path: text,
+    JSONFormat: text,
+    TextFormat: text,
+  }),
+  EnvoyExtensions: list(extension),
+  FailoverPolicy: maybe(shape({ Mode: text, Regions: texts })),
+  PrioritizeByLocality: maybe(shape({ Mode: text })),
+  ...meta,
+  ...indexes,
+});
+
+const failoverTarget = shape({
+  Service: text,
+  ServiceSubset: text,
+  Partition: text,
+  Namespace: text,
+  Datacenter: text,
+  Peer: text,
+});
+
+const loadBalancer = shape({
+  Policy: text,
+  RingHashConfig: maybe(shape({ MinimumRingSize: uint, MaximumRingSize: uint })),
+  LeastRequestConfig: maybe(shape({ ChoiceCount: uint })),
+  HashPolicies: list(
+    shape({
+      Field: text,
+      FieldValue: text,
+      CookieConfig: maybe(shape({ Session: flag, TTL: durationText, Path: text })),
+      SourceIP: flag,
+      Terminal: flag,
+    }),
+  ),
+});
+
+const serviceResolver = shape({
+  ConnectTimeout: durationText,
+  RequestTimeout: durationText,
+  ...named,
+  DefaultSubset: text,
+  Subsets: map(shape({ Filter: text, OnlyPassing: flag })),
+  Redirect: maybe(
+    shape({
+      Service: text,
+      ServiceSubset: text,
+      Namespace: text,
+      Partition: text,
+      Datacenter: text,
+      Peer: text,
+      SamenessGroup: text,
+    }),
+  ),
+  Failover: map(
+    shape({
+      Service: text,
+      ServiceSubset: text,
+      Namespace: text,
+      Datacenters: texts,
+      Targets: list(failoverTarget),
+      Policy: maybe(shape({ Mode: text, Regions: texts })),
+      SamenessGroup: text,
+    }),
+  ),
+  PrioritizeByLocality: maybe(shape({ Mode: text })),
+  LoadBalancer: maybe(loadBalancer),
+  ...meta,
+  ...indexes,
+});
+
+const headerChanges = shape({ Add: pairs, Set: pairs, Remove: texts });
+
+const serviceSplitter = shape({
+  ...named,
+  'Splits!': list(
+    shape({
+      'Weight!': float,
+      Service: text,
+      ServiceSubset: text,
+      Namespace: text,
+      Partition: text,
+      RequestHeaders: maybe(headerChanges),
+      ResponseHeaders: maybe(headerChanges),
+    }),
+  ),
+  ...meta,
+  ...indexes,
+});
+
+const headerMatch = shape({
+  'Name!': text,
+  Present: flag,
+  Exact: text,
+  Prefix: text,
+  Suffix: text,
+  Regex: text,
+  Invert: flag,
+});
+
+const routeMatch = shape({
+  PathExact: text,
+  PathPrefix: text,
+  PathRegex: text,
+  CaseInsensitive: flag,
+  Header: list(headerMatch),
+  QueryParam: list(shape({ 'Name!': text, Present: flag, Exact: text, Regex: text })),
+  Methods: texts,
+});
+
+const routeDestination = shape({
+  RequestTimeout: durationText,
+  IdleTimeout: durationText,
+  Service: text,
+  ServiceSubset: text,
+  Namespace: text,
+  Partition: text,
+  PrefixRewrite: text,
+  NumRetries: uint,
+  RetryOnConnectFailure: flag,
+  RetryOn: texts,
+  RetryOnStatusCodes: list(uint),
+  RequestHeaders: maybe(headerChanges),
+  ResponseHeaders: maybe(headerChanges),
+});
+
+const serviceRouter = shape({
+  ...named,
+  'Routes!': list(shape({ Match: maybe(shape({ HTTP: maybe(routeMatch) })), Destination: maybe(routeDestination) })),
+  ...meta,
+  ...indexes,
+});
+
+const jwtRequirement = maybe(
+  shape({
+    Providers: list(shape({ Name: text, VerifyClaims: list(shape({ Path: texts, Value: text })) })),
+  }),
+);
+
+const serviceIntentions = shape({
+  ...named,
+  'Sources!': list(
+    shape({
+      'Name!': text,
+      Action: text,
+      Permissions: list(
+        shape({
+          'Action!': text,
+          HTTP: maybe(
+            shape({
+              PathExact: text,
+              PathPrefix: text,
+              PathRegex: text,
+              Header: list(headerMatch),
+              Methods: texts,
+            }),
+          ),
+          JWT: jwtRequirement,
+        }),
+      ),
+      'Precedence!': int,
+      LegacyID: text,
+      'Type!': text,
+      Description: text,
+      LegacyMeta: pairs,
+      LegacyCreateTime: maybe(moment),
+      LegacyUpdateTime: maybe(moment),
+      Peer: text,
+      SamenessGroup: text,
+    }),
+  ),
+  JWT: jwtRequirement,
+  ...meta,
+  ...indexes,
+});
+
+const jwksCluster = shape({
+  DiscoveryType: text,
+  TLSCertificates: maybe(
+    shape({
+      CaCertificateProviderInstance: maybe(shape({ InstanceName: text, CertificateName: text })),
+      TrustedCA: maybe(shape({ Filename: text, EnvironmentVariable: text, InlineString: text, InlineBytes: text })),
+    }),
+  ),
+  ConnectTimeout: duration,
+});
+
+const jwtProvider = shape({
+  ...named,
+  'JSONWebKeySet!': maybe(
+    shape({
+      Local: maybe(shape({ JWKS: text, Filename: text })),
+      Remote: maybe(
+        shape({
+          'URI!': text,
+          RequestTimeoutMs: int,
+          CacheDuration: duration,
+          FetchAsynchronously: flag,
+          RetryPolicy: maybe(
+            shape({
+              NumRetries: int,
+              RetryPolicyBackOff: maybe(shape({ BaseInterval: duration, MaxInterval: duration })),
+            }),
+          ),
+          JWKSCluster: maybe(jwksCluster),
+        }),
+      ),
+    }),
+  ),
+  Issuer: text,
+  Audiences: texts,
+  Locations: list(
+    shape({
+      Header: maybe(shape({ Name: text, ValuePrefix: text, Forward: flag })),
+      QueryParam: maybe(shape({ Name: text })),
+      Cookie: maybe(shape({ Name: text })),
+    }),
+  ),
+  Forwarding: maybe(shape({ HeaderName: text, PadForwardPayloadHeader: flag })),
+  ClockSkewSeconds: int,
+  CacheConfig: maybe(shape({ Size: int })),
+  ...meta,
+  ...indexes,
+});
+
+const sds = maybe(shape({ ClusterName: text, CertResource: text }));
+const gatewayTls = {
+  'Enabled!': flag,
+  SDS: sds,
+  TLSMinVersion: text,
+  TLSMaxVersion: text,
+  CipherSuites: texts,
+};
+const connectionLimits = {
+  MaxConnections: uint,
+  MaxPendingRequests: uint,
+  MaxConcurrentRequests: uint,
+  PassiveHealthCheck: maybe(healthCheck),
+};
+
+const ingressGateway = shape({
+  ...named,
+  TLS: shape(gatewayTls),
+  'Listeners!': list(
+    shape({
+      'Port!': int,
+      'Protocol!': text,
+      TLS: maybe(shape(gatewayTls)),
+      'Services!': list(
+        shape({
+          'Name!': text,
+          'Hosts!': texts,
+          TLS: maybe(shape({ SDS: sds })),
+          RequestHeaders: maybe(headerChanges),
+          ResponseHeaders: maybe(headerChanges),
+          ...connectionLimits,
+          ...meta,
+        }),
+      ),
+    }),
+  ),
+  Defaults: maybe(shape(connectionLimits)),
+  ...meta,
+  ...indexes,
+});
+
+const terminatingGateway = shape({
+  ...named,
+  'Services!': list(
+    shape({
+      Name: text,
+      CAFile: text,
+      CertFile: text,
+      KeyFile: text,
+      SNI: text,
+      DisableAutoHostRewrite: flag,
+    }),
+  ),
+  ...meta,
+  ...indexes,
+});
+
+const tlsVersions = maybe(shape({ TLSMinVersion: text, TLSMaxVersion: text, CipherSuites: texts }));
+
+const mesh = shape({
+  'Kind!': text,
+  TransparentProxy: shape({ 'MeshDestinationsOnly!': flag }),
+  AllowEnablingPermissiveMutualTLS: flag,
+  ValidateClusters: flag,
+  TLS: maybe(shape({ Incoming: tlsVersions, Outgoing: tlsVersions })),
+  HTTP: maybe(
+    shape({
+      'SanitizeXForwardedClientCert!': flag,
+      Incoming: maybe(
+        shape({
+          RequestNormalization: maybe(
+            shape({
+              'InsecureDisablePathNormalization!': flag,
+              'MergeSlashes!': flag,
+              'PathWithEscapedSlashesAction!': text,
+              'HeadersWithUnderscoresAction!': text,
+            }),
+          ),
+        }),
+      ),
+    }),
+  ),
+  Peering: maybe(shape({ PeerThroughMeshGateways: flag })),
+  ...meta,
+  ...indexes,
+});
+
+const exportedServices = shape({
+  ...named,
+  'Services!': list(
+    shape({
+      'Name!': text,
+      Namespace: text,
+      'Consumers!': list(shape({ Partition: text, Peer: text, SamenessGroup: text })),
+    }),
+  ),
+  ...meta,
+  ...indexes,
+});
+
+const reference = shape({ 'Kind!': text, 'Name!': text, 'SectionName!': text });
+const status = shape({
+  Conditions: list(
+    shape({
+      'Type!': text,
+      'Status!': text,
+      'Reason!': text,
+      'Message!': text,
+      'Resource!': reference,
+      'LastTransitionTime!': moment,
+    }),
+  ),
+});
+
+const apiGateway = shape({
+  ...named,
+  'Listeners!': list(
+    shape({
+      'Name!': text,
+      'Hostname!': text,
+      'Port!': int,
+      'Protocol!': text,
+      'TLS!': shape({
+        'Certificates!': list(reference),
+        'MaxVersion!': text,
+        'MinVersion!': text,
+        'CipherSuites!': texts,
+      }),
+    }),
+  ),
+  'Status!': status,
+  ...meta,
+  ...indexes,
+});
+
+const routeHeaders = list(shape({ 'Add!': pairs, 'Remove!': texts, 'Set!': pairs }));
+const routeFilters = shape({
+  'Headers!': routeHeaders,
+  'URLRewrite!': maybe(shape({ 'Path!': text })),
+  'RetryFilter!': maybe(
+    shape({
+      'NumRetries!': uint,
+      'RetryOn!': texts,
+      'RetryOnStatusCodes!': list(uint),
+      'RetryOnConnectFailure!': maybeFlag,
+    }),
+  ),
+  'TimeoutFilter!': maybe(shape({ 'RequestTimeout!': duration, 'IdleTimeout!': duration })),
+  'JWT!': maybe(free),
+});
+const responseFilters = shape({ 'Headers!': routeHeaders });
+const valueMatch = shape({ 'Match!': text, 'Name!': text, 'Value!': text });
+
+const httpRoute = shape({
+  ...named,
+  'Parents!': list(reference),
+  'Rules!': list(
+    shape({
+      'Filters!': routeFilters,
+      'ResponseFilters!': responseFilters,
+      'Matches!': list(
+        shape({
+          'Headers!': list(valueMatch),
+          'Method!': text,
+          'Path!': shape({ 'Match!': text, 'Value!': text }),
+          'Query!': list(valueMatch),
+        }),
+      ),
+      'Services!': list(
+        shape({
+          'Name!': text,
+          'Weight!': int,
+          'Filters!': routeFilters,
+          'ResponseFilters!': responseFilters,
+        }),
+      ),
+    }),
+  ),
+  'Hostnames!': texts,
+  ...meta,
+  'Status!': status,
+  ...indexes,
+});
+
+const tcpRoute = shape({
+  ...named,
+  'Parents!': list(reference),
+  'Services!': list(shape({ 'Name!': text })),
+  ...meta,
+  'Status!': status,
+  ...indexes,
+});
+
+const certificate = shape({
+  ...named,
+  'Certificate!': text,
+  'PrivateKey!': text,
+  ...meta,
+  ...indexes,
+});
+
+const boundApiGateway = shape({
+  ...named,
+  'Listeners!': list(shape({ Name: text, Routes: list(reference), Certificates: list(reference) })),
+  'Services!': free as Part,
+  ...meta,
+  ...indexes,
+});
+
+const samenessGroup = shape({
+  ...named,
+  DefaultForFailover: flag,
+  IncludeLocal: flag,
+  Members: list(shape({ Partition: text, Peer: text })),
+  ...meta,
+  ...indexes,
+});
+
+/** Every kind of config entry. */
+export const CONFIG_ENTRY_SHAPES: ReadonlyMap<string, Shape> = new Map([
+  ['service-defaults', serviceDefaults],
+  ['proxy-defaults', proxyDefaults],
+  ['service-router', serviceRouter],
+  ['service-splitter', serviceSplitter],
+  ['service-resolver', serviceResolver],
+  ['ingress-gateway', ingressGateway],
+  ['terminating-gateway', terminatingGateway],
+  ['service-intentions', serviceIntentions],
+  ['mesh', mesh],
+  ['exported-services', exportedServices],
+  ['sameness-group', samenessGroup],
+  ['api-gateway', apiGateway],
+  ['bound-api-gateway', boundApiGateway],
+  ['inline-certificate', certificate],
+  ['file-system-certificate', certificate],
+  ['http-route', httpRoute],
+  ['tcp-route', tcpRoute],
+  ['jwt-provider', jwtProvider],
+]);
