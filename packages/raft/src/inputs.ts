@@ -94,7 +94,10 @@ export type RaftEffect =
   /** Begin to write entries; report with `durable`. When `truncateFrom` is set, entries from there on are void first. */
   | { readonly kind: 'append'; readonly entries: readonly Entry[]; readonly truncateFrom: number | undefined }
   | { readonly kind: 'send'; readonly to: Server; readonly request: RaftRequest; readonly sent: Sent }
-  /** Send an append-entries request filled with entries `from` to `to` of the log (`to` < `from`: none). */
+  /**
+   * Send an append-entries request filled with entries `from` to `last` of the log (`last` < `from`: none). It may carry fewer of
+   * them; then the answer comes with `sent.lastIndex` lowered to the last one carried.
+   */
   | {
       readonly kind: 'send-entries';
       readonly to: Server;
@@ -106,7 +109,7 @@ export type RaftEffect =
       readonly leaderCommit: number;
       readonly sent: Sent;
     }
-  /** Send the newest snapshot. */
+  /** Send the newest snapshot. The answer comes with `sent.lastIndex` set to the index of that snapshot. */
   | { readonly kind: 'send-snapshot'; readonly to: Server; readonly term: number; readonly sent: Sent }
   | { readonly kind: 'respond'; readonly token: number; readonly response: RaftResponse }
   /** Take in the snapshot that comes with this request and report with `snapshot-stored`. */

@@ -243,7 +243,8 @@ function retry(s: RaftState, at: Millis, peer: Progress): void {
 function onMatched(s: RaftState, at: Millis, peer: Progress, index: number): void {
   peer.probing = false;
   if (index > peer.matchIndex) peer.matchIndex = index;
-  if (peer.nextIndex <= peer.matchIndex) peer.nextIndex = peer.matchIndex + 1;
+  // With nothing more under way, what lies between was not sent: the request carried less than planned.
+  if (peer.nextIndex <= peer.matchIndex || peer.inFlight === 0) peer.nextIndex = peer.matchIndex + 1;
   maybeCommit(s, at);
   if (s.role !== 'leader') return;
   maybeSendTimeoutNow(s, at);

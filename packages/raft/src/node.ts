@@ -330,11 +330,26 @@ export class RaftNode {
   #drain(): Promise<void> | undefined {
     for (let input = this.#inputs.shift(); input !== undefined; input = this.#inputs.shift()) {
       const effects: RaftEffect[] = [];
-      this.core.step(input, effects);
+      if (input.kind === 'propose' && this.#refuseLate(input.entries)) continue;
+      this.core.step(input.kind === 'durable' ? this.#stillDurable(input) : input, effects);
       const waiting = this.#carryOut(effects, 0);
       if (waiting !== undefined) return waiting.then(() => this.#drain());
     }
     return undefined;
+  }
+
+  /** The report may have waited for a vote to be written, and entries that it counts may have been voided meanwhile. */
+  #stillDurable(input: Extract<RaftInput, { kind: 'durable' }>): RaftInput {
+    return { ...input, index: Math.min(input.index, this.#log.durableIndex) };
+  }
+
+  /** A proposal that waited may find that its time has passed: the core would ignore it, and its caller wait for ever. */
+  #refuseLate(entries: readonly NewEntry[]): boolean {
+    const code = this.core.proposalRefusal();
+    if (code === undefined) return false;
+    const at = this.#proposals.findIndex((p) => p.entry === entries[0]);
+    if (at >= 0) this.#proposals.splice(at, 1)[0]?.reject(new RaftError(code));
+    return true;
   }
 
   #carryOut(effects: readonly RaftEffect[], from: number): Promise<void> | undefined {
@@ -471,7 +486,7 @@ export class RaftNode {
   }
 
   #applySlices(): Promise<void> | undefined {
-    while (this.#applied < this.#commitTarget && !this.#stopped) {
+    while (this.#applied < this.#commitTarget && !this.#stopped && this.#restoring === undefined) {
       const to = Math.min(this.#commitTarget, this.#applied + APPLY_SLICE);
       const cached = this.#log.readCached(this.#applied + 1, to, Number.MAX_SAFE_INTEGER);
       if (cached === undefined) return this.#applyFromDisk(to).then(() => this.#applySlices());
@@ -481,7 +496,10 @@ export class RaftNode {
   }
 
   async #applyFromDisk(to: number): Promise<void> {
-    const entries = await this.#log.read(this.#applied + 1, to, SEND_BYTES_MAX);
+    const from = this.#applied + 1;
+    const entries = await this.#log.read(from, to, SEND_BYTES_MAX);
+    // A snapshot from the leader has taken their place.
+    if (this.#restoring !== undefined || this.#applied + 1 !== from) return;
     invariant(entries !== undefined, 'committed entries are in the log until they are applied');
     this.#applyEntries(entries);
   }
@@ -586,27 +604,33 @@ export class RaftNode {
       for (const [at, p] of [...this.#pending]) if (at <= index) this.#settle(at, p, new RaftError('LEADERSHIP_LOST'));
       this.#log.reset({ index, term });
     }
-    const work = this.#load(index).then(
-      () => {
-        this.#applied = index;
-        this.#commitTarget = Math.max(this.#commitTarget, index);
-        this.#waiting.get(token)?.resolve();
-      },
-      (error) => {
-        this.#waiting.get(token)?.reject(error);
-        this.#onDiskFailed(error);
-      },
-    );
-    this.#restoring = work.then(() => {
-      this.#restoring = undefined;
+    const before = this.#restoring ?? Promise.resolve();
+    const work = before
+      .then(() => this.#load(index))
+      .then(
+        () => {
+          this.#applied = index;
+          this.#commitTarget = Math.max(this.#commitTarget, index);
+          this.#waiting.get(token)?.resolve();
+        },
+        (error) => {
+          this.#waiting.get(token)?.reject(error);
+          this.#onDiskFailed(error);
+        },
+      );
+    const restoring = work.then(() => {
       this.#waiting.delete(token);
+      if (this.#restoring !== restoring) return;
+      this.#restoring = undefined;
       this.#apply();
     });
+    this.#restoring = restoring;
   }
 
   async #load(index: number): Promise<void> {
-    const meta = this.#snapshots.latest;
-    invariant(meta !== undefined && meta.index === index, 'the snapshot to restore is the newest one');
+    // Not always the newest one: a later one may have been stored while this waited.
+    const meta = this.#snapshots.list().find((m) => m.index === index);
+    invariant(meta !== undefined, 'the snapshot to restore is there');
     await this.#d.machine.restore(oneChunk(await this.#snapshots.read(meta)));
   }
 
@@ -663,7 +687,8 @@ export class RaftNode {
       entries,
       leaderCommit: e.leaderCommit,
     };
-    this.#send(e.to, request, e.sent);
+    // Fewer than the core asked for when they are large: the answer speaks only of these.
+    this.#send(e.to, request, { ...e.sent, lastIndex: e.prevLogIndex + entries.length });
   }
 
   async #sendSnapshot(to: Server, term: number, sent: Sent): Promise<void> {
@@ -684,7 +709,7 @@ export class RaftNode {
       configurationIndex: meta.configurationIndex,
       sizeBytes: meta.sizeBytes,
     };
-    this.#send(to, request, sent, oneChunk(bytes));
+    this.#send(to, request, { ...sent, lastIndex: meta.index }, oneChunk(bytes));
   }
 
   // Trouble.
