@@ -1,0 +1,137 @@
+import { concatBytes, equalBytes, seededRng } from '@proconsul/base';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { Entry } from './entry.ts';
+import {
+  type ControlRecord,
+  decodeSegmentHeader,
+  encodeBatch,
+  encodeSegmentHeader,
+  RecordKind,
+  type ScanResult,
+  SEGMENT_HEADER_BYTES,
+  scanSegment,
+} from './segment.ts';
+
+const rng = seededRng('segment');
+const header = encodeSegmentHeader(7, rng.bytes(16));
+
+const entry = (index: number, size = 10): Entry => ({
+  index,
+  term: 3,
+  type: 0,
+  data: rng.bytes(size),
+  appendedAtMs: 1.5e12,
+});
+
+function scan(
+  bytes: Uint8Array,
+  seed = header.seed,
+): { result: ScanResult; entries: Entry[]; controls: ControlRecord[] } {
+  const entries: Entry[] = [];
+  const controls: ControlRecord[] = [];
+  const result = scanSegment(bytes, seed, {
+    entry: (e) => entries.push(e),
+    control: (c) => controls.push(c),
+  });
+  return { result, entries, controls };
+}
+
+const file = (...batches: (readonly (Entry | ControlRecord)[])[]): Uint8Array =>
+  concatBytes([header.bytes, ...batches.flatMap((b) => encodeBatch(b, header.seed))]);
+
+test('entries of any kind and size come back as they were', () => {
+  const bytes = () => fc.uint8Array({ maxLength: 60 });
+  const record = fc.record({
+    type: fc.constantFrom(0, 1, 4, 5),
+    term: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+    data: fc.oneof(bytes(), fc.constant(new Uint8Array(20_000).fill(7))),
+    extensions: fc.option(bytes(), { nil: undefined }),
+    appendedAtMs: fc.double({ min: 0, max: 1e14, noNaN: true }),
+  });
+  fc.assert(
+    fc.property(fc.array(record, { maxLength: 8 }), (records) => {
+      const entries = records.map(({ extensions, ...rest }, i) =>
+        extensions === undefined ? { ...rest, index: i + 2 ** 40 } : { ...rest, extensions, index: i + 2 ** 40 },
+      );
+      const { result, entries: read } = scan(file(entries));
+      expect(result.outcome).toBe('whole');
+      expect(read.length).toBe(entries.length);
+      for (const [i, { data, extensions, ...rest }] of read.entries()) {
+        const { data: wroteData, extensions: wroteExtensions, ...wrote } = entries[i]! as Entry;
+        expect(rest).toEqual(wrote);
+        expect(equalBytes(data, wroteData)).toBe(true);
+        expect(extensions === undefined).toBe(wroteExtensions === undefined);
+        if (extensions) expect(equalBytes(extensions, wroteExtensions!)).toBe(true);
+      }
+    }),
+  );
+});
+
+test('control records come back, in their place', () => {
+  const records: ControlRecord[] = Object.values(RecordKind).map((kind, i) => ({ kind, index: i + 5, term: i }));
+  expect(scan(file(records)).controls).toEqual(records);
+});
+
+test('a header that is cut, changed or of another file is refused', () => {
+  expect(decodeSegmentHeader(header.bytes)).toEqual({ sequence: 7, seed: header.seed });
+  for (let size = 0; size < SEGMENT_HEADER_BYTES; size++) {
+    expect(decodeSegmentHeader(header.bytes.subarray(0, size))).toBeUndefined();
+  }
+  for (let bit = 0; bit < SEGMENT_HEADER_BYTES * 8; bit++) {
+    const flipped = header.bytes.slice();
+    flipped[bit >>> 3]! ^= 1 << (bit & 7);
+    expect(decodeSegmentHeader(flipped)).toBeUndefined();
+  }
+});
+
+test('a file cut anywhere yields the whole records before the cut and is torn, never damaged', () => {
+  const bytes = file([entry(1), entry(2)], [entry(3, 30)], [entry(4)]);
+  for (let size = SEGMENT_HEADER_BYTES; size < bytes.length; size++) {
+    const { result, entries } = scan(bytes.subarray(0, size));
+    expect(entries.map((e) => e.index)).toEqual([1, 2, 3, 4].slice(0, entries.length));
+    expect(result.end).toBeLessThanOrEqual(size);
+    expect(result.outcome).toBe(result.end === size ? 'whole' : 'torn');
+  }
+});
+
+test('a flipped bit is damage wherever it is, in the last record too', () => {
+  const bytes = file([entry(1), entry(2)], [entry(3)], [entry(4)]);
+  for (let bit = SEGMENT_HEADER_BYTES * 8; bit < bytes.length * 8; bit++) {
+    const flipped = bytes.slice();
+    flipped[bit >>> 3]! ^= 1 << (bit & 7);
+    expect(scan(flipped).result.outcome, `bit ${bit}`).toBe('damaged');
+  }
+});
+
+test('a hole in the batch that a crash interrupted is torn, the same hole before a later batch is damage', () => {
+  const before = file([entry(1)]);
+  const holed = (bytes: Uint8Array): Uint8Array => bytes.slice().fill(0, before.length + 8, before.length + 60);
+  expect(scan(holed(file([entry(1)], [entry(2), entry(3)]))).result).toMatchObject({
+    outcome: 'torn',
+    end: before.length,
+  });
+  expect(scan(holed(file([entry(1)], [entry(2), entry(3)], [entry(4)]))).result).toMatchObject({
+    outcome: 'damaged',
+    end: before.length,
+  });
+  const marked = file([entry(1)], [entry(2), entry(3)], [{ kind: RecordKind.mark, index: 3, term: 0 }]);
+  expect(scan(holed(marked)).result.outcome).toBe('damaged');
+});
+
+test('a record of another file does not pass, though its own checksum is right there', () => {
+  const other = encodeSegmentHeader(7, rng.bytes(16));
+  const stray = concatBytes([...encodeBatch([entry(1)], header.seed)]);
+  expect(scan(concatBytes([other.bytes, stray]), other.seed).entries).toEqual([]);
+});
+
+test('no bytes make the scanner throw or read beyond them', () => {
+  const sound = file([entry(1), entry(2)]);
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(sound.length), (junk, at) => {
+      const cut = Math.max(SEGMENT_HEADER_BYTES, at);
+      const { result } = scan(concatBytes([sound.subarray(0, cut), junk]));
+      expect(['whole', 'torn', 'damaged']).toContain(result.outcome);
+    }),
+  );
+});
