@@ -3,7 +3,7 @@ import { caConfigKeys, entryKeys } from './api-case.ts';
 import { buildChecks, buildServices } from './definition-build.ts';
 import type { CheckDefinition, ServiceDefinition, WatchDefinition } from './definitions.ts';
 import { multiError } from './errors.ts';
-import { parseCidr, parseIp } from './ip.ts';
+import { formatCidr, parseCidr, parseIp } from './ip.ts';
 import { buildNetwork } from './network-build.ts';
 import type { Reader } from './reader.ts';
 import type { GossipTiming, RuntimeConfig } from './runtime.ts';
@@ -64,7 +64,7 @@ export function buildRuntime(reader: Reader, context: BuildContext): RuntimeConf
     ...network,
     ...identity(reader, context),
     ...access(reader, context.devMode),
-    ...dnsAndUi(reader, { recursors, serviceTtlMs }),
+    ...dnsAndUi(reader, { recursors, serviceTtlMs, hcpEnabled: context.env['CONSUL_HCP_ENABLED'] === 'true' }),
     telemetry: buildTelemetry(reader, prefixes),
     autoConfig,
     gossipLan,
@@ -177,13 +177,18 @@ function access(reader: Reader, devMode: boolean) {
   };
 }
 
-function dnsAndUi(reader: Reader, given: { recursors: string[]; serviceTtlMs: Record<string, number> }) {
+function dnsAndUi(
+  reader: Reader,
+  given: { recursors: string[]; serviceTtlMs: Record<string, number>; hcpEnabled: boolean },
+) {
   const number = reader.number.bind(reader);
   const withDot = (domain: string) => (domain === '' || domain.endsWith('.') ? domain : `${domain}.`);
   return {
     dns: {
       domain: withDot(reader.text('domain')),
       altDomain: withDot(reader.text('alt_domain')),
+      domainWritten: reader.text('domain'),
+      altDomainWritten: reader.text('alt_domain'),
       allowStale: reader.bool('dns_config.allow_stale'),
       maxStaleMs: reader.ms('dns_config.max_stale'),
       nodeTtlMs: reader.ms('dns_config.node_ttl'),
@@ -206,7 +211,7 @@ function dnsAndUi(reader: Reader, given: { recursors: string[]; serviceTtlMs: Re
       useCache: reader.bool('dns_config.use_cache'),
       cacheMaxAgeMs: reader.ms('dns_config.cache_max_age'),
     },
-    ui: buildUi(reader),
+    ui: buildUi(reader, given.hcpEnabled),
   };
 }
 
@@ -238,7 +243,7 @@ function buildLogging(reader: Reader, rotateDurationMs: number): RuntimeConfig['
   };
 }
 
-function buildUi(reader: Reader): RuntimeConfig['ui'] {
+function buildUi(reader: Reader, hcpEnabled: boolean): RuntimeConfig['ui'] {
   const path = reader.text('ui_config.content_path');
   const provider = reader.text('ui_config.metrics_provider');
   const allowlist = reader.list('ui_config.metrics_proxy.path_allowlist');
@@ -257,7 +262,7 @@ function buildUi(reader: Reader): RuntimeConfig['ui'] {
       pathAllowlist: usesPrometheus ? PROMETHEUS_PATHS : allowlist,
     },
     dashboardUrlTemplates: reader.map('ui_config.dashboard_url_templates'),
-    hcpEnabled: reader.bool('ui_config.hcp_enabled'),
+    hcpEnabled,
   };
 }
 
@@ -435,18 +440,19 @@ function buildServiceTtls(reader: Reader): Record<string, number> {
 }
 
 function allowWriteFrom(reader: Reader): string[] {
-  const list = reader.list('http_config.allow_write_http_from');
-  list.forEach((cidr, index) => {
-    if (parseCidr(cidr) !== undefined) return;
-    reader.problem(`http_config.allow_write_http_from[${index}]`, `allow_write_http_from: invalid cidr: ${cidr}`);
+  const path = (index: number) => `http_config.allow_write_http_from[${index}]`;
+  return reader.list('http_config.allow_write_http_from').flatMap((text, index) => {
+    const cidr = parseCidr(text);
+    if (cidr !== undefined) return [formatCidr(cidr)];
+    reader.problem(path(index), `allow_write_http_from: invalid cidr: ${text}`);
+    return [];
   });
-  return list;
 }
 
 function cidrs(reader: Reader, key: 'serf_lan_allowed_cidrs' | 'serf_wan_allowed_cidrs'): string[] {
   const list = reader.list(key);
   const wrong = list.filter((cidr) => parseCidr(cidr) === undefined);
-  if (wrong.length === 0) return list;
+  if (wrong.length === 0) return list.map((cidr) => formatCidr(parseCidr(cidr)!));
   throw reader.error(key, `${key}: ${multiError(wrong.map((cidr) => `invalid cidr: ${cidr}`))}`);
 }
 

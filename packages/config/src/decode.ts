@@ -67,7 +67,7 @@ class Decoder {
 
   value(given: Tree, shape: Shape, path: string): Value | undefined {
     const tree = shape.kind === 'slice' ? given : unwrap(given);
-    if (tree.type === 'null') return undefined;
+    if (tree.type === 'null') return shape.kind === 'any' || shape.kind === 'entry' ? null : undefined;
     this.positions.set(path, tree.position);
     switch (shape.kind) {
       case 'slice':
@@ -78,7 +78,9 @@ class Decoder {
         if (tree.type === 'map') return this.struct(tree, shape, path);
         return this.#notAMap(tree, path);
       case 'any':
-        return plainOf(flatten(tree));
+        return plainOf(tree === given ? tree : unwrapInside(tree));
+      case 'entry':
+        return plainOf(flatten(given));
       default:
         return this.#scalar(tree, shape.kind, path);
     }
@@ -147,7 +149,17 @@ function unwrap(tree: Tree): Tree {
   return tree.type === 'list' && tree.items.length === 1 ? tree.items[0]! : tree;
 }
 
-/** Inside free-form values a single block is a map; lists written as `[ ]` stay lists. */
+/** A free-form map that was unwrapped has its own values unwrapped too; one that was not keeps its lists. */
+function unwrapInside(tree: Tree): Tree {
+  if (tree.type !== 'map') return tree;
+  const entries = [...tree.entries].map(([key, entry]): [string, TreeEntry] => {
+    const value = unwrap(entry.value);
+    return [key, { ...entry, value: value === entry.value ? value : unwrapInside(value) }];
+  });
+  return { ...tree, entries: new Map(entries) };
+}
+
+/** In config entries a block is a map and lists written as `[ ]` stay lists, since entries have fields of both kinds. */
 function flatten(tree: Tree): Tree {
   if (tree.type === 'list') {
     const items = tree.items.map(flatten);
@@ -173,6 +185,7 @@ function zeroOf(shape: Shape): Value {
     case 'struct':
       return {};
     case 'any':
+    case 'entry':
       return null;
     default:
       return 0;

@@ -137,6 +137,7 @@ export interface ServiceDefinition {
 
 /**
  * One watch, keys as written in the file (lower case): `type`, its parameters, and `args`, `handler` or
- * `handler_type` with `http_handler_config`. The agent checks it when it starts it, as Consul does.
+ * `handler_type` with `http_handler_config`. A list of one element is the element (`args = ["x"]` gives "x"), as in
+ * Consul. The agent checks a watch when it starts it.
  */
 export type WatchDefinition = Record<string, unknown>;

@@ -1,3 +1,4 @@
+export { type DebugFacts, debugConfig } from './debug-config.ts';
 export { checkError, serviceError } from './definition-check.ts';
 export * from './definitions.ts';
 export { ConfigError, describeDetail, type ErrorDetail, multiError, type Place } from './errors.ts';

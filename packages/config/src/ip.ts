@@ -103,6 +103,15 @@ export function contains({ ip: network, prefixLength }: Cidr, ip: Ip): boolean {
   return true;
 }
 
+/** A network as Go prints it: bits beyond the prefix are zero. */
+export function formatCidr({ ip, prefixLength }: Cidr): string {
+  const bytes = ip.bytes.map((byte, index) => {
+    const bits = Math.min(8, Math.max(0, prefixLength - 8 * index));
+    return byte & (256 - 2 ** (8 - bits));
+  });
+  return `${formatIp(bytes)}/${prefixLength}`;
+}
+
 const PRIVATE = [
   ...['10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12', '192.0.0.0/24', '192.0.2.0/24'],
   ...['192.168.0.0/16', '::1/128', 'fe80::/10', 'fc00::/7', 'fec0::/10', '2001:db8::/32'],

@@ -15,6 +15,7 @@ type MergeRule = 'replace' | 'append' | 'union';
 const RULES: Partial<Record<Setting['type'], MergeRule>> = {
   list: 'append',
   anyList: 'append',
+  entries: 'append',
   addHeaders: 'append',
   mspTokens: 'append',
   segments: 'append',

@@ -58,7 +58,7 @@ export function buildNetwork(
     serfBindAddrWan: wanPort < 0 ? undefined : at(serfWan, wanPort),
     serfAdvertiseAddrLan: at(lan, ports.serfLan),
     serfAdvertiseAddrWan: wanPort < 0 ? undefined : at(wan, wanPort),
-    dnsAddrs: listeners(clients.dns, ports.dns).flatMap(overTcpAndUdp),
+    dnsAddrs: overTcpAndUdp(listeners(clients.dns, ports.dns)),
     httpAddrs: listeners(clients.http, ports.http),
     httpsAddrs: listeners(clients.https, ports.https),
     grpcAddrs: listeners(clients.grpc, ports.grpc),
@@ -68,8 +68,9 @@ export function buildNetwork(
   };
 }
 
-function overTcpAndUdp(address: Address): Address[] {
-  return address.network === 'unix' ? [address] : [address, { ...address, network: 'udp' }];
+function overTcpAndUdp(addresses: readonly Address[]): Address[] {
+  const udp = addresses.filter((address) => address.network !== 'unix');
+  return [...addresses, ...udp.map((address): Address => ({ ...address, network: 'udp' }))];
 }
 
 function buildPorts(reader: Reader): RuntimeConfig['ports'] {

@@ -82,7 +82,7 @@ export interface RuntimeConfig {
   readonly serfBindAddrWan: IpPort | undefined;
   readonly serfAdvertiseAddrLan: IpPort;
   readonly serfAdvertiseAddrWan: IpPort | undefined;
-  /** Empty when the port is disabled. TCP and UDP for each address, TCP ones first. */
+  /** Empty when the port is disabled. Every address over TCP, then every address over UDP. */
   readonly dnsAddrs: readonly Address[];
   readonly httpAddrs: readonly Address[];
   readonly httpsAddrs: readonly Address[];
@@ -202,6 +202,9 @@ export interface RuntimeConfig {
     readonly domain: string;
     /** With a final dot; "" when not set. */
     readonly altDomain: string;
+    /** As written, for `/v1/agent/self`. */
+    readonly domainWritten: string;
+    readonly altDomainWritten: string;
     readonly allowStale: boolean;
     readonly maxStaleMs: number;
     readonly nodeTtlMs: number;
@@ -209,7 +212,7 @@ export interface RuntimeConfig {
     readonly serviceTtlMs: Readonly<Record<string, number>>;
     readonly enableTruncate: boolean;
     readonly onlyPassing: boolean;
-    /** `ip:port`, each once, in order. */
+    /** As written, each once, in order: an address, with a port or not (then 53). */
     readonly recursors: readonly string[];
     readonly recursorStrategy: 'sequential' | 'random';
     readonly recursorTimeoutMs: number;
@@ -366,6 +369,7 @@ export interface RuntimeConfig {
     readonly json: boolean;
     /** "" when logs go to standard output only. */
     readonly filePath: string;
+    /** 0 when not set: then 24 hours. */
     readonly rotateDurationMs: number;
     readonly rotateBytes: number;
     readonly rotateMaxFiles: number;

@@ -12,6 +12,7 @@ export type SettingType =
   | 'durationMap'
   | 'any'
   | 'anyList'
+  | 'entries'
   | 'addHeaders'
   | 'mspTokens'
   | 'segments'

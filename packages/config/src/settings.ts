@@ -179,7 +179,7 @@ export const settings = [
   row('peering.enabled', 'bool', true, 'Allows cluster peering.'),
   row('peering.test_allow_peer_registrations', 'bool', undefined, 'For tests of peering.'),
   row('default_intention_policy', 'string', undefined, 'allow or deny, when no intention matches.'),
-  row('config_entries.bootstrap', 'anyList', undefined, 'Config entries written when absent.', { reload: true }),
+  row('config_entries.bootstrap', 'entries', undefined, 'Config entries written when absent.', { reload: true }),
 
   // Checks
   row('check_update_interval', 'duration', '5m', 'Time between updates of check output alone.'),

@@ -3,7 +3,7 @@ import { settings } from './settings.ts';
 
 /** What a value may be, as the decoder checks it. */
 export type Shape =
-  | { readonly kind: 'string' | 'bool' | 'int' | 'uint' | 'uint32' | 'float64' | 'any' }
+  | { readonly kind: 'string' | 'bool' | 'int' | 'uint' | 'uint32' | 'float64' | 'any' | 'entry' }
   | { readonly kind: 'slice'; readonly of: Shape }
   | { readonly kind: 'map'; readonly of: Shape }
   | StructShape;
@@ -172,6 +172,7 @@ export const SHAPES: Readonly<Record<SettingType, Shape>> = {
   durationMap: STRING_MAP,
   any: ANY_MAP,
   anyList: slice(ANY_MAP),
+  entries: slice({ kind: 'map', of: { kind: 'entry' } }),
   addHeaders: slice(struct({ name: STRING, value: STRING })),
   mspTokens: slice(struct({ accessor_id: STRING, secret_id: STRING })),
   segments: slice(SEGMENT),
