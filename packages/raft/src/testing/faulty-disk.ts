@@ -1,0 +1,130 @@
+import { type AppendFile, type Clock, type Disk, DiskError, MemoryDisk, type Timer } from '@proconsul/base';
+
+/** A disk in memory that counts, waits and fails on demand. */
+export class FaultyDisk implements Disk {
+  readonly inner: MemoryDisk;
+  appends = 0;
+  syncs = 0;
+  /** Syncs wait until {@link release} while this is set. */
+  holdSyncs = false;
+  failAppend: string | undefined;
+  /** Bytes that reach the file before a failing append throws. */
+  partialBytes = 0;
+  failSync: string | undefined;
+  #held: (() => void)[] = [];
+
+  constructor(inner = new MemoryDisk()) {
+    this.inner = inner;
+  }
+
+  release(): void {
+    this.holdSyncs = false;
+    for (const go of this.#held.splice(0)) go();
+  }
+
+  async openAppend(path: string): Promise<AppendFile> {
+    const file = await this.inner.openAppend(path);
+    const disk = this;
+    return {
+      get sizeBytes() {
+        return file.sizeBytes;
+      },
+      append(chunks) {
+        disk.appends++;
+        if (disk.failAppend === undefined) return file.append(chunks);
+        const first = chunks[0];
+        if (first && disk.partialBytes > 0) file.append([first.subarray(0, disk.partialBytes)]);
+        throw new DiskError(disk.failAppend, path);
+      },
+      async sync() {
+        disk.syncs++;
+        if (disk.holdSyncs) await new Promise<void>((resolve) => disk.#held.push(resolve));
+        if (disk.failSync !== undefined) throw new DiskError(disk.failSync, path);
+        return file.sync();
+      },
+      truncate: (size) => file.truncate(size),
+      close: () => file.close(),
+    };
+  }
+
+  read(path: string): Promise<Uint8Array> {
+    return this.inner.read(path);
+  }
+  writeAtomic(path: string, bytes: Uint8Array | readonly Uint8Array[]): Promise<void> {
+    if (this.failAppend !== undefined) return Promise.reject(new DiskError(this.failAppend, path));
+    return this.inner.writeAtomic(path, bytes);
+  }
+  rename(from: string, to: string): Promise<void> {
+    return this.inner.rename(from, to);
+  }
+  remove(path: string): Promise<void> {
+    return this.inner.remove(path);
+  }
+  list(path: string): Promise<string[]> {
+    return this.inner.list(path);
+  }
+  mkdir(path: string): Promise<void> {
+    return this.inner.mkdir(path);
+  }
+  syncDir(path: string): Promise<void> {
+    return this.inner.syncDir(path);
+  }
+}
+
+/** A copy of everything on `disk`: what another process would find there. */
+export async function copyOf(disk: Disk): Promise<MemoryDisk> {
+  const copy = new MemoryDisk();
+  const visit = async (dir: string): Promise<void> => {
+    for (const name of await disk.list(dir)) {
+      const path = dir === '' ? name : `${dir}/${name}`;
+      try {
+        await copy.writeAtomic(path, await disk.read(path));
+      } catch (error) {
+        if (!(error instanceof DiskError) || error.code !== 'EISDIR') throw error;
+        await copy.mkdir(path);
+        await visit(path);
+      }
+    }
+  };
+  await visit('');
+  return copy;
+}
+
+/** A clock that moves only when told. */
+export class ManualClock implements Clock {
+  #now = 0;
+  #timers: { at: number; fn: () => void }[] = [];
+
+  now(): number {
+    return this.#now;
+  }
+  wallMs(): number {
+    return 1_700_000_000_000 + this.#now;
+  }
+  after(delayMs: number, fn: () => void): Timer {
+    const timer = { at: this.#now + delayMs, fn };
+    this.#timers.push(timer);
+    return {
+      cancel: () => {
+        this.#timers = this.#timers.filter((t) => t !== timer);
+      },
+    };
+  }
+  /** Moves on, running what becomes due, in order. */
+  advance(ms: number): void {
+    const until = this.#now + ms;
+    for (;;) {
+      const due = this.#timers.filter((t) => t.at <= until).sort((a, b) => a.at - b.at)[0];
+      if (!due) break;
+      this.#timers = this.#timers.filter((t) => t !== due);
+      this.#now = Math.max(this.#now, due.at);
+      due.fn();
+    }
+    this.#now = until;
+  }
+}
+
+/** Lets every promise that can go on do so. */
+export async function settle(turns = 50): Promise<void> {
+  for (let i = 0; i < turns; i++) await undefined;
+}
