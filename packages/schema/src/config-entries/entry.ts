@@ -1,6 +1,6 @@
 import type { JsonValue } from '@proconsul/gojson';
 import { DecodeError, isObject } from '../kind.ts';
-import { type Problems, refuseProblems } from './field.ts';
+import { goKind, type Problems, refuseProblems } from './field.ts';
 import { CONFIG_ENTRY_SHAPES } from './shapes.ts';
 
 /** A config entry as decoded fields with Go's names; durations are nanoseconds. Fields with zero values may be missing. */
@@ -17,15 +17,15 @@ export const isConfigKind = (kind: string): boolean => CONFIG_ENTRY_SHAPES.has(k
  * an error. Throws DecodeError. Source: recorded answers.
  */
 export function readConfigEntry(json: JsonValue): ConfigEntry {
-  if (!isObject(json)) throw new DecodeError(`'' expected a map, got '${Array.isArray(json) ? 'slice' : typeof json}'`);
-  const found = Object.entries(json).find(([key]) => key.toLowerCase() === 'kind');
+  if (json !== null && !isObject(json)) throw new DecodeError(`'' expected a map, got '${goKind(json)}'`);
+  const found = Object.entries(json ?? {}).find(([key]) => key === 'Kind' || key === 'kind');
   if (found === undefined) throw new DecodeError('Payload does not contain a kind/Kind key at the top level');
   const kind = found[1];
   if (typeof kind !== 'string') throw new DecodeError('Kind value in payload is not a string');
   const shape = CONFIG_ENTRY_SHAPES.get(kind);
   if (shape === undefined) throw new DecodeError(`invalid config entry kind: ${kind}`);
   const problems: Problems = { unknownKeys: [], errors: [] };
-  const entry = shape.readObject(json, '', problems);
+  const entry = shape.readObject(json ?? {}, '', problems);
   refuseProblems(problems);
   return { ...entry, Kind: kind, Name: typeof entry['Name'] === 'string' ? entry['Name'] : '' };
 }

@@ -24,6 +24,14 @@ export interface EntryField {
   readonly always: boolean;
 }
 
+/** The kind of a JSON value as Go's reflection names it. */
+export function goKind(json: JsonValue): string {
+  if (Array.isArray(json)) return 'slice';
+  if (typeof json === 'object') return 'map';
+  if (typeof json === 'boolean') return 'bool';
+  return typeof json === 'string' ? 'string' : 'float64';
+}
+
 const isNothing = (value: unknown): boolean => value === undefined || value === null;
 
 function refuse(problems: Problems, path: string, type: string, json: JsonValue): undefined {
@@ -162,8 +170,7 @@ export function map(of: Part): Part {
   return {
     read: (json, path, problems) => {
       if (!isObject(json)) {
-        const got = Array.isArray(json) ? 'slice' : typeof json;
-        problems.errors.push(`'${path}' expected a map, got '${got}'`);
+        problems.errors.push(`'${path}' expected a map, got '${goKind(json)}'`);
         return undefined;
       }
       const out: Record<string, unknown> = Object.create(null);
@@ -213,7 +220,7 @@ export function shape(table: Readonly<Record<string, Part>>): Shape {
         if (read !== undefined) out[field.name] = read;
       }
     }
-    problems.unknownKeys.push(...unknown.sort());
+    problems.unknownKeys.push(...unknown);
     return out;
   };
   return {
@@ -224,7 +231,7 @@ export function shape(table: Readonly<Record<string, Part>>): Shape {
       const only = Array.isArray(json) && json.length === 1 ? json[0] : undefined;
       // A block of HCL comes as a list of one.
       if (only !== undefined && isObject(only)) return readObject(only, path, problems);
-      problems.errors.push(`'${path}' expected a map, got '${Array.isArray(json) ? 'slice' : typeof json}'`);
+      problems.errors.push(`'${path}' expected a map, got '${goKind(json)}'`);
       return undefined;
     },
     print: (value) => {
@@ -246,6 +253,9 @@ export function maybe(of: Part): Part {
   return { ...of, print: (value) => (isNothing(value) ? 'null' : of.print(value)), isEmpty: isNothing };
 }
 
+const editionHint = (key: string): string =>
+  plainName(key) === 'namespace' ? ', namespaces are a consul enterprise feature' : '';
+
 /** Throws what was found, with the texts of the reference. */
 export function refuseProblems({ unknownKeys, errors }: Problems): void {
   if (errors.length > 0) {
@@ -258,7 +268,7 @@ export function refuseProblems({ unknownKeys, errors }: Problems): void {
   }
   if (unknownKeys.length > 0) {
     const count = `${unknownKeys.length} error${unknownKeys.length === 1 ? '' : 's'} occurred`;
-    const lines = unknownKeys.map((key) => `\t* invalid config key ${quoteJson(key)}\n`);
+    const lines = unknownKeys.map((key) => `\t* invalid config key ${quoteJson(key)}${editionHint(key)}\n`);
     throw new DecodeError(`${count}:\n${lines.join('')}\n`);
   }
 }

@@ -54,9 +54,7 @@ const upstream = shape({
   EnvoyClusterJSON: text,
   Protocol: text,
   ConnectTimeoutMs: int,
-  Limits: maybe(
-    shape({ 'MaxConnections!': maybe(int), 'MaxPendingRequests!': maybe(int), 'MaxConcurrentRequests!': maybe(int) }),
-  ),
+  Limits: maybe(shape({ MaxConnections: maybeInt, MaxPendingRequests: maybeInt, MaxConcurrentRequests: maybeInt })),
   PassiveHealthCheck: maybe(healthCheck),
   MeshGateway: gatewayMode,
   BalanceOutboundConnections: text,
@@ -208,6 +206,18 @@ const headerMatch = shape({
   Invert: flag,
 });
 
+const permissionHeader = shape({
+  'Name!': text,
+  Present: flag,
+  Exact: text,
+  Prefix: text,
+  Suffix: text,
+  Contains: text,
+  Regex: text,
+  Invert: flag,
+  IgnoreCase: flag,
+});
+
 const routeMatch = shape({
   PathExact: text,
   PathPrefix: text,
@@ -261,7 +271,7 @@ const serviceIntentions = shape({
               PathExact: text,
               PathPrefix: text,
               PathRegex: text,
-              Header: list(headerMatch),
+              Header: list(permissionHeader),
               Methods: texts,
             }),
           ),

@@ -1,18 +1,7 @@
 import type { ConfigEntry } from '@proconsul/schema';
+import { type Fields, numberOf, recordOf, recordsOf, textOf } from './fields.ts';
 
-type Fields = Readonly<Record<string, unknown>>;
-
-const lower = (value: unknown): string => (typeof value === 'string' ? value.toLowerCase() : '');
-export const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
-export const numberOf = (value: unknown): number => (typeof value === 'number' ? value : 0);
-
-/** The records of a list field; empty when there are none. */
-export function recordsOf(value: unknown): Fields[] {
-  return Array.isArray(value) ? value.map((item) => (item ?? {}) as Fields) : [];
-}
-
-export const recordOf = (value: unknown): Fields =>
-  typeof value === 'object' && value !== null ? (value as Fields) : {};
+const lower = (value: unknown): string => textOf(value).toLowerCase();
 
 /** Exact names before wildcards; exact destinations before wildcard ones. Source: intention precedence documentation. */
 export function precedenceOf(source: string, destination: string): number {
@@ -65,6 +54,12 @@ function ingress(entry: ConfigEntry): Fields {
   };
 }
 
+/** Namespaces are of another edition: what is said about them is dropped. */
+function exportedServices(entry: ConfigEntry): Fields {
+  if (!Array.isArray(entry['Services'])) return {};
+  return { Services: recordsOf(entry['Services']).map(({ Namespace: _, ...service }) => service) };
+}
+
 function apiGateway(entry: ConfigEntry): Fields {
   if (!Array.isArray(entry['Listeners'])) return {};
   return {
@@ -80,6 +75,25 @@ function apiGateway(entry: ConfigEntry): Fields {
   };
 }
 
+function httpRoute(entry: ConfigEntry): Fields {
+  if (!Array.isArray(entry['Rules'])) return parents(entry);
+  const Rules = recordsOf(entry['Rules']).map((rule) => ({
+    ...rule,
+    ...(Array.isArray(rule['Matches']) ? { Matches: recordsOf(rule['Matches']).map(httpMatch) } : {}),
+    ...(Array.isArray(rule['Services']) ? { Services: recordsOf(rule['Services']).map(weighted) } : {}),
+  }));
+  return { ...parents(entry), Rules };
+}
+
+const weighted = (service: Fields): Fields => ({ ...service, Weight: numberOf(service['Weight']) || 1 });
+
+function httpMatch(match: Fields): Fields {
+  const given = recordOf(match['Path']);
+  const Match = textOf(given['Match']);
+  const Path = Match === '' ? { Match: 'prefix', Value: '/' } : given;
+  return { ...match, Path, Method: textOf(match['Method']).toUpperCase() };
+}
+
 function parents(entry: ConfigEntry): Fields {
   if (!Array.isArray(entry['Parents'])) return {};
   return { Parents: recordsOf(entry['Parents']).map((p) => ({ ...p, Kind: textOf(p['Kind']) || 'api-gateway' })) };
@@ -87,12 +101,14 @@ function parents(entry: ConfigEntry): Fields {
 
 const NORMALIZERS: Readonly<Record<string, Normalizer>> = {
   'service-defaults': (entry) => ('Protocol' in entry ? { Protocol: lower(entry['Protocol']) } : {}),
+  'proxy-defaults': (entry) => (entry.Name === '' ? { Name: 'global' } : {}),
   mesh: () => ({ Name: 'mesh' }),
+  'exported-services': exportedServices,
   'service-intentions': intentions,
   'service-router': router,
   'ingress-gateway': ingress,
   'api-gateway': apiGateway,
-  'http-route': parents,
+  'http-route': httpRoute,
   'tcp-route': parents,
   'jwt-provider': (entry) => (numberOf(entry['ClockSkewSeconds']) === 0 ? { ClockSkewSeconds: 30 } : {}),
 };
