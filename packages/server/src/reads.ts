@@ -4,6 +4,7 @@ import {
   compileFilter,
   NODE_FIELDS,
   NODE_INFO_FIELDS,
+  SERVICE_DEFAULTS_FIELDS,
   SERVICE_FIELDS,
   SERVICE_NODE_FIELDS,
 } from '@proconsul/bexpr';
@@ -28,6 +29,7 @@ import {
 import { type CheckServiceNode, isConfigKind, type NodeService, type ServiceNode } from '@proconsul/schema';
 import type { Dep, Store } from '@proconsul/store';
 import { unknownKind } from './config-entries/apply.ts';
+import { checkFilteredKind, complete } from './config-entries/filter.ts';
 import { nearSource } from './near.ts';
 import { queryNotFound } from './queries/execute.ts';
 import { checkReadOps } from './txn-ops.ts';
@@ -262,7 +264,11 @@ function addRest(t: Table): void {
   });
   add(t, ConfigEntryMethods.List, (s, a) => {
     if (a.Kind !== '' && !isConfigKind(a.Kind)) throw unknownKind(a.Kind);
-    return s.config.list(a.Kind);
+    const answer = s.config.list(a.Kind);
+    if (a.Filter === '') return answer;
+    checkFilteredKind(a.Kind);
+    const keep = filterOf<Record<string, unknown>>(a.Filter, SERVICE_DEFAULTS_FIELDS);
+    return keep === null ? answer : { ...answer, value: answer.value.filter((entry) => keep(complete(entry))) };
   });
   add(t, FederationState.List, (s) => s.federation.list());
   add(t, FederationState.Get, (s, a) => s.federation.get(a.Target));

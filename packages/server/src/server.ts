@@ -1,5 +1,6 @@
 import { type Clock, errorText, type Log, type Metrics, type Millis, type Rng } from '@proconsul/base';
 import {
+  type AutopilotHealth,
   type Caller,
   Catalog,
   type CommonArgs,
@@ -117,12 +118,21 @@ export class Server implements Caller {
       session: (id) => store.sessions.get(id).value[0] ?? null,
       sessionExists: (id) => store.sessions.get(id).value.length > 0,
       hasQuery: (id) => store.queries.get(id).value.length > 0,
+      configEntries: {
+        get: (kind, name) => store.config.get(kind, name).value,
+        list: (kind) => store.config.list(kind).value,
+      },
       updateCoordinate: (coordinate) => this.#coordinates.add(coordinate),
     };
   }
 
   get views(): Views<Dep> {
     return this.#views;
+  }
+
+  /** Health of the servers as autopilot judges it now. */
+  autopilot(): AutopilotHealth {
+    return autopilotHealth(this.#d.servers(), this.#d.store.operator.autopilot().value ?? DEFAULT_AUTOPILOT);
   }
 
   leads(): boolean {
@@ -303,7 +313,7 @@ export class Server implements Caller {
       [CoordinateMethods.ListDatacenters.name, () => d.wanCoordinates()],
       [Operator.RaftGetConfiguration.name, () => ({ Servers: this.#raftServers(), Index: 0 })],
       [Operator.AutopilotGetConfiguration.name, config],
-      [Operator.ServerHealth.name, () => autopilotHealth(d.servers(), config())],
+      [Operator.ServerHealth.name, () => this.autopilot()],
       [Operator.AutopilotState.name, () => autopilotState(d.servers(), config())],
       [Internal.CatalogOverview.name, () => this.#catalogOverview()],
       [

@@ -27,6 +27,7 @@ import {
 } from '@proconsul/schema';
 import type { Command } from '@proconsul/store';
 import { configCommand } from './config-entries/apply.ts';
+import type { EntryView } from './config-entries/graph.ts';
 import type { Consensus } from './consensus.ts';
 import type { LockDelays } from './lock-delays.ts';
 import { isTemplate, templateError } from './queries/template.ts';
@@ -47,6 +48,7 @@ export interface WriteContext {
   session(id: string): Session | null;
   sessionExists(id: string): boolean;
   hasQuery(id: string): boolean;
+  readonly configEntries: EntryView;
   /** Collects a coordinate for the next batch. */
   updateCoordinate(coordinate: Coordinate): void;
 }
@@ -200,7 +202,7 @@ async function transferLeader(c: WriteContext, args: ArgsOf<typeof Operator.Tran
 }
 
 async function configApply(c: WriteContext, args: ArgsOf<typeof ConfigEntryMethods.Apply>): Promise<boolean> {
-  return (await commit(c, configCommand(args))) !== false;
+  return (await commit(c, configCommand(args, c.configEntries))) !== false;
 }
 
 async function queryApply(c: WriteContext, args: ArgsOf<typeof PreparedQueryMethods.Apply>): Promise<string> {

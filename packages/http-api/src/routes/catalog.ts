@@ -151,6 +151,14 @@ const datacenters: ReadSpec<{ Datacenter: string; Token: string }, readonly stri
   render: (found) => ({ body: `[${found.map(quoteJson).join(',')}]` }),
 };
 
+const NAMED = new Set(['Gateway', 'Service', 'GatewayKind', 'CreateIndex', 'ModifyIndex']);
+
+/** Of a gateway's service, what does not apply to it is left out. */
+function withoutZeros(row: unknown): Record<string, unknown> {
+  const entries = Object.entries(row as Record<string, unknown>);
+  return Object.fromEntries(entries.filter(([key, value]) => NAMED.has(key) || (value !== null && Boolean(value))));
+}
+
 const gatewayServices: ReadSpec<{ Datacenter: string; Token: string; ServiceName: string }, readonly unknown[]> = {
   method: Catalog.GatewayServices,
   meta: true,
@@ -159,7 +167,7 @@ const gatewayServices: ReadSpec<{ Datacenter: string; Token: string; ServiceName
     if (x.rest === '') throw badRequest('Missing gateway name');
     return { ...x.commonArgs(), ServiceName: x.rest };
   },
-  render: (found) => ({ body: stringifyAny(found as never) }),
+  render: (found) => ({ body: stringifyAny(found.map(withoutZeros) as never) }),
 };
 
 const filter = query('filter', 'Filter expression.');

@@ -27,7 +27,17 @@ export function readConfigEntry(json: JsonValue): ConfigEntry {
   const problems: Problems = { unknownKeys: [], errors: [] };
   const entry = shape.readObject(json ?? {}, '', problems);
   refuseProblems(problems);
+  if (kind === 'service-intentions') dropLegacy(entry['Sources']);
   return { ...entry, Kind: kind, Name: typeof entry['Name'] === 'string' ? entry['Name'] : '' };
+}
+
+/** Marks of intentions written the older way: accepted from clients and not looked at. Source: recorded answers. */
+function dropLegacy(sources: unknown): void {
+  if (!Array.isArray(sources)) return;
+  for (const source of sources as (Record<string, unknown> | null)[]) {
+    if (source === null) continue;
+    for (const field of Object.keys(source)) if (field.startsWith('Legacy')) delete source[field];
+  }
 }
 
 /** The entry as the API prints it: fields of its kind, in their order. */

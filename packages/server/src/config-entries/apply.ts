@@ -1,22 +1,31 @@
 import { type ArgsOf, type ConfigEntryMethods, invalid } from '@proconsul/endpoints';
 import { type ConfigEntry, isConfigKind, MessageType } from '@proconsul/schema';
 import type { Command } from '@proconsul/store';
+import { type EntryView, graphFault } from './graph.ts';
 import { entryHash } from './hash.ts';
 import { normalizeEntry } from './normalize.ts';
 import { checkEntry } from './validate.ts';
 
 export const unknownKind = (kind: string) => invalid(`invalid config entry kind: ${kind}`);
 
-/** The command for a request: checked and completed. Throws EndpointError. */
-export function configCommand(args: ArgsOf<typeof ConfigEntryMethods.Apply>): Command {
+/** The command for a request: checked, also against the entries that are there, and completed. Throws EndpointError. */
+export function configCommand(args: ArgsOf<typeof ConfigEntryMethods.Apply>, view: EntryView): Command {
   const given = args.Entry as unknown as ConfigEntry;
   if (!isConfigKind(given.Kind)) throw unknownKind(given.Kind);
   const { Datacenter, Token, Op } = args;
   const isDelete = Op === 'delete' || Op === 'delete-cas';
-  return {
-    type: MessageType.ConfigEntry,
-    request: { Datacenter, Token, Op, Entry: isDelete ? given : completed(given) },
-  };
+  const Entry = isDelete ? given : completed(given);
+  if (takesEffect(view, Op, Entry)) {
+    const fault = graphFault(view, Entry.Kind, Entry.Name, isDelete ? null : Entry);
+    if (fault !== null) throw invalid(fault);
+  }
+  return { type: MessageType.ConfigEntry, request: { Datacenter, Token, Op, Entry } };
+}
+
+/** False when a condition on the index does not hold: then the answer is false, whatever the entry says. */
+function takesEffect(view: EntryView, op: string, entry: ConfigEntry): boolean {
+  if (!op.endsWith('-cas')) return true;
+  return (view.get(entry.Kind, entry.Name)?.['ModifyIndex'] ?? 0) === entry['ModifyIndex'];
 }
 
 function completed(given: ConfigEntry): ConfigEntry {

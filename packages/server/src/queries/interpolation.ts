@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are the templates of queries
 /** What an expression sees: variables by name and functions of one number. */
 export interface Scope {
   readonly variables: Readonly<Record<string, string>>;

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are the templates of queries
 import { compileRegex, type Regex, RegexError } from '@proconsul/bexpr';
 import type { PreparedQuery } from '@proconsul/schema';
 import { InterpolationError, interpolate, type Scope } from './interpolation.ts';
