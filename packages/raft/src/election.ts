@@ -7,14 +7,15 @@ import type { RaftState } from './state.ts';
 import { becomeFollower } from './step-down.ts';
 
 /**
- * Elections. Source: Ongaro's thesis sections 3.4 (leader election), 3.6.1 (election restriction), 3.9 (timing), 4.2.3
- * (disruptive servers), 9.6 (pre-vote); raft wire section 1 (what the other implementation refuses).
+ * Elections. Source: Ongaro's thesis sections 3.4 (leader election), 3.6.1 (election restriction), 3.9 (timing), 4.2.2
+ * (servers that their configuration leaves out), 4.2.3 (disruptive servers), 9.6 (pre-vote); raft wire section 1 (what the
+ * other implementation refuses).
  */
 
 /** The election timer has run out, or the leader asked us to stand. */
 export function campaign(s: RaftState, at: Millis, transfer: boolean): void {
   s.electionDeadline = at + s.randomised(s.options.electionTimeoutMs);
-  if (!s.isVoter) {
+  if (!s.mayCampaign) {
     s.setLeader(undefined, undefined);
     warnCannotStand(s);
     return;
@@ -27,7 +28,7 @@ export function campaign(s: RaftState, at: Millis, transfer: boolean): void {
     s.emit({ kind: 'count', name: 'raft.transition.heartbeat_timeout' });
   } else s.log('warn', 'Election timeout reached, restarting election');
   s.setLeader(undefined, undefined);
-  s.votes = new Set([s.options.id]);
+  s.votes = ownVote(s);
   s.refusals = new Set();
   s.transferElection = transfer;
   s.setRole('candidate');
@@ -40,6 +41,9 @@ export function campaign(s: RaftState, at: Millis, transfer: boolean): void {
   for (const to of s.otherVoters())
     s.emit({ kind: 'send', to, request, sent: sentVote(request.kind, request.term, at) });
 }
+
+/** A server that its own newest configuration leaves out may have to lead until that is committed; its vote does not count. */
+const ownVote = (s: RaftState): Set<ServerId> => new Set(s.isVoter ? [s.options.id] : []);
 
 function warnCannotStand(s: RaftState): void {
   if (s.warnedNoPeers) return;
@@ -61,7 +65,7 @@ function preVoteWon(s: RaftState, at: Millis): void {
 /** The real election: a new term, and our own vote in it. */
 function stand(s: RaftState, at: Millis): void {
   s.preVoting = false;
-  s.votes = new Set([s.options.id]);
+  s.votes = ownVote(s);
   s.refusals = new Set();
   s.setVote(s.term + 1, s.options.id);
   s.electionDeadline = at + s.randomised(s.options.electionTimeoutMs);

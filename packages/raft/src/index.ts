@@ -10,6 +10,8 @@ export type * from './messages.ts';
 export { type RaftDependencies, RaftNode, type RaftStats } from './node.ts';
 export { APPLY_SLICE, RAFT_DEFAULTS, type RaftOptions, WAITING_INPUTS_MAX } from './options.ts';
 export { type SnapshotMeta, SnapshotStore } from './snapshot-store.ts';
+export type { ConfigurationAt, CoreOptions, InitialState } from './state.ts';
 export type { StateCapture, StateMachine } from './state-machine.ts';
+export { TermRuns } from './term-runs.ts';
 export type { SnapshotState, Transport } from './transport.ts';
 export { noTransport } from './transport.ts';

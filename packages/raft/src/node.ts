@@ -77,6 +77,8 @@ export class RaftNode {
   #tokens = 1;
   readonly #waiting = new Map<number, { resolve(): void; reject(error: Error): void }>();
   readonly #requests = new Map<number, Request>();
+  /** Puts the state of the snapshot at `index` in place, which was read before it was written. */
+  #install: { readonly index: number; run(): void } | undefined;
   /** Restores of the state machine under way: commits wait for them. */
   #restoring: Promise<void> | undefined;
   #role: Role = 'follower';
@@ -411,9 +413,9 @@ export class RaftNode {
       case 'log':
         return this.#d.log[e.level](e.message, e.fields);
       case 'count':
-        return this.#d.metrics.count(`raft.${e.name}`);
+        return this.#d.metrics.count(e.name);
       case 'observe':
-        return this.#d.metrics.sample(`raft.${e.name}`, e.value);
+        return this.#d.metrics.sample(e.name, e.value);
       case 'leader':
       case 'configuration':
         return;
@@ -579,9 +581,14 @@ export class RaftNode {
 
   /**
    * Replaces the state with one from outside, at an index above everything here and at least `minIndex`. Only on a leader.
-   * Durable when it resolves.
+   * Durable when it resolves. `install` puts what `chunks` say in place, where the caller has read them already; without it
+   * the state machine reads what was written.
    */
-  async restoreUserSnapshot(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>, minIndex = 0): Promise<void> {
+  async restoreUserSnapshot(
+    chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+    minIndex = 0,
+    install?: () => void,
+  ): Promise<void> {
     if (this.#role !== 'leader') throw new RaftError('NOT_LEADER');
     if (this.#snapshotting) throw new RaftError('SNAPSHOT_BUSY');
     this.#snapshotting = true;
@@ -591,9 +598,11 @@ export class RaftNode {
       const { configuration, configurationIndex, term } = this.core;
       await this.#snapshots.write({ index, term, configuration, configurationIndex }, chunks);
       const done = new Promise<void>((resolve, reject) => this.#waiting.set(STATE_REPLACED_TOKEN, { resolve, reject }));
+      this.#install = install === undefined ? undefined : { index, run: install };
       this.#input({ kind: 'state-replaced', at: this.#d.clock.now(), index });
       await done;
     } finally {
+      this.#install = undefined;
       this.#snapshotting = false;
     }
   }

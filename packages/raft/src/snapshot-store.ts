@@ -29,7 +29,7 @@ export interface SnapshotMeta {
 export const SNAPSHOTS_KEPT = 2;
 
 /** State is written in pieces of this size, with a pause between them so that the event loop stays free. */
-const SLICE_BYTES = 256 * 1024;
+const SLICE_BYTES = 1024 * 1024;
 
 const TEMPORARY = '.tmp';
 

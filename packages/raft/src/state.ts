@@ -152,6 +152,11 @@ export class RaftState {
     return isVoter(this.configuration, this.options.id);
   }
 
+  /** We are a voter, or were one before a change that may not have been committed. Source: Ongaro's thesis section 4.2.2. */
+  get mayCampaign(): boolean {
+    return this.configurations.some(({ configuration }) => isVoter(configuration, this.options.id));
+  }
+
   get voterCount(): number {
     let count = 0;
     for (const server of this.configuration.servers) if (server.suffrage === 'voter') count++;

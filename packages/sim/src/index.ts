@@ -1,1 +1,13 @@
-export {};
+export { EVENTS_MAX, EventQueue, type ScheduledEvent } from './event-queue.ts';
+export { addressOf, type ClusterOptions, RaftCluster, RUN_EVENTS_MAX } from './raft/cluster.ts';
+export { SimulationFailure, TRACE_LINES } from './raft/failure.ts';
+export {
+  HEAL_WITHIN_MS,
+  runScenario,
+  type ScenarioOptions,
+  type ScenarioResult,
+  STEPS_DEFAULT,
+  STEPS_MAX,
+} from './raft/scenario.ts';
+export type { Sabotage } from './raft/server.ts';
+export { type ClockDrift, SIM_EPOCH_MS, SimClock } from './sim-clock.ts';

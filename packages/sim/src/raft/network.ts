@@ -1,0 +1,93 @@
+import type { Millis, Rng } from '@proconsul/base';
+import type { RaftRequest, RaftResponse, ServerId } from '@proconsul/raft';
+import type { EventQueue } from '../event-queue.ts';
+import type { SimSnapshot } from './disk.ts';
+
+/** How bad the network is. Shares are between 0 and 1. */
+export interface NetworkWeather {
+  readonly delayMinMs: Millis;
+  readonly delayMaxMs: Millis;
+  /** Share of messages that take up to {@link STRAGGLER_MS}. */
+  readonly stragglers: number;
+  readonly loss: number;
+  readonly duplicates: number;
+}
+
+export const CALM: NetworkWeather = { delayMinMs: 0.2, delayMaxMs: 2, stragglers: 0, loss: 0, duplicates: 0 };
+
+/** Delay of the slowest messages. */
+export const STRAGGLER_MS = 900;
+/** A request that has no answer by then has none. */
+export const RPC_TIMEOUT_MS = 1500;
+
+export interface Receiver {
+  readonly isUp: boolean;
+  receive(request: RaftRequest, state: SimSnapshot | undefined, respond: (response: RaftResponse) => void): void;
+}
+
+/** Requests and answers between servers, delayed, lost, repeated and reordered. */
+export class SimNetwork {
+  readonly #events: EventQueue;
+  readonly #rng: Rng;
+  readonly #receivers = new Map<ServerId, Receiver>();
+  readonly #blocked = new Set<string>();
+  weather: NetworkWeather = CALM;
+  messages = 0;
+
+  constructor(events: EventQueue, rng: Rng) {
+    this.#events = events;
+    this.#rng = rng;
+  }
+
+  attach(id: ServerId, receiver: Receiver): void {
+    this.#receivers.set(id, receiver);
+  }
+
+  /** Nothing passes from `from` to `to`. The other way is not affected. */
+  block(from: ServerId, to: ServerId): void {
+    this.#blocked.add(`${from} ${to}`);
+  }
+
+  heal(): void {
+    this.#blocked.clear();
+  }
+
+  /** Delivers, perhaps; `done` is called exactly once, with undefined when no answer came in time. */
+  call(
+    from: ServerId,
+    to: ServerId,
+    message: { readonly request: RaftRequest; readonly state: SimSnapshot | undefined },
+    done: (response: RaftResponse | undefined) => void,
+  ): void {
+    let open = true;
+    const finish = (response: RaftResponse | undefined): void => {
+      if (!open) return;
+      open = false;
+      this.#events.cancel(timeout);
+      done(response);
+    };
+    const timeout = this.#events.after(RPC_TIMEOUT_MS, () => finish(undefined));
+    const copies = this.#rng.float() < this.weather.duplicates ? 2 : 1;
+    for (let copy = 0; copy < copies; copy++) {
+      this.#carry(from, to, () => {
+        const receiver = this.#receivers.get(to);
+        if (!receiver?.isUp) return this.#carry(to, from, () => finish(undefined));
+        receiver.receive(message.request, message.state, (response) => this.#carry(to, from, () => finish(response)));
+      });
+    }
+  }
+
+  #carry(from: ServerId, to: ServerId, deliver: () => void): void {
+    const { delayMinMs, delayMaxMs, stragglers, loss } = this.weather;
+    const rng = this.#rng;
+    this.messages++;
+    const isLost = rng.float() < loss;
+    const isSlow = rng.float() < stragglers;
+    const delay = isSlow ? rng.float() * STRAGGLER_MS : delayMinMs + rng.float() * (delayMaxMs - delayMinMs);
+    const link = `${from} ${to}`;
+    if (isLost || this.#blocked.has(link)) return;
+    this.#events.after(delay, () => {
+      if (!this.#blocked.has(link)) deliver();
+    });
+  }
+}
