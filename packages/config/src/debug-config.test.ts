@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { debugConfig } from './debug-config.ts';
-import { load } from './test-world.ts';
 import vectors from './testdata/self.json' with { type: 'json' };
+import { load } from './testing/world.ts';
 
 /** Only the fields that are recorded of a config entry; the reference adds what it computes. */
 const recordedEntry = ({ Kind, Name, Config }: Record<string, unknown>) => ({ Kind, Name, Config });

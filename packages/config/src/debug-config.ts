@@ -1,5 +1,5 @@
 import { formatDuration } from '@proconsul/base';
-import type { CheckType, Locality, ProxyDefinition, ServiceDefinition } from './definitions.ts';
+import { HIDDEN, showLocality, showNodeCheck, showService, sorted } from './debug-definitions.ts';
 import { joinHostPort, parseIp } from './ip.ts';
 import type { Address, GossipTiming, IpPort, RuntimeConfig, TlsProtocol } from './runtime.ts';
 
@@ -12,8 +12,6 @@ export interface DebugFacts {
   readonly buildDate: string;
 }
 
-/** Shown instead of every secret, set or not. */
-const HIDDEN = 'hidden';
 /** How Go's JSON encoder writes the largest float64, which stands for "no limit". */
 const NO_LIMIT = 1.7976931348623157e308;
 const REQUEST_MODES = ['disabled', 'permissive', 'enforcing'];
@@ -489,109 +487,4 @@ function uiPart({ ui }: RuntimeConfig) {
       PathAllowlist: ui.metricsProxy.pathAllowlist,
     },
   };
-}
-
-function showCheck({ Header, ...check }: CheckType): Record<string, unknown> {
-  const times = ['DeregisterCriticalServiceAfter', 'Interval', 'TTL', 'Timeout'] as const;
-  const shown = Object.fromEntries(times.map((field) => [field, formatDuration(check[field])]));
-  return { ...check, Header: sorted(Header), ...shown };
-}
-
-function showNodeCheck(check: RuntimeConfig['checks'][number]): Record<string, unknown> {
-  const { Namespace: _namespace, Partition: _partition, ...fields } = showCheck(check);
-  return sorted({ ...fields, EnterpriseMeta: {}, Token: HIDDEN });
-}
-
-function showServiceCheck(check: CheckType): Record<string, unknown> {
-  return sorted({ ...showCheck(check), ProxyGRPC: '', ProxyHTTP: '' });
-}
-
-/** A service has its checks in a list; the single one is shown with nothing in it. */
-const NO_CHECK: CheckType & { CheckID: string } = {
-  CheckID: '',
-  Name: '',
-  Status: '',
-  Notes: '',
-  ScriptArgs: [],
-  HTTP: '',
-  Header: {},
-  Method: '',
-  Body: '',
-  DisableRedirects: false,
-  TCP: '',
-  TCPUseTLS: false,
-  UDP: '',
-  Interval: 0,
-  AliasNode: '',
-  AliasService: '',
-  DockerContainerID: '',
-  Shell: '',
-  GRPC: '',
-  GRPCUseTLS: false,
-  H2PING: '',
-  H2PingUseTLS: false,
-  OSService: '',
-  TLSServerName: '',
-  TLSSkipVerify: false,
-  Timeout: 0,
-  TTL: 0,
-  SuccessBeforePassing: 0,
-  FailuresBeforeWarning: 0,
-  FailuresBeforeCritical: 0,
-  DeregisterCriticalServiceAfter: 0,
-  OutputMaxSize: 0,
-};
-
-function showService(service: ServiceDefinition): Record<string, unknown> {
-  return {
-    Address: service.Address,
-    Check: showServiceCheck(NO_CHECK),
-    Checks: service.Checks.map(showServiceCheck),
-    Connect: service.Connect === undefined ? null : showConnect(service.Connect),
-    EnableTagOverride: service.EnableTagOverride,
-    EnterpriseMeta: {},
-    ID: service.ID,
-    Kind: service.Kind,
-    Locality: service.Locality === undefined ? null : showLocality(service.Locality),
-    Meta: sorted(service.Meta),
-    Name: service.Name,
-    Port: service.Port,
-    Proxy: service.Proxy === undefined ? null : showProxy(service.Proxy),
-    SocketPath: service.SocketPath,
-    TaggedAddresses: sorted(service.TaggedAddresses),
-    Tags: service.Tags,
-    Token: HIDDEN,
-    Weights: service.Weights,
-  };
-}
-
-function showConnect({ Native, SidecarService }: NonNullable<ServiceDefinition['Connect']>) {
-  return { Native, PeerMeta: null, SidecarService: SidecarService === undefined ? null : showService(SidecarService) };
-}
-
-function showProxy(proxy: ProxyDefinition): Record<string, unknown> {
-  return {
-    AccessLogs: { DisableListenerLogs: false, Enabled: false, JSONFormat: '', Path: '', TextFormat: '', Type: '' },
-    Config: proxy.Config,
-    DestinationServiceID: proxy.DestinationServiceID,
-    DestinationServiceName: proxy.DestinationServiceName,
-    EnvoyExtensions: proxy.EnvoyExtensions,
-    Expose: proxy.Expose,
-    LocalServiceAddress: proxy.LocalServiceAddress,
-    LocalServicePort: proxy.LocalServicePort,
-    LocalServiceSocketPath: proxy.LocalServiceSocketPath,
-    MeshGateway: proxy.MeshGateway,
-    Mode: proxy.Mode,
-    MutualTLSMode: '',
-    TransparentProxy: sorted(proxy.TransparentProxy),
-    Upstreams: proxy.Upstreams.map((upstream) => sorted({ ...upstream, CentrallyConfigured: false, IngressHosts: [] })),
-  };
-}
-
-function showLocality({ Region, Zone }: Locality) {
-  return { Region, Zone };
-}
-
-function sorted<T>(record: Readonly<Record<string, T>> | { readonly [K in string]?: T }): Record<string, T> {
-  return Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1))) as Record<string, T>;
 }

@@ -28,8 +28,11 @@ export interface AgentFlags {
 export class FlagError extends ConfigError {
   /** All that Consul prints on standard error: the message, every flag, the message again. */
   readonly output: string;
+  /** -h or -help was given: print the help text and leave with 0. */
+  readonly isHelp: boolean;
   constructor(message: string) {
     super(message);
+    this.isHelp = message === HELP_WANTED;
     this.output = `${message}\n${flagUsage()}==> error parsing flags: ${message}\n`;
   }
 }

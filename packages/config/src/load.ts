@@ -11,7 +11,8 @@ import type { Setting } from './setting.ts';
 import { settings } from './settings.ts';
 import type { InterfaceAddress } from './sockaddr.ts';
 import { type Format, type Layer, type Origin, parseSource } from './source.ts';
-import { type ValidateContext, validateBasics, validateRest } from './validate.ts';
+import { type ValidateContext, validateBasics } from './validate.ts';
+import { validateRest } from './validate-rest.ts';
 
 /** Files in one directory that are read. */
 export const MAX_FILES_IN_DIRECTORY = 10_000;

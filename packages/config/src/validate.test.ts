@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { ConfigError } from './errors.ts';
-import { load } from './test-world.ts';
 import vectors from './testdata/validate.json' with { type: 'json' };
+import { load } from './testing/world.ts';
 
 /** What `validate` prints about one file. */
 function validateOutput(text: string, format: string): string {

@@ -1,6 +1,6 @@
-import { parseAgentFlags } from './flags.ts';
-import { type LoadInput, loadWithFlags } from './load.ts';
-import type { InterfaceAddress } from './sockaddr.ts';
+import { parseAgentFlags } from '../flags.ts';
+import { type LoadInput, loadWithFlags } from '../load.ts';
+import type { InterfaceAddress } from '../sockaddr.ts';
 
 /** The machine that the vectors were recorded on. */
 export const RECORDED_INTERFACES: readonly InterfaceAddress[] = [
