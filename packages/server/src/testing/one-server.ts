@@ -1,0 +1,80 @@
+import { noMetrics, seededRng, silentLog } from '@proconsul/base';
+import { type Command, encodeCommand, Store } from '@proconsul/store';
+import type { ServerFacts } from '../autopilot.ts';
+import type { Consensus, RaftMember } from '../consensus.ts';
+import { SERVER_DEFAULTS, Server } from '../server.ts';
+import { ManualClock } from './manual-clock.ts';
+
+/** A log of one server, in memory: what is proposed is applied at once, while it leads. */
+export class MemoryConsensus implements Consensus {
+  readonly #store: Store;
+  /** Read by `leads`. */
+  leading = true;
+  /** Set to make the next proposals fail. */
+  refusal: Error | null = null;
+  /** What was proposed, in order. */
+  readonly proposed: Command[] = [];
+  servers: readonly RaftMember[] = [{ id: 'id-1', address: '127.0.0.1:8300', voter: true }];
+  verified = 0;
+  #index = 0;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  leads = () => this.leading;
+  leaderAddress = () => (this.leading ? '127.0.0.1:8300' : '');
+  leaderId = () => (this.leading ? 'id-1' : '');
+  lastContactMs = () => (this.leading ? 0 : 250);
+  members = () => this.servers;
+  lastIndex = () => this.#index;
+  lastTerm = () => 1;
+
+  async verifyLeader(): Promise<void> {
+    this.verified++;
+  }
+
+  async propose(command: Command): Promise<unknown> {
+    if (this.refusal !== null) throw this.refusal;
+    this.proposed.push(command);
+    const result = this.#store.apply(++this.#index, encodeCommand(command.type, command.request));
+    this.#store.flush();
+    return result;
+  }
+
+  async removeMember(id: string): Promise<void> {
+    this.servers = this.servers.filter((m) => m.id !== id);
+  }
+
+  async transferLeadership(): Promise<void> {}
+}
+
+/** One server that leads, wired like the one of an agent. */
+export function oneServer(options: { readonly facts?: readonly ServerFacts[] } = {}) {
+  const clock = new ManualClock();
+  const store = new Store({ datacenter: 'dc1' });
+  const consensus = new MemoryConsensus(store);
+  const server = new Server(
+    { ...SERVER_DEFAULTS, datacenter: 'dc1' },
+    {
+      store,
+      consensus,
+      clock,
+      rng: seededRng('one server'),
+      log: silentLog,
+      metrics: noMetrics,
+      servers: () => options.facts ?? [],
+      wanCoordinates: () => [],
+      datacenters: () => ['dc1'],
+    },
+  );
+  store.setHooks({
+    onSession: ({ kind, session }) => {
+      if (kind === 'created') server.sessionTimers.reset(session);
+      else server.sessionTimers.clear(session.ID);
+    },
+    onLockDelay: (key, delayNs) => server.lockDelays.close(key, delayNs / 1e6),
+  });
+  server.startLeading();
+  return { clock, store, consensus, server };
+}
