@@ -230,8 +230,9 @@ export function onAppendResponse(
   }
   // A refusal older than a later success says nothing new.
   if (sent.prevLogIndex < peer.matchIndex) return;
-  const next = Math.max(Math.min(sent.prevLogIndex, response.lastLog + 1), 1);
-  peer.nextIndex = Math.max(next, peer.matchIndex + 1);
+  peer.nextIndex = Math.max(Math.min(sent.prevLogIndex, response.lastLog + 1), 1);
+  // A server that lost its disk no longer has what it acknowledged. Asking it for that again and again would never end.
+  peer.matchIndex = Math.min(peer.matchIndex, peer.nextIndex - 1);
   if (response.noRetryBackoff && peer.inFlight === 0) retry(s, at, peer);
 }
 
