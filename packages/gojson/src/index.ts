@@ -1,6 +1,7 @@
 export { decodeBase64, encodeBase64 } from './base64.ts';
 export { GoJsonError } from './errors.ts';
 export { indentJson } from './indent.ts';
+export { JsonBytes } from './json-bytes.ts';
 export { MAX_DEPTH, type ParseOptions, parseJson, parseJsonDocument } from './parse.ts';
 export { decodeGoUtf8 } from './utf8.ts';
 export { type JsonObject, type JsonValue, kindName } from './value.ts';

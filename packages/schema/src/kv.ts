@@ -1,3 +1,4 @@
+import { JsonBytes } from '@proconsul/gojson';
 import { HealthCheck, Node, NodeService } from './catalog.ts';
 import { bytes, durationNs, index, int, list, pointer, str, uint64 } from './kind.ts';
 import { type Infer, struct } from './struct.ts';
@@ -13,6 +14,32 @@ export const DirEntry = struct('DirEntry', {
   ModifyIndex: index,
 });
 export type DirEntry = Infer<typeof DirEntry>;
+
+/** An entry of a table, which may keep its value in a denser form: one character for each byte. */
+interface PackedEntry extends DirEntry {
+  readonly packed?: Uint8Array | string | null;
+}
+
+/** The JSON of a list of entries, as UTF-8. The same as the list's own, but quick for hundreds of thousands of them. */
+export function dirEntriesJson(entries: readonly PackedEntry[]): Uint8Array {
+  const out = new JsonBytes();
+  for (let i = 0; i < entries.length; i++) {
+    const entry = entries[i] as PackedEntry;
+    out.ascii(`${i === 0 ? '[' : ','}{"LockIndex":${entry.LockIndex},"Key":`);
+    out.string(entry.Key);
+    out.ascii(`,"Flags":${entry.Flags},"Value":`);
+    const value = entry.packed === undefined ? entry.Value : entry.packed;
+    if (value === null || value.length === 0) out.ascii('null');
+    else out.base64(value);
+    if (entry.Session !== '') {
+      out.ascii(',"Session":');
+      out.string(entry.Session);
+    }
+    out.ascii(`,"CreateIndex":${entry.CreateIndex},"ModifyIndex":${entry.ModifyIndex}}`);
+  }
+  out.ascii(entries.length === 0 ? '[]' : ']');
+  return out.finish();
+}
 
 export const ServiceCheck = struct('ServiceCheck', { ID: str, Namespace: str });
 export type ServiceCheck = Infer<typeof ServiceCheck>;

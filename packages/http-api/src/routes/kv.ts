@@ -1,8 +1,9 @@
 import { KVS } from '@proconsul/endpoints';
 import { quoteJson } from '@proconsul/gojson';
-import { type DirEntry, DirEntry as DirEntrySchema, KVSRequest, list } from '@proconsul/schema';
+import { type DirEntry, DirEntry as DirEntrySchema, dirEntriesJson, KVSRequest, list } from '@proconsul/schema';
 import { type ApiExchange, badRequest, HttpError, parseUint } from '../api-exchange.ts';
 import { answerRead, type ReadSpec } from '../read.ts';
+import { JSON_TYPE } from '../reply.ts';
 import { path, query, type Route } from '../route.ts';
 
 const entries = list(DirEntrySchema);
@@ -29,8 +30,11 @@ const recurse: ReadSpec<{ Datacenter: string; Token: string; Key: string }, read
   method: KVS.List,
   meta: true,
   args: (x) => ({ ...x.commonArgs(), Key: x.rest }),
-  render: (found) =>
-    found === null || found.length === 0 ? { status: 404, body: null } : { body: entries.toJson(found) },
+  render: (found, x) => {
+    if (found === null || found.length === 0) return { status: 404, body: null };
+    if (x.layout !== 'compact') return { body: entries.toJson(found) };
+    return { headers: [['Content-Type', JSON_TYPE]], body: dirEntriesJson(found) };
+  },
 };
 
 const keys: ReadSpec<{ Datacenter: string; Token: string; Prefix: string; Seperator: string }, readonly string[]> = {

@@ -1,0 +1,30 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { list } from './kind.ts';
+import { DirEntry, dirEntriesJson } from './kv.ts';
+
+const entries = fc.array(
+  fc.record({
+    LockIndex: fc.nat(),
+    Key: fc.string({ unit: 'binary' }),
+    Flags: fc.oneof(fc.nat(), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })),
+    Value: fc.oneof(fc.constant(null), fc.uint8Array()),
+    Session: fc.oneof(fc.constant(''), fc.uuid()),
+    CreateIndex: fc.nat(),
+    ModifyIndex: fc.nat(),
+  }),
+);
+
+test('many entries as bytes are what the list of them prints, whether their values are packed or not', () => {
+  fc.assert(
+    fc.property(entries, (rows) => {
+      const want = list(DirEntry).toJson(rows);
+      expect(new TextDecoder('utf-8', { ignoreBOM: true }).decode(dirEntriesJson(rows))).toBe(want);
+      const packed = rows.map((row) => ({
+        ...row,
+        packed: row.Value === null ? null : String.fromCharCode(...row.Value),
+      }));
+      expect(new TextDecoder('utf-8', { ignoreBOM: true }).decode(dirEntriesJson(packed))).toBe(want);
+    }),
+  );
+});
