@@ -32,6 +32,7 @@ export interface AgentDependencies {
   self(): Promise<Readonly<Record<string, unknown>>>;
   version(): { readonly SHA: string; readonly BuildDate: string; readonly HumanVersion: string; readonly FIPS: string };
   host(): Promise<Readonly<Record<string, unknown>>>;
+  profile: AgentApi['profile'];
   readonly observe: {
     metrics(): MetricsSnapshot;
     prometheus(): string | null;
@@ -194,6 +195,10 @@ export class Agent implements AgentApi {
 
   host() {
     return this.#d.host();
+  }
+
+  profile(name: string, seconds: number | undefined) {
+    return this.#d.profile(name, seconds);
   }
 
   metrics(): MetricsSnapshot {

@@ -3,6 +3,9 @@ import { Readable } from 'node:stream';
 import { createGunzip, createGzip } from 'node:zlib';
 import type { Codec } from '@proconsul/server';
 
+/** Bytes that one turn of the decompressor makes: each is a trip to another thread. */
+const GUNZIP_CHUNK_BYTES = 256 * 1024;
+
 /** Hashing and compression of snapshot archives by Node. */
 export const archiveCodec: Codec = {
   sha256() {
@@ -13,7 +16,7 @@ export const archiveCodec: Codec = {
     return pipe(chunks, createGzip({ level: 1 }));
   },
   gunzip(chunks) {
-    return pipe(chunks, createGunzip());
+    return pipe(chunks, createGunzip({ chunkSize: GUNZIP_CHUNK_BYTES }));
   },
 };
 

@@ -13,8 +13,8 @@ import {
 import { systemClock, systemRng } from '@proconsul/io-node';
 import { banner } from './banner.ts';
 import { NodeIdError, nodeId } from './node-id.ts';
+import { type LineSink, LogFile, LogHub, levelOf, openSyslog } from './observe/index.ts';
 import { dataDisk, type RunningAgent, runAgent } from './run.ts';
-import { type LineSink, LogFile, LogHub, levelOf, openSyslog } from './tmp-observe.ts';
 
 /** What the command needs of the world: its arguments' company. */
 export interface AgentIo {
@@ -114,7 +114,8 @@ function sinks(config: Loaded['runtime'], io: AgentIo): LineSink[] {
   }
   if (enableSyslog) {
     const syslog = openSyslog({ facility: syslogFacility, tag: 'consul' });
-    if (syslog !== undefined) out.push(syslog);
+    if (syslog === undefined) throw new Error(`Syslog setup error: invalid syslog facility: ${syslogFacility}`);
+    out.push(syslog);
   }
   return out;
 }

@@ -23,7 +23,7 @@ import {
   type ServerFacts,
   writeArchive,
 } from '@proconsul/server';
-import { SnapshotReader, Store } from '@proconsul/store';
+import { Store } from '@proconsul/store';
 import { archiveCodec } from './archive-codec.ts';
 import type { NodeIdentity } from './local/anti-entropy.ts';
 import { RaftConsensus } from './raft-consensus.ts';
@@ -329,14 +329,18 @@ export class LocalServer {
     const { meta, state } = await readArchive(archive, archiveCodec).catch((error) => {
       throw new AgentError(500, errorText(error));
     });
-    const rehearsal = new SnapshotReader(this.#d.config.datacenter);
+    const { store } = this;
+    const replacement = store.restore();
     try {
-      for (const chunk of state) rehearsal.push(chunk);
-      rehearsal.finish();
+      for (const chunk of state) replacement.push(chunk);
+      replacement.complete();
     } catch (error) {
       throw new AgentError(500, `failed to restore snapshot: ${errorText(error)}`);
     }
-    await this.raft.restoreUserSnapshot(state, meta.Index);
+    await this.raft.restoreUserSnapshot(state, meta.Index, () => {
+      replacement.finish();
+      store.flush();
+    });
     this.server.startLeading();
     await this.#lead();
     this.server.views.refresh();

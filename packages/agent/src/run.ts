@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, unlinkSync, writeFileSync } from 'node:fs';
-import { hostname } from 'node:os';
 import {
   BUILD_DATE,
   CONSUL_VERSION,
@@ -12,9 +11,9 @@ import {
   type Network,
   REVISION,
 } from '@proconsul/base';
-import type { RuntimeConfig } from '@proconsul/config';
+import { debugConfig, type RuntimeConfig } from '@proconsul/config';
 import { DnsHandler, DnsServer, Recursors } from '@proconsul/dns';
-import { HttpApi, HttpFront } from '@proconsul/http-api';
+import { AgentError, HttpApi, HttpFront } from '@proconsul/http-api';
 import { NodeDisk, nodeGzip, nodeNetwork, systemClock, systemRng, tlsNetwork } from '@proconsul/io-node';
 import { Agent } from './agent.ts';
 import { apiSettings } from './api-settings.ts';
@@ -22,6 +21,7 @@ import { checkFromFile, serviceFromFile } from './definitions-from-files.ts';
 import { dnsSettings } from './dns-settings.ts';
 import { CatalogDnsSource } from './dns-source.ts';
 import { UserEvents } from './events.ts';
+import { hostInfo } from './host.ts';
 import { AntiEntropy, type NodeIdentity } from './local/anti-entropy.ts';
 import { CheckBoard } from './local/check-board.ts';
 import { Persistence } from './local/persistence.ts';
@@ -29,10 +29,17 @@ import { Registry } from './local/registry.ts';
 import { LocalState } from './local/state.ts';
 import { LocalServer } from './local-server.ts';
 import { LoneMembership, serverTags } from './membership.ts';
+import type { LogHub } from './observe/index.ts';
+import { ownHttp } from './own-http.ts';
+import { isProfileName, takeProfile } from './profile.ts';
 import { createCheckRunner } from './runners/index.ts';
+import { Spawner } from './runners/spawner.ts';
+import { SPAWNER_COMMAND } from './runners/spawner-main.ts';
 import { processStats, selfReport } from './self.ts';
+import { serverGauges } from './server-gauges.ts';
+import { Telemetry } from './telemetry.ts';
 import { tlsOptions } from './tls-files.ts';
-import { debugConfig, hostInfo, type LogHub, MetricsSink, PrometheusRegistry } from './tmp-observe.ts';
+import { readByHttp, WatchSet } from './watches/index.ts';
 
 /** A running agent, in the hands of the process that started it. */
 export interface RunningAgent {
@@ -69,22 +76,8 @@ export async function runAgent(options: RunOptions): Promise<RunningAgent> {
   const clock = systemClock;
   const rng = systemRng;
   const log = hub.logger('agent');
-  const metrics = new MetricsSink(
-    {
-      prefix: config.telemetry.metricsPrefix,
-      hostname: config.telemetry.disableHostname ? '' : hostname(),
-      filterDefault: config.telemetry.filterDefault,
-      allowed: config.telemetry.allowedPrefixes,
-      blocked: config.telemetry.blockedPrefixes,
-      prometheusRetentionMs: config.telemetry.prometheusRetentionMs,
-    },
-    clock,
-  );
-  const prometheus =
-    config.telemetry.prometheusRetentionMs > 0
-      ? new PrometheusRegistry(config.telemetry.prometheusRetentionMs, config.telemetry.metricsPrefix, clock)
-      : null;
-  if (prometheus !== null) metrics.observe(prometheus.observe);
+  const telemetry = new Telemetry(config, clock);
+  const { metrics } = telemetry;
   const identity = (): NodeIdentity => ({
     id: nodeId,
     name: config.nodeName,
@@ -130,6 +123,16 @@ export async function runAgent(options: RunOptions): Promise<RunningAgent> {
     tags: () => tags,
     onLeading: () => sync.serverUp(),
   });
+  metrics.collectWith(
+    serverGauges(metrics, server, {
+      datacenter: config.datacenter,
+      members: () => {
+        const lan = membership.lan();
+        const servers = lan.filter((m) => m.Tags['role'] === 'consul').length;
+        return { servers, clients: lan.length - servers };
+      },
+    }),
+  );
   await server.start();
   const caller = server.server;
   const sync = new AntiEntropy({
@@ -152,6 +155,7 @@ export async function runAgent(options: RunOptions): Promise<RunningAgent> {
           sha256: (text) => createHash('sha256').update(text).digest('hex'),
         });
   await persistence?.prepare();
+  const spawner = new Spawner({ entry: [process.argv[1] ?? '', SPAWNER_COMMAND] }, { clock });
   const board = new CheckBoard({
     local,
     nodeName: config.nodeName,
@@ -159,7 +163,7 @@ export async function runAgent(options: RunOptions): Promise<RunningAgent> {
     rng,
     log,
     run: createCheckRunner(
-      { outputMaxSize: config.checkOutputMaxSizeBytes, dockerHost: process.env['DOCKER_HOST'] ?? '' },
+      { outputMaxSize: config.checkOutputMaxSizeBytes, dockerHost: process.env['DOCKER_HOST'] ?? '', spawner },
       { clock },
     ),
     changed: () => void sync.pushChanges(),
@@ -229,9 +233,13 @@ export async function runAgent(options: RunOptions): Promise<RunningAgent> {
       }),
     version: () => ({ SHA: REVISION, BuildDate: BUILD_DATE, HumanVersion: CONSUL_VERSION, FIPS: '' }),
     host: hostInfo,
+    profile: async (name, seconds) => {
+      if (!isProfileName(name)) throw new AgentError(404, `Unknown profile: ${name}`);
+      return takeProfile(name, { seconds }, clock);
+    },
     observe: {
       metrics: () => metrics.snapshot(),
-      prometheus: () => prometheus?.text() ?? null,
+      prometheus: () => telemetry.prometheusText(),
       metricsStream: (sink) => metrics.stream(sink),
       monitor: (o, sink) => hub.listen(o, sink),
     },
@@ -272,6 +280,14 @@ export async function runAgent(options: RunOptions): Promise<RunningAgent> {
   const handler = new DnsHandler(dnsSettings(config), { source, clock, rng, log: dnsLog, metrics, recursors });
   const dns = new DnsServer({ network: nodeNetwork, clock, log: dnsLog, handler, recursors });
 
+  const http = ownHttp(config);
+  const watches = new WatchSet({
+    read: http === undefined ? undefined : readByHttp(http, () => config.acl.tokens.default),
+    clock,
+    log,
+  });
+  watches.check(config.watches);
+
   const running: RunningAgent = {
     agent,
     async leave() {
@@ -282,8 +298,10 @@ export async function runAgent(options: RunOptions): Promise<RunningAgent> {
       log.info('Requesting shutdown');
       log.named('server').info('shutting down server');
       sync.stop();
+      watches.stop();
       board.stop();
-      metrics.stop();
+      spawner.stop();
+      telemetry.stop();
       await persistence?.flush();
       await server.stop();
       log.info('consul server down');
@@ -299,18 +317,16 @@ export async function runAgent(options: RunOptions): Promise<RunningAgent> {
       if (config.pidFile !== '') unlinkSync(config.pidFile);
     },
     async reload(next) {
+      watches.check(next.watches);
       config = next;
       settings = apiSettings(next);
       https?.reload(tlsOptions(next.tls.https));
       api.forget();
       handler.reload(dnsSettings(next));
       front.configure({ maxConnsPerClient: next.http.maxConnsPerClient });
-      metrics.setFilter({
-        filterDefault: next.telemetry.filterDefault,
-        allowed: next.telemetry.allowedPrefixes,
-        blocked: next.telemetry.blockedPrefixes,
-      });
+      telemetry.reload(next);
       await reloadDefinitions(next, registry, local, log);
+      watches.set(next.watches);
       sync.nodeChanged();
       await sync.pushChanges();
     },
@@ -321,6 +337,8 @@ export async function runAgent(options: RunOptions): Promise<RunningAgent> {
     await dns.start(dnsEndpoints);
     for (const a of config.httpAddrs) await listenHttp(front, nodeNetwork, 'http', a, config, log);
     if (https !== null) for (const a of config.httpsAddrs) await listenHttp(front, https, 'https', a, config, log);
+    await telemetry.start(config, { clock, log });
+    watches.set(config.watches);
   } catch (error) {
     await server.stop();
     await dns.stop();
@@ -329,7 +347,6 @@ export async function runAgent(options: RunOptions): Promise<RunningAgent> {
   }
   sync.start();
   board.start();
-  metrics.start();
   log.info('started state syncer');
   log.info('Consul agent running!');
   return running;

@@ -7,6 +7,13 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-void run(process.argv.slice(2), processIo()).then((code) => {
-  process.exitCode = code;
-});
+/** How the agent calls its helper that starts scripts. */
+const HELPER = '__spawner';
+
+if (process.argv[2] === HELPER) {
+  void import('@proconsul/agent').then(({ spawnerMain }) => spawnerMain());
+} else {
+  void run(process.argv.slice(2), processIo()).then((code) => {
+    process.exitCode = code;
+  });
+}

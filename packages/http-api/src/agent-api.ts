@@ -117,6 +117,11 @@ export interface AgentApi {
   prometheus(): string | null;
   /** Calls `sink` with each interval's snapshot until the returned function is called. */
   metricsStream(sink: (snapshot: MetricsSnapshot) => void): () => void;
+  /** Looks into the process for that many seconds; `name` is one of `/debug/pprof/`. */
+  profile(
+    name: string,
+    seconds: number | undefined,
+  ): Promise<{ readonly contentType: string; readonly bytes: Uint8Array }>;
   /** Calls `sink` with each line (no newline) at `level` or above until the returned function is called. */
   monitor(options: { level: Level; json: boolean }, sink: (line: string) => void): () => void;
 

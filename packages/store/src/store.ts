@@ -61,6 +61,8 @@ export interface StoreSnapshot {
 export interface Restore {
   /** Throws SnapshotError; the tables in use are then untouched. */
   push(chunk: Uint8Array): void;
+  /** Says that nothing follows. Throws SnapshotError unless {@link finish} will work. */
+  complete(): void;
   /** Puts the restored tables in place and wakes every watcher at the next flush. Throws SnapshotError. */
   finish(): RestoreReport;
 }
@@ -137,10 +139,16 @@ export class Store {
   /** Starts reading a snapshot beside the tables in use. */
   restore(): Restore {
     const reader = new SnapshotReader(this.#state.datacenter);
+    let complete: State | undefined;
+    const read = (): State => {
+      complete ??= reader.finish();
+      return complete;
+    };
     return {
       push: (chunk) => reader.push(chunk),
+      complete: () => void read(),
       finish: () => {
-        const state = reader.finish();
+        const state = read();
         this.#state = state;
         this.#watches.touchEverything();
         return { index: state.lastIndex, records: reader.records, skipped: reader.skipped };
@@ -162,6 +170,7 @@ export class Store {
 
   /** Key and value stores. */
   readonly kv = {
+    count: (): number => this.#state.kv.size,
     get: (key: string): ReadResult<DirEntry | null> => kv.getKey(this.#state, key),
     list: (prefix: string): ReadResult<readonly DirEntry[] | null> => kv.listKeys(this.#state, prefix),
     keys: (prefix: string, separator: string): ReadResult<readonly string[]> =>

@@ -5,8 +5,9 @@ import { agentRoutes } from './agent.ts';
 import { agentCheckRoutes } from './agent-checks.ts';
 import { agentServiceRoutes } from './agent-services.ts';
 import { catalogRoutes } from './catalog.ts';
-import { connectRoutes } from './connect.ts';
 import { configRoutes } from './config.ts';
+import { connectRoutes } from './connect.ts';
+import { debugRoutes } from './debug.ts';
 import { coordinateRoutes, eventRoutes } from './event.ts';
 import { healthRoutes } from './health.ts';
 import { internalRoutes } from './internal.ts';
@@ -25,6 +26,7 @@ const apiRoutes: readonly Route[] = [
   ...connectRoutes,
   ...configRoutes,
   ...coordinateRoutes,
+  ...debugRoutes,
   ...eventRoutes,
   ...healthRoutes,
   ...internalRoutes,
