@@ -4,6 +4,7 @@ import type { Command } from '@proconsul/store';
 import { type EntryView, graphFault } from './graph.ts';
 import { entryHash } from './hash.ts';
 import { normalizeEntry } from './normalize.ts';
+import { referenceFault } from './references.ts';
 import { checkEntry } from './validate.ts';
 
 export const unknownKind = (kind: string) => invalid(`invalid config entry kind: ${kind}`);
@@ -16,7 +17,9 @@ export function configCommand(args: ArgsOf<typeof ConfigEntryMethods.Apply>, vie
   const isDelete = Op === 'delete' || Op === 'delete-cas';
   const Entry = isDelete ? given : completed(given);
   if (takesEffect(view, Op, Entry)) {
-    const fault = graphFault(view, Entry.Kind, Entry.Name, isDelete ? null : Entry);
+    const fault =
+      (isDelete ? null : referenceFault(view, Entry)) ??
+      graphFault(view, Entry.Kind, Entry.Name, isDelete ? null : Entry);
     if (fault !== null) throw invalid(fault);
   }
   return { type: MessageType.ConfigEntry, request: { Datacenter, Token, Op, Entry } };
