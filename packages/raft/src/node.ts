@@ -77,8 +77,8 @@ export class RaftNode {
   #tokens = 1;
   readonly #waiting = new Map<number, { resolve(): void; reject(error: Error): void }>();
   readonly #requests = new Map<number, Request>();
-  /** Puts the state of the snapshot at `index` in place, which was read before it was written. */
-  #install: { readonly index: number; run(): void } | undefined;
+  /** Puts the state of that snapshot in place, which was read before it was written. */
+  #install: { readonly snapshot: string; run(): void } | undefined;
   /** Restores of the state machine under way: commits wait for them. */
   #restoring: Promise<void> | undefined;
   #role: Role = 'follower';
@@ -596,9 +596,9 @@ export class RaftNode {
       await this.barrier();
       const index = Math.max(this.lastIndex, this.#applied, minIndex) + 1;
       const { configuration, configurationIndex, term } = this.core;
-      await this.#snapshots.write({ index, term, configuration, configurationIndex }, chunks);
+      const { id } = await this.#snapshots.write({ index, term, configuration, configurationIndex }, chunks);
       const done = new Promise<void>((resolve, reject) => this.#waiting.set(STATE_REPLACED_TOKEN, { resolve, reject }));
-      this.#install = install === undefined ? undefined : { index, run: install };
+      this.#install = install === undefined ? undefined : { snapshot: id, run: install };
       this.#input({ kind: 'state-replaced', at: this.#d.clock.now(), index });
       await done;
     } finally {
@@ -640,6 +640,7 @@ export class RaftNode {
     // Not always the newest one: a later one may have been stored while this waited.
     const meta = this.#snapshots.list().find((m) => m.index === index);
     invariant(meta !== undefined, 'the snapshot to restore is there');
+    if (this.#install?.snapshot === meta.id) return this.#install.run();
     await this.#d.machine.restore(oneChunk(await this.#snapshots.read(meta)));
   }
 

@@ -6,7 +6,7 @@ import { TAR_END, TarReader, tarFile } from './tar.ts';
 export interface Codec {
   sha256(): { update(bytes: Uint8Array): void; hex(): string };
   gzip(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncIterable<Uint8Array>;
-  /** The iteration throws when the input is not gzip, is cut short, or fails its checksum. */
+  /** The iteration throws when the input is not gzip, is cut short, or fails its checksum. What it yields is the caller's. */
   gunzip(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
 }
 
@@ -97,7 +97,7 @@ export async function readArchive(chunks: AsyncIterable<Uint8Array>, codec: Code
     data(bytes) {
       const file = open as NonNullable<typeof open>;
       file.sum.update(bytes);
-      file.chunks.push(bytes.slice());
+      file.chunks.push(bytes);
       file.size += bytes.length;
     },
     end() {
