@@ -9,6 +9,7 @@ import {
 import { quoteJson, stringifyAny } from '@proconsul/gojson';
 import {
   type CheckServiceNode,
+  CheckServiceNode as CheckServiceNodeSchema,
   type FederationState as FederationStateRecord,
   FederationState as FederationStateSchema,
   list,
@@ -149,12 +150,25 @@ const overview: ReadSpec<CommonArgs, unknown> = {
 };
 
 const states = list(FederationStateSchema);
+const instances = list(CheckServiceNodeSchema);
 
 const federationStates: ReadSpec<CommonArgs, readonly FederationStateRecord[]> = {
   method: FederationState.List,
   meta: true,
   args: (x) => x.commonArgs(),
   render: (found) => ({ body: states.toJson(found) }),
+};
+
+/** The mesh gateways of every datacenter that has some, by datacenter. */
+const federationGateways: ReadSpec<CommonArgs, readonly FederationStateRecord[]> = {
+  method: FederationState.List,
+  meta: true,
+  args: (x) => x.commonArgs(),
+  render: (found) => {
+    const gateways = found.filter((state) => (state.MeshGateways?.length ?? 0) > 0);
+    const pairs = gateways.map((s) => `${quoteJson(s.Datacenter)}:${instances.toJson(s.MeshGateways)}`);
+    return { body: `{${pairs.join(',')}}` };
+  },
 };
 
 const federationState: ReadSpec<CommonArgs & { readonly Target: string }, FederationStateRecord | null> = {
@@ -218,6 +232,17 @@ export const internalRoutes: readonly Route[] = [
     enterprise: 'none',
     operations: {
       GET: { doc: 'What is known of every datacenter.', reply: array, run: (x) => answerRead(x, federationStates) },
+    },
+  },
+  {
+    path: '/v1/internal/federation-states/mesh-gateways',
+    enterprise: 'none',
+    operations: {
+      GET: {
+        doc: 'The mesh gateways of every datacenter.',
+        reply: { type: 'object' },
+        run: (x) => answerRead(x, federationGateways),
+      },
     },
   },
   {
