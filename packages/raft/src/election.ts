@@ -15,7 +15,7 @@ import { becomeFollower } from './step-down.ts';
 /** The election timer has run out, or the leader asked us to stand. */
 export function campaign(s: RaftState, at: Millis, transfer: boolean): void {
   s.electionDeadline = at + s.randomised(s.options.electionTimeoutMs);
-  if (!s.mayCampaign) {
+  if (!s.mayBeVoter(s.options.id)) {
     s.setLeader(undefined, undefined);
     warnCannotStand(s);
     return;
@@ -119,9 +119,13 @@ function leaderIsKnown(s: RaftState, at: Millis): boolean {
   return s.role === 'follower' && s.term > 0 && at - s.lastContactAt < s.options.heartbeatTimeoutMs;
 }
 
+/**
+ * A candidate is refused when nothing says that it is a voter. One that only an uncommitted change leaves out is heard: when that
+ * change is lost, nobody else might be electable.
+ */
 function mayStand(s: RaftState, candidate: ServerId): boolean {
   if (s.configuration.servers.length === 0) return true;
-  const known = findServer(s.configuration, candidate)?.suffrage === 'voter';
+  const known = s.mayBeVoter(candidate);
   if (!known) s.log('warn', 'rejecting vote request since node is not a voter', { from: candidate });
   return known;
 }

@@ -151,7 +151,8 @@ export function leaderDeadline(s: RaftState): Millis | undefined {
 }
 
 export function onLeaderTimer(s: RaftState, at: Millis): void {
-  if (!s.isSoleVoter && at - quorumContactAt(s) >= s.options.leaderLeaseTimeoutMs) {
+  // The same sum as for the deadline: a difference may round to just less, and the timer would be due again at once.
+  if (!s.isSoleVoter && at >= quorumContactAt(s) + s.options.leaderLeaseTimeoutMs) {
     s.log('warn', 'failed to contact quorum of nodes, stepping down');
     return becomeFollower(s, at, s.term);
   }

@@ -152,9 +152,9 @@ export class RaftState {
     return isVoter(this.configuration, this.options.id);
   }
 
-  /** We are a voter, or were one before a change that may not have been committed. Source: Ongaro's thesis section 4.2.2. */
-  get mayCampaign(): boolean {
-    return this.configurations.some(({ configuration }) => isVoter(configuration, this.options.id));
+  /** A voter now, or before a change that may not have been committed. Source: Ongaro's thesis section 4.2.2. */
+  mayBeVoter(id: ServerId): boolean {
+    return this.configurations.some(({ configuration }) => isVoter(configuration, id));
   }
 
   get voterCount(): number {
