@@ -31,9 +31,8 @@ import type { Dep, Store } from '@proconsul/store';
 import { unknownKind } from './config-entries/apply.ts';
 import { checkFilteredKind, complete } from './config-entries/filter.ts';
 import { nearSource } from './near.ts';
-import { queryNotFound } from './queries/execute.ts';
+import { queryIdFault, queryNotFound } from './queries/execute.ts';
 import { checkReadOps } from './txn-ops.ts';
-import { uuidError } from './validate.ts';
 import type { Answer } from './views.ts';
 
 /** Answers one read method from the state. Never waits. Throws EndpointError. */
@@ -243,8 +242,8 @@ function addRest(t: Table): void {
   add(t, CoordinateMethods.Node, (s, a) => s.coordinates.ofNode(a.Node));
   add(t, PreparedQueryMethods.List, (s) => s.queries.list());
   add(t, PreparedQueryMethods.Get, (s, a) => {
-    const error = uuidError(a.QueryID);
-    if (error !== null) throw invalid(`failed prepared query lookup: index error: ${queryIdText(error)}`);
+    const fault = queryIdFault(a.QueryID);
+    if (fault !== null) throw invalid(fault);
     const answer = s.queries.get(a.QueryID.toLowerCase());
     if (answer.value.length === 0) throw queryNotFound();
     return answer;
@@ -277,6 +276,3 @@ function addRest(t: Table): void {
     return { ...answer, value: { [dc]: answer.value } };
   });
 }
-
-const queryIdText = (error: string): string =>
-  error === 'uuid string is wrong length' ? 'UUID must be 36 characters' : error;

@@ -30,6 +30,7 @@ import { configCommand } from './config-entries/apply.ts';
 import type { EntryView } from './config-entries/graph.ts';
 import type { Consensus } from './consensus.ts';
 import type { LockDelays } from './lock-delays.ts';
+import { checkQueryId } from './queries/execute.ts';
 import { isTemplate, templateError } from './queries/template.ts';
 import { checkQuery } from './queries/validate.ts';
 import type { SessionTimers } from './session-timers.ts';
@@ -211,8 +212,9 @@ async function queryApply(c: WriteContext, args: ArgsOf<typeof PreparedQueryMeth
   if (args.Op === 'create') {
     if (given.ID !== '') throw invalid('ID must be empty when creating a new prepared query');
     query = { ...given, ID: uuid(c.rng) };
-  } else if (!c.hasQuery(given.ID)) {
-    throw invalid(`Cannot modify non-existent prepared query: '${given.ID}'`);
+  } else {
+    checkQueryId(given.ID);
+    if (!c.hasQuery(given.ID)) throw invalid(`Cannot modify non-existent prepared query: '${given.ID}'`);
   }
   if (args.Op !== 'delete') {
     checkQuery(query);

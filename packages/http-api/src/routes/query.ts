@@ -30,7 +30,12 @@ async function create(x: ApiExchange): Promise<void> {
 
 async function update(x: ApiExchange): Promise<void> {
   refuseActions(x);
-  const Query = { ...(await decodeQuery(x)), ID: x.rest };
+  const body = await x.readBody();
+  const given =
+    body.length === 0
+      ? PreparedQuery.zero()
+      : x.decode(body, (json) => PreparedQuery.decode(json), 'Request decode failed: ');
+  const Query = { ...given, ID: x.rest };
   await x.api.caller.write(
     PreparedQueryMethods.Apply,
     PreparedQueryRequest.make({ ...x.commonArgs(), Op: 'update', Query }),
@@ -52,6 +57,8 @@ type Action = 'execute' | 'explain';
 
 function actionOf(rest: string): { action: Action | null; name: string } {
   for (const action of ['execute', 'explain'] as const) {
+    // The path alone decides: a query may be named like an action.
+    if (rest === action) return { action, name: rest };
     if (rest.endsWith(`/${action}`)) return { action, name: rest.slice(0, -action.length - 1) };
   }
   return { action: null, name: rest };

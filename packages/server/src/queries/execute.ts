@@ -23,16 +23,26 @@ type ExecuteArgs = ArgsOf<typeof PreparedQueryMethods.Execute>;
 
 export const queryNotFound = () => new EndpointError('QUERY_NOT_FOUND', 'Query not found', 404);
 
+/** Why an id cannot be one, or null. */
+export function queryIdFault(id: string): string | null {
+  const error = uuidError(id);
+  if (error === null) return null;
+  const text = error === 'uuid string is wrong length' ? 'UUID must be 36 characters' : error;
+  return `failed prepared query lookup: index error: ${text}`;
+}
+
+/** Refuses to look up what is no id. Throws EndpointError. */
+export function checkQueryId(id: string): void {
+  const fault = queryIdFault(id);
+  if (fault !== null) throw invalid(`Prepared Query lookup failed: ${fault}`);
+}
+
 /**
  * The query of an id or a name: exactly so named, else the template whose name is the longest beginning of it, already
  * rendered. Throws EndpointError. Source: prepared query documentation.
  */
 export function resolveQuery(store: Store, idOrName: string, segment: string): PreparedQuery {
-  if (idOrName === '') {
-    throw invalid(
-      'Prepared Query lookup failed: failed prepared query lookup: index error: UUID must be 36 characters',
-    );
-  }
+  if (idOrName === '') checkQueryId(idOrName);
   if (uuidError(idOrName) === null) {
     const byId = store.queries.get(idOrName.toLowerCase()).value[0];
     if (byId !== undefined) return isTemplate(byId) ? renderTemplate(byId, idOrName, segment) : byId;
