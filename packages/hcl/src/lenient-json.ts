@@ -6,6 +6,7 @@ const MAX_NESTING = 500;
 const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?/y;
 const STRING = /"[^"\\\u0000-\u001f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\u0000-\u001f]*)*"/y;
 const WORD = /[\p{L}\p{Nd}_.-]+/uy;
+const TOKENS: Readonly<Record<string, string>> = { ',': 'COMMA', '[': 'LBRACK', ']': 'RBRACK', '{': 'LBRACE' };
 const BLANK = /[ \t\r\n]*/y;
 
 /**
@@ -34,23 +35,19 @@ class Reader {
     for (;;) {
       const c = this.#peek();
       if (c === '}' || c === '') break;
-      if (c === ',') {
-        this.#at++;
-        continue;
-      }
-      if (c !== '"') {
-        if (this.#match(WORD) !== undefined) this.#at--;
-        throw this.#error('illegal char');
-      }
+      if (c !== '"') throw this.#keyError(c);
       const keyAt = this.#position();
       const key = this.#string();
       if (this.#peek() === '') break;
-      if (this.#peek() !== ':') throw this.#error('illegal char');
+      if (this.#peek() !== ':')
+        throw this.#error(/\w/.test(this.#peek()) ? 'illegal char' : `illegal char: ${this.#peek()}`);
       this.#at++;
       const end = this.#peek();
       if (end === '' || end === '}') continue;
+      if (end === ',') throw this.#unexpectedComma();
       const value = this.#value(depth + 1);
       for (const node of asBlocks(value)) items.push({ keys: [{ text: key, position: keyAt }], value: node });
+      if (this.#peek() === ',') this.#at++;
     }
     this.#at++;
     return { type: 'object', items, position };
@@ -140,6 +137,21 @@ class Reader {
     }
     this.#mark = { offset, line, column };
     return this.#mark;
+  }
+
+  /** Something that is no key where one should start. */
+  #keyError(c: string): HclError {
+    const token = TOKENS[c] ?? (/[\d-]/.test(c) ? 'NUMBER' : undefined);
+    if (token !== undefined) return new HclError('HCL_SYNTAX', `expected: STRING got: ${token}`, this.#position());
+    if (this.#match(WORD) === undefined) return this.#error(`illegal char: ${c}`);
+    this.#at--;
+    return this.#error('illegal char');
+  }
+
+  #unexpectedComma(): HclError {
+    const position = this.#position();
+    const message = `Expected object value, got unknown token: ${position.line}:${position.column} COMMA ,`;
+    return new HclError('HCL_SYNTAX', message, position);
   }
 
   #error(message: string, code: 'HCL_SYNTAX' | 'HCL_LIMIT' = 'HCL_SYNTAX'): HclError {

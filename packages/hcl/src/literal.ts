@@ -99,6 +99,7 @@ function decodeEscape([, hex, u4, u8, octal, short]: RegExpExecArray): string {
  */
 export function unwrapHeredoc(raw: string): string {
   const firstLine = raw.indexOf('\n');
+  if (firstLine < 0) return ''; // The scanner has reported it.
   const lastLine = raw.lastIndexOf('\n') + 1;
   const body = raw.slice(firstLine + 1, lastLine);
   const indent = /^[ \t]*/.exec(raw.slice(lastLine))![0];

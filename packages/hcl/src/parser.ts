@@ -1,4 +1,4 @@
-import type { HclItem, HclKey, HclNode, HclObject } from './ast.ts';
+import type { HclItem, HclKey, HclLiteral, HclNode, HclObject } from './ast.ts';
 import { errorAt, HclError, type Position } from './errors.ts';
 import { parseLenientJson } from './lenient-json.ts';
 import { literalOf, unquote } from './literal.ts';
@@ -30,6 +30,8 @@ class Parser {
   #token: Token = { type: 'EOF', text: '', position: START };
   #pushedBack = false;
   #depth = 0;
+  /** The first number that does not convert. Consul converts when all is parsed, so errors of syntax come first. */
+  #badNumber: HclError | undefined;
 
   constructor(text: string) {
     this.#scanner = new Scanner(text);
@@ -38,7 +40,8 @@ class Parser {
   parse(): HclObject {
     try {
       const items = this.#items(false);
-      if (this.#scanner.error) throw this.#scanner.error;
+      const error = this.#scanner.error ?? this.#badNumber;
+      if (error) throw error;
       return { type: 'object', items, position: START };
     } catch (thrown) {
       throw this.#scanner.error ?? thrown;
@@ -114,7 +117,7 @@ class Parser {
       case 'BOOL':
       case 'STRING':
       case 'HEREDOC':
-        return literalOf(token);
+        return this.#literal(token);
       case 'LBRACE':
         return this.#object();
       case 'LBRACK':
@@ -125,6 +128,16 @@ class Parser {
         const { line, column } = token.position;
         throw errorAt(token.position, `Unknown token: ${line}:${column} ${token.type} ${token.text}`);
       }
+    }
+  }
+
+  #literal(token: Token): HclLiteral {
+    try {
+      return literalOf(token);
+    } catch (thrown) {
+      if (!(thrown instanceof HclError)) throw thrown;
+      this.#badNumber ??= thrown;
+      return { type: 'int', value: 0, raw: token.text, position: token.position };
     }
   }
 
@@ -172,24 +185,25 @@ class Parser {
       case 'BOOL':
       case 'STRING':
       case 'HEREDOC':
-        return literalOf(token);
+        return this.#literal(token);
       case 'LBRACE':
-        return this.#object();
+        return this.#nested('object', () => this.#object());
       case 'LBRACK':
-        return this.#listInList();
+        return this.#nested('list', () => this.#list());
       default:
         throw errorAt(token.position, `unexpected token while parsing list: ${token.type}`);
     }
   }
 
-  #listInList(): HclNode {
+  /** A list or an object inside a list: an error says so and where the outer one started. */
+  #nested(kind: 'list' | 'object', parse: () => HclNode): HclNode {
     const { position } = this.#token;
     try {
-      return this.#list();
+      return parse();
     } catch (thrown) {
       if (!(thrown instanceof HclError) || thrown.code !== 'HCL_SYNTAX') throw thrown;
       const { line, column } = position;
-      const message = `At ${line}:${column}: error while trying to parse list within list: ${thrown.message}`;
+      const message = `At ${line}:${column}: error while trying to parse ${kind} within list: ${thrown.message}`;
       throw new HclError('HCL_SYNTAX', message, thrown.position);
     }
   }

@@ -76,7 +76,7 @@ export class Scanner {
       else if (this.#text.startsWith('/*', this.#at)) this.#skipBlockComment();
       else if (c === '/') {
         this.#fail("expected '/' for comment", this.#position());
-        this.#skipLine();
+        this.#advance();
       } else return;
     }
   }
@@ -118,7 +118,9 @@ export class Scanner {
       return this.#fraction();
     }
     if (c === 'e' || c === 'E') return this.#exponent();
-    if (first === '0' && /^[0-7].*[89]/.test(digits)) return this.#illegal('illegal octal number', this.#position());
+    if (first === '0' && /^[0-7].*[89]/.test(digits)) {
+      return this.#illegal('illegal octal number', this.#position(), 'NUMBER');
+    }
     this.#pastEnd();
     this.#pastEnd();
     return 'NUMBER';
@@ -128,7 +130,7 @@ export class Scanner {
     this.#advance();
     const start = this.#at;
     while (/^[0-9a-fA-F]$/.test(this.#peek())) this.#advance();
-    if (this.#at === start) return this.#illegal('illegal hexadecimal number', this.#position());
+    if (this.#at === start) return this.#illegal('illegal hexadecimal number', this.#position(), 'NUMBER');
     this.#pastEnd();
     return 'NUMBER';
   }
@@ -203,16 +205,18 @@ export class Scanner {
 
   /** After the first `<`. The token runs to the end of the marker's line, without the line end. */
   #heredoc(): TokenType {
-    if (this.#peek() !== '<') return this.#illegal("heredoc expected second '<', didn't see it", this.#position());
+    if (this.#peek() !== '<')
+      return this.#illegal("heredoc expected second '<', didn't see it", this.#position(), 'HEREDOC');
     this.#advance();
     if (this.#peek() === '-') this.#advance();
     const start = this.#at;
     while (this.#peek() !== EOF && HEREDOC_PART.test(this.#peek())) this.#advance();
     const anchor = this.#text.slice(start, this.#at);
-    if (this.#peek() === EOF) return this.#illegal('heredoc not terminated', this.#position());
+    if (this.#peek() === EOF) return this.#illegal('heredoc not terminated', this.#position(), 'HEREDOC');
     if (this.#peek() === '\r') this.#advance();
-    if (this.#peek() !== '\n') return this.#illegal('invalid characters in heredoc anchor', this.#position());
-    if (anchor === '') return this.#illegal('zero-length heredoc anchor', this.#position());
+    if (this.#peek() !== '\n')
+      return this.#illegal('invalid characters in heredoc anchor', this.#position(), 'HEREDOC');
+    if (anchor === '') return this.#illegal('zero-length heredoc anchor', this.#position(), 'HEREDOC');
     for (;;) {
       this.#advance();
       const lineEnd = this.#text.indexOf('\n', this.#at);
@@ -223,14 +227,14 @@ export class Scanner {
           .replace(/\r$/, '')
           .replace(/^[ \t]+/, '') === anchor;
       while (this.#at < end) this.#advance();
-      if (lineEnd < 0) return this.#illegal('heredoc not terminated', this.#position());
+      if (lineEnd < 0) return this.#illegal('heredoc not terminated', this.#position(), 'HEREDOC');
       if (isLast) return 'HEREDOC';
     }
   }
 
-  #illegal(message: string, at: Position): TokenType {
+  #illegal(message: string, at: Position, type: TokenType = 'ILLEGAL'): TokenType {
     this.#fail(message, at);
-    return 'ILLEGAL';
+    return type;
   }
 
   #fail(message: string, at: Position): void {
