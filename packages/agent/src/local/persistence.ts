@@ -61,6 +61,10 @@ export class Persistence {
   readonly #statePaths = new Map<string, string>();
   #timer: Timer | null = null;
   #journal: AppendFile | null = null;
+  /** Lines that came while the journal was being emptied: they are appended once it is. Null at other times. */
+  #held: Uint8Array[] | null = null;
+  /** The last line may have been written in part; an empty one after it keeps the next apart. */
+  #torn = false;
   #flushing: Promise<void> | null = null;
 
   constructor(dependencies: PersistenceDependencies) {
@@ -71,11 +75,17 @@ export class Persistence {
     for (const dir of [SERVICES, CHECKS, CHECK_STATE]) await this.#d.disk.mkdir(dir, 0o700);
     await this.#replayJournal();
     this.#journal = await this.#d.disk.openAppend(JOURNAL, 0o600);
-    if (this.#journal.sizeBytes > 0) await this.#journal.truncate(0);
+    // What could not be put into its file stays in the journal, which may end in the middle of a line.
+    if (this.#dirty.size === 0) await this.#emptyJournal();
+    else {
+      this.#torn = this.#journal.sizeBytes > 0;
+      this.#plan();
+    }
   }
 
   saveService(row: ServiceRow): void {
-    const text = `{"Token":${quoteJson(row.token)},"Service":${NodeService.toJson(row.service)},"Source":"${row.origin}"}`;
+    const sidecar = row.service.LocallyRegisteredAsSidecar ? ',"LocallyRegisteredAsSidecar":true' : '';
+    const text = `{"Token":${quoteJson(row.token)},"Service":${NodeService.toJson(row.service)},"Source":"${row.origin}"${sidecar}}`;
     this.#change(`${SERVICES}/${this.#d.sha256(row.service.ID)}`, text);
   }
 
@@ -130,7 +140,8 @@ export class Persistence {
       const json = await this.#readJson(`${SERVICES}/${name}`);
       if (json === undefined || !isObject(json as never)) continue;
       const row = json as Record<string, unknown>;
-      const service = NodeService.decode((row['Service'] ?? null) as never);
+      const LocallyRegisteredAsSidecar = row['LocallyRegisteredAsSidecar'] === true;
+      const service = { ...NodeService.decode((row['Service'] ?? null) as never), LocallyRegisteredAsSidecar };
       if (service.ID === '') continue;
       out.push({ service, token: String(row['Token'] ?? ''), origin: row['Source'] === 'local' ? 'local' : 'remote' });
     }
@@ -182,13 +193,37 @@ export class Persistence {
    * later, once for all changes until then. Replacing a file costs a flush of the disk; a line in a journal does not.
    */
   #change(path: string, text: string | null): void {
-    try {
-      this.#journal?.append([utf8(`${JSON.stringify([path, text])}\n`)]);
-    } catch (error) {
-      this.#d.log.error('failed to persist', { file: path, error: errorText(error) });
-    }
+    const line = utf8(`${JSON.stringify([path, text])}\n`);
+    if (this.#held === null) this.#note([line], path);
+    else this.#held.push(line);
     this.#dirty.set(path, text === null ? null : () => utf8(text));
     this.#plan();
+  }
+
+  #note(lines: readonly Uint8Array[], path: string): void {
+    try {
+      this.#journal?.append(this.#torn ? [utf8('\n'), ...lines] : lines);
+      this.#torn = false;
+    } catch (error) {
+      this.#torn = true;
+      this.#d.log.error('failed to persist', { file: path, error: errorText(error) });
+    }
+  }
+
+  /** An append while the file is cut might be cut off with the rest, so lines are held until it is done. */
+  async #emptyJournal(): Promise<void> {
+    if (this.#journal === null || this.#journal.sizeBytes === 0) return;
+    const held: Uint8Array[] = [];
+    this.#held = held;
+    try {
+      await this.#journal.truncate(0);
+      this.#torn = false;
+    } catch (error) {
+      this.#d.log.error('failed to persist', { file: JOURNAL, error: errorText(error) });
+    } finally {
+      this.#held = null;
+      if (held.length > 0) this.#note(held, JOURNAL);
+    }
   }
 
   #plan(): void {
@@ -208,18 +243,23 @@ export class Persistence {
     return this.#flushing;
   }
 
+  /** What cannot be written is tried again later; until then the journal keeps it. */
   async #flushAll(): Promise<void> {
+    const failed = new Map<string, (() => Uint8Array) | null>();
     while (this.#dirty.size > 0) {
       const [path, content] = this.#dirty.entries().next().value as [string, (() => Uint8Array) | null];
       this.#dirty.delete(path);
       try {
         if (content === null) await this.#d.disk.remove(path);
         else await this.#d.disk.writeAtomic(path, content(), 0o600);
+        failed.delete(path);
       } catch (error) {
         this.#d.log.error('failed to persist', { file: path, error: errorText(error) });
+        failed.set(path, content);
       }
     }
-    if (this.#journal !== null && this.#journal.sizeBytes > 0) await this.#journal.truncate(0);
+    if (failed.size === 0) return this.#emptyJournal();
+    for (const [path, content] of failed) this.#dirty.set(path, content);
   }
 
   /** Changes that an agent noted and did not live to put into their files. */
@@ -235,6 +275,7 @@ export class Persistence {
     // What follows the last newline was cut off while it was written: it was never acknowledged.
     lines.pop();
     for (const line of lines) {
+      if (line === '') continue;
       const change = journalLine(line);
       if (change === undefined) {
         this.#d.log.error('failed to decode file', { file: JOURNAL, error: 'a line is damaged' });
