@@ -1,0 +1,395 @@
+import { type AppendFile, checkedParts, type Disk, DiskError, type Millis, type Rng } from '@proconsul/base';
+import type { EventQueue } from '../event-queue.ts';
+
+/** What a power cut leaves of a write is decided for each of these. */
+export const SECTOR_BYTES = 512;
+
+/** Lies that a disk may tell, to prove that the checks notice. */
+export type DiskLie =
+  | 'none'
+  /** A sync says that it is done and does nothing. */
+  | 'sync'
+  /** A sync that failed says that it succeeded. */
+  | 'sync-error'
+  /** A directory sync does nothing. */
+  | 'sync-dir'
+  /** An atomic write is not durable when it says so. */
+  | 'write-atomic'
+  /** A write that did not fit says that it did. */
+  | 'no-space';
+
+/** One file: what programs read, and what is on the medium. Beyond `durable` nothing survives for certain. */
+interface Inode {
+  bytes: Uint8Array;
+  size: number;
+  durable: Uint8Array;
+  /** From here on `bytes` was never synced. */
+  dirtyFrom: number;
+  open: boolean;
+}
+
+type TreeOp =
+  | { readonly kind: 'put'; readonly path: string; readonly inode: Inode | 'dir' }
+  | { readonly kind: 'remove'; readonly path: string }
+  | { readonly kind: 'rename'; readonly from: string; readonly to: string };
+
+type Tree = Map<string, Inode | 'dir'>;
+
+/**
+ * A medium of bytes that outlives the processes writing to it. A kill keeps what was written; a power cut keeps what was synced,
+ * a random part of the rest sector by sector, and of the changes of names a random number of the first ones. After a failed
+ * sync the pages count as clean and never reach the medium, as on real systems ("fsyncgate", 2018).
+ */
+export class SimFiles {
+  readonly #events: EventQueue;
+  readonly #rng: Rng;
+  #tree: Tree = new Map([['', 'dir']]);
+  #durableTree: Tree = new Map([['', 'dir']]);
+  #treeOps: TreeOp[] = [];
+  #mount: Mount | undefined;
+  isFull = false;
+  /** The next sync of a file fails. */
+  failNextSync = false;
+  /** Longest time an operation takes. */
+  latencyMs: Millis = 0.5;
+  lie: DiskLie = 'none';
+
+  constructor(events: EventQueue, rng: Rng) {
+    this.#events = events;
+    this.#rng = rng;
+  }
+
+  /** The disk as one process sees it. Ends the view of the process before. */
+  mount(): Disk {
+    this.#unmount();
+    this.#mount = new Mount(this);
+    return this.#mount;
+  }
+
+  /** The process is gone: what it had under way does not happen. What it had written stays. */
+  kill(): void {
+    this.#unmount();
+  }
+
+  /** As {@link kill}, and everything that was not synced is at the mercy of chance. */
+  cutPower(): void {
+    this.#unmount();
+    const kept = this.#rng.int(this.#treeOps.length + 1);
+    for (const op of this.#treeOps.splice(0, kept)) applyOp(this.#durableTree, op);
+    this.#treeOps = [];
+    this.#tree = new Map(this.#durableTree);
+    for (const inode of this.#tree.values()) if (inode !== 'dir') this.#tear(inode);
+  }
+
+  #unmount(): void {
+    if (this.#mount) this.#mount.isDead = true;
+    this.#mount = undefined;
+    for (const inode of this.#tree.values()) if (inode !== 'dir') inode.open = false;
+  }
+
+  #tear(inode: Inode): void {
+    const { durable, bytes, size } = inode;
+    const grown = Math.max(0, size - durable.length);
+    const kept = durable.length + this.#rng.int(grown + 1);
+    const after = new Uint8Array(kept);
+    after.set(durable);
+    const inOrder = this.#rng.float() < 0.5;
+    for (let at = durable.length; at < kept; ) {
+      const end = Math.min(kept, at - (at % SECTOR_BYTES) + SECTOR_BYTES);
+      const fate = inOrder ? 0 : this.#rng.float();
+      if (fate < 0.6) after.set(bytes.subarray(at, end), at);
+      else if (fate > 0.8) after.set(this.#rng.bytes(end - at), at);
+      at = end;
+    }
+    this.#settle(inode, after);
+  }
+
+  #settle(inode: Inode, content: Uint8Array): void {
+    inode.bytes = content;
+    inode.size = content.length;
+    inode.durable = content.slice();
+    inode.dirtyFrom = content.length;
+  }
+
+  /** Turns one random bit of one random file, on the medium and in the cache. Returns its path; undefined when all are empty. */
+  flipBit(): string | undefined {
+    const [path, inode] = this.#pickFile() ?? [];
+    if (!inode) return undefined;
+    const bit = this.#rng.int(inode.durable.length * 8);
+    inode.durable[bit >>> 3]! ^= 1 << (bit & 7);
+    if (bit >>> 3 < inode.size) inode.bytes[bit >>> 3]! ^= 1 << (bit & 7);
+    return path;
+  }
+
+  /** A write meant for elsewhere lands on a random sector of a random file. Returns its path. */
+  misdirect(): string | undefined {
+    const [path, inode] = this.#pickFile() ?? [];
+    const [, source] = this.#pickFile() ?? [];
+    if (!inode || !source) return undefined;
+    const sector = this.#rng.int(Math.ceil(inode.durable.length / SECTOR_BYTES)) * SECTOR_BYTES;
+    const from = this.#rng.int(source.durable.length);
+    const stray = source.durable.slice(from, from + Math.min(SECTOR_BYTES, inode.durable.length - sector));
+    if (equalAt(inode.durable, sector, stray)) return undefined;
+    inode.durable.set(stray, sector);
+    inode.bytes.set(stray.subarray(0, Math.max(0, inode.size - sector)), sector);
+    return path;
+  }
+
+  #pickFile(): [string, Inode] | undefined {
+    const files: [string, Inode][] = [];
+    for (const [path, inode] of this.#tree) if (inode !== 'dir' && inode.durable.length > 0) files.push([path, inode]);
+    return files.length === 0 ? undefined : files[this.#rng.int(files.length)]!;
+  }
+
+  // What mounts do.
+
+  /** Resolves after a random time, unless the process is gone by then: then never. */
+  wait(mount: Mount): Promise<void> {
+    return new Promise((resolve) => {
+      this.#events.after(this.#rng.float() * this.latencyMs, () => {
+        if (!mount.isDead) resolve();
+      });
+    });
+  }
+
+  get(path: string): Inode | 'dir' | undefined {
+    return this.#tree.get(path);
+  }
+
+  names(dir: string): string[] {
+    const prefix = dir === '' ? '' : `${dir}/`;
+    const out: string[] = [];
+    for (const path of this.#tree.keys()) {
+      if (path !== '' && path.startsWith(prefix) && !path.includes('/', prefix.length))
+        out.push(path.slice(prefix.length));
+    }
+    return out.sort();
+  }
+
+  change(op: TreeOp): void {
+    applyOp(this.#tree, op);
+    this.#treeOps.push(op);
+  }
+
+  /** Metadata reaches the medium in order, so that syncing one directory carries everything before it along. */
+  syncNames(): void {
+    for (const op of this.#treeOps.splice(0)) applyOp(this.#durableTree, op);
+  }
+
+  createInode(): Inode {
+    return { bytes: new Uint8Array(256), size: 0, durable: new Uint8Array(0), dirtyFrom: 0, open: false };
+  }
+
+  write(inode: Inode, chunk: Uint8Array): void {
+    const end = inode.size + chunk.length;
+    if (end > inode.bytes.length) {
+      const grown = new Uint8Array(Math.max(end, 2 * inode.bytes.length));
+      grown.set(inode.bytes.subarray(0, inode.size));
+      inode.bytes = grown;
+    }
+    inode.bytes.set(chunk, inode.size);
+    inode.size = end;
+  }
+
+  /** Part of what did not fit may be in the file. */
+  writePart(inode: Inode, chunks: readonly Uint8Array[]): void {
+    const chunk = chunks[0];
+    if (chunk) this.write(inode, chunk.subarray(0, this.#rng.int(chunk.length + 1)));
+  }
+
+  /** What was dirty when the sync began, at `upTo`, is durable; or, when it fails, clean and lost. */
+  finishSync(inode: Inode, upTo: number, ok: boolean): void {
+    const end = Math.min(upTo, inode.size);
+    if (end <= inode.dirtyFrom) return;
+    const durable = new Uint8Array(Math.max(end, inode.durable.length));
+    durable.set(inode.durable);
+    if (ok) durable.set(inode.bytes.subarray(inode.dirtyFrom, end), inode.dirtyFrom);
+    if (ok) inode.durable = durable;
+    else if (this.#rng.float() < 0.5) inode.durable = durable; // The size is known, the pages are not.
+    inode.dirtyFrom = end;
+  }
+
+  cut(inode: Inode, size: number): void {
+    inode.size = size;
+    inode.durable = inode.durable.slice(0, size);
+    inode.dirtyFrom = Math.min(inode.dirtyFrom, size);
+  }
+
+  /** A new file whose whole content is durable. */
+  solid(content: Uint8Array): Inode {
+    const inode = this.createInode();
+    this.#settle(inode, content);
+    return inode;
+  }
+}
+
+function equalAt(bytes: Uint8Array, at: number, other: Uint8Array): boolean {
+  return other.every((byte, i) => bytes[at + i] === byte);
+}
+
+function applyOp(tree: Tree, op: TreeOp): void {
+  switch (op.kind) {
+    case 'put':
+      tree.set(op.path, op.inode);
+      return;
+    case 'remove':
+      for (const path of [...tree.keys()]) if (path === op.path || path.startsWith(`${op.path}/`)) tree.delete(path);
+      return;
+    case 'rename':
+      for (const [path, inode] of [...tree]) {
+        if (path !== op.from && !path.startsWith(`${op.from}/`)) continue;
+        tree.delete(path);
+        tree.set(op.to + path.slice(op.from.length), inode);
+      }
+  }
+}
+
+const key = (path: string): string => checkedParts(path).join('/');
+
+/** The disk of one process. */
+class Mount implements Disk {
+  isDead = false;
+  readonly #files: SimFiles;
+
+  constructor(files: SimFiles) {
+    this.#files = files;
+  }
+
+  async openAppend(path: string): Promise<AppendFile> {
+    await this.#files.wait(this);
+    const at = key(path);
+    let inode = this.#files.get(at);
+    if (inode === 'dir') throw new DiskError('EISDIR', path);
+    if (inode?.open) throw new DiskError('EBUSY', path);
+    if (!inode) {
+      this.#checkParent(at, path);
+      if (this.#files.isFull) throw new DiskError('ENOSPC', path);
+      inode = this.#files.createInode();
+      this.#files.change({ kind: 'put', path: at, inode });
+    }
+    inode.open = true;
+    return new SimAppendFile(this.#files, this, inode, path);
+  }
+
+  async read(path: string): Promise<Uint8Array> {
+    await this.#files.wait(this);
+    const inode = this.#files.get(key(path));
+    if (inode === undefined) throw new DiskError('ENOENT', path);
+    if (inode === 'dir') throw new DiskError('EISDIR', path);
+    return inode.bytes.slice(0, inode.size);
+  }
+
+  async writeAtomic(path: string, bytes: Uint8Array | readonly Uint8Array[]): Promise<void> {
+    const chunks = bytes instanceof Uint8Array ? [bytes.slice()] : bytes.map((chunk) => chunk.slice());
+    await this.#files.wait(this);
+    const at = key(path);
+    this.#checkParent(at, path);
+    if (this.#files.isFull) throw new DiskError('ENOSPC', path);
+    let inode = this.#files.createInode();
+    for (const chunk of chunks) this.#files.write(inode, chunk);
+    if (this.#files.lie !== 'write-atomic') inode = this.#files.solid(inode.bytes.slice(0, inode.size));
+    this.#files.change({ kind: 'put', path: at, inode });
+    if (this.#files.lie !== 'write-atomic') this.#files.syncNames();
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await this.#files.wait(this);
+    if (this.#files.get(key(from)) === undefined) throw new DiskError('ENOENT', from);
+    this.#checkParent(key(to), to);
+    this.#files.change({ kind: 'rename', from: key(from), to: key(to) });
+  }
+
+  async remove(path: string): Promise<void> {
+    await this.#files.wait(this);
+    if (this.#files.get(key(path)) !== undefined) this.#files.change({ kind: 'remove', path: key(path) });
+  }
+
+  async list(path: string): Promise<string[]> {
+    await this.#files.wait(this);
+    return this.#files.names(key(path));
+  }
+
+  async mkdir(path: string): Promise<void> {
+    await this.#files.wait(this);
+    let dir = '';
+    for (const part of checkedParts(path)) {
+      dir = dir === '' ? part : `${dir}/${part}`;
+      if (this.#files.get(dir) !== undefined) continue;
+      if (this.#files.isFull) throw new DiskError('ENOSPC', path);
+      this.#files.change({ kind: 'put', path: dir, inode: 'dir' });
+    }
+  }
+
+  async syncDir(path: string): Promise<void> {
+    await this.#files.wait(this);
+    if (this.#files.get(key(path)) !== 'dir') throw new DiskError('ENOENT', path);
+    if (this.#files.lie !== 'sync-dir') this.#files.syncNames();
+  }
+
+  #checkParent(at: string, path: string): void {
+    const slash = at.lastIndexOf('/');
+    if (this.#files.get(slash < 0 ? '' : at.slice(0, slash)) !== 'dir') throw new DiskError('ENOENT', path);
+  }
+}
+
+class SimAppendFile implements AppendFile {
+  readonly #files: SimFiles;
+  readonly #mount: Mount;
+  readonly #inode: Inode;
+  readonly #path: string;
+  #isClosed = false;
+
+  constructor(files: SimFiles, mount: Mount, inode: Inode, path: string) {
+    this.#files = files;
+    this.#mount = mount;
+    this.#inode = inode;
+    this.#path = path;
+  }
+
+  get sizeBytes(): number {
+    return this.#inode.size;
+  }
+
+  append(chunks: readonly Uint8Array[]): void {
+    // A process that is gone writes nothing, though its last steps may still run here.
+    if (this.#mount.isDead) return;
+    this.#checkOpen();
+    if (this.#files.isFull) {
+      this.#files.writePart(this.#inode, chunks);
+      if (this.#files.lie === 'no-space') return;
+      throw new DiskError('ENOSPC', this.#path);
+    }
+    for (const chunk of chunks) this.#files.write(this.#inode, chunk);
+  }
+
+  async sync(): Promise<void> {
+    this.#checkOpen();
+    const upTo = this.#inode.size;
+    await this.#files.wait(this.#mount);
+    if (this.#files.failNextSync) {
+      this.#files.failNextSync = false;
+      this.#files.finishSync(this.#inode, upTo, false);
+      if (this.#files.lie !== 'sync-error') throw new DiskError('EIO', this.#path);
+      return;
+    }
+    if (this.#files.lie !== 'sync') this.#files.finishSync(this.#inode, upTo, true);
+  }
+
+  async truncate(sizeBytes: number): Promise<void> {
+    this.#checkOpen();
+    await this.#files.wait(this.#mount);
+    if (sizeBytes < 0 || sizeBytes > this.#inode.size) throw new DiskError('EINVAL', this.#path);
+    this.#files.cut(this.#inode, sizeBytes);
+    this.#files.finishSync(this.#inode, sizeBytes, true);
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    if (!this.#mount.isDead) this.#inode.open = false;
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw new DiskError('EBADF', this.#path);
+  }
+}
