@@ -166,9 +166,21 @@ test('raft wire 1: candidates that are unknown or no voters are refused', () => 
   const cluster = new CoreCluster(['a', 'b', 'c'], { suffrages: { c: 'nonvoter' } });
   cluster.startAll();
   cluster.at += 5000;
+  const { lastIndex: lastLogIndex, lastTerm: lastLogTerm } = cluster.node('a').core;
   for (const from of ['c', 'stranger']) {
-    expect(cluster.request('a', vote({ from, term: 9, lastLogIndex: 9, lastLogTerm: 9 }))).toMatchObject({
-      granted: false,
+    expect(cluster.request('a', vote({ from, term: 9, lastLogIndex, lastLogTerm }))).toMatchObject({ granted: false });
+  }
+});
+
+test('4.1: a candidate whose log goes beyond ours may have become a voter in what we lack', () => {
+  const cluster = new CoreCluster(['a', 'b', 'c'], { suffrages: { c: 'nonvoter' } });
+  cluster.startAll();
+  cluster.at += 5000;
+  for (const from of ['c', 'stranger']) {
+    cluster.at += 5000;
+    const term = from === 'c' ? 9 : 10;
+    expect(cluster.request('a', vote({ from, term, lastLogIndex: 9, lastLogTerm: 8 }))).toMatchObject({
+      granted: true,
     });
   }
 });

@@ -121,13 +121,15 @@ function leaderIsKnown(s: RaftState, at: Millis): boolean {
 
 /**
  * A candidate is refused when nothing says that it is a voter. One that only an uncommitted change leaves out is heard: when that
- * change is lost, nobody else might be electable.
+ * change is lost, nobody else might be electable. So is one whose log goes beyond ours: what made it a voter may stand in what we
+ * lack, and our vote may be the one that is missing. Source: Ongaro's thesis section 4.1.
  */
-function mayStand(s: RaftState, candidate: ServerId): boolean {
-  if (s.configuration.servers.length === 0) return true;
-  const known = s.mayBeVoter(candidate);
-  if (!known) s.log('warn', 'rejecting vote request since node is not a voter', { from: candidate });
-  return known;
+function mayStand(s: RaftState, { from, lastLogIndex, lastLogTerm }: VoteRequest | PreVoteRequest): boolean {
+  if (s.configuration.servers.length === 0 || s.mayBeVoter(from)) return true;
+  const { lastIndex, lastTerm } = s.runs;
+  if (lastLogTerm > lastTerm || (lastLogTerm === lastTerm && lastLogIndex > lastIndex)) return true;
+  s.log('warn', 'rejecting vote request since node is not a voter', { from });
+  return false;
 }
 
 function isUpToDate(s: RaftState, request: VoteRequest | PreVoteRequest): boolean {
@@ -138,7 +140,7 @@ function isUpToDate(s: RaftState, request: VoteRequest | PreVoteRequest): boolea
 export function onVoteRequest(s: RaftState, at: Millis, token: number, request: VoteRequest): void {
   const answer = (granted: boolean): void =>
     s.emit({ kind: 'respond', token, response: { kind: 'request-vote', term: s.term, granted } });
-  if (request.term < s.term || !mayStand(s, request.from)) return answer(false);
+  if (request.term < s.term || !mayStand(s, request)) return answer(false);
   if (!request.leadershipTransfer && leaderIsKnown(s, at)) return answer(false);
   if (request.term > s.term) becomeFollower(s, at, request.term);
   if (s.role !== 'follower' || (s.votedFor !== undefined && s.votedFor !== request.from)) return answer(false);
@@ -150,7 +152,6 @@ export function onVoteRequest(s: RaftState, at: Millis, token: number, request: 
 
 /** The same checks as for a vote; nothing changes here. */
 export function onPreVoteRequest(s: RaftState, at: Millis, token: number, request: PreVoteRequest): void {
-  const granted =
-    request.term >= s.term && mayStand(s, request.from) && !leaderIsKnown(s, at) && isUpToDate(s, request);
+  const granted = request.term >= s.term && mayStand(s, request) && !leaderIsKnown(s, at) && isUpToDate(s, request);
   s.emit({ kind: 'respond', token, response: { kind: 'request-pre-vote', term: s.term, granted } });
 }
