@@ -8,10 +8,6 @@ import { listening, type Received, sink } from './peers.ts';
 
 // Scene 13: watches by the command line, by configuration with a handler, and by blocking query in a program.
 
-const noHandlers = skipBecause(
-  !process.env['PROCONSUL_BIN'] && !process.env['E2E_WATCHES'] && 'watches of the configuration: set E2E_WATCHES=1',
-);
-
 describe.skipIf(skipBecause(programMissing()))('scenes: watches', () => {
   let agent: TestAgent;
   let server: HttpServer;
@@ -62,19 +58,16 @@ describe.skipIf(skipBecause(programMissing()))('scenes: watches', () => {
     expect(JSON.parse(stdout)).toHaveProperty('consul');
   });
 
-  test.skipIf(noHandlers)(
-    'a configured handler gets the value on its input and the index in its environment',
-    async () => {
-      await agent.mustPut('/v1/kv/conf/a', 'first');
-      const line = (value: string) => new RegExp(`^\\d+ \\{"Key":"conf/a",.*"Value":"${btoa(value)}"`, 'm');
-      const written = () => (existsSync(seen) ? readFileSync(seen, 'utf8') : '');
-      await eventually(() => line('first').test(written()));
-      await agent.mustPut('/v1/kv/conf/a', 'second');
-      await eventually(() => line('second').test(written()));
-    },
-  );
+  test('a configured handler gets the value on its input and the index in its environment', async () => {
+    await agent.mustPut('/v1/kv/conf/a', 'first');
+    const line = (value: string) => new RegExp(`^\\d+ \\{"Key":"conf/a",.*"Value":"${btoa(value)}"`, 'm');
+    const written = () => (existsSync(seen) ? readFileSync(seen, 'utf8') : '');
+    await eventually(() => line('first').test(written()));
+    await agent.mustPut('/v1/kv/conf/a', 'second');
+    await eventually(() => line('second').test(written()));
+  });
 
-  test.skipIf(noHandlers)('a configured HTTP handler gets the instances as JSON', async () => {
+  test('a configured HTTP handler gets the instances as JSON', async () => {
     await agent.mustPut('/v1/agent/service/register', { Name: 'web', Port: 8080 });
     const last = await eventually(() => received.find((r) => r.body.includes('"Port":8080')));
     expect(last.method).toBe('POST');

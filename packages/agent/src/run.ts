@@ -39,6 +39,7 @@ import { processStats, selfReport } from './self.ts';
 import { serverGauges } from './server-gauges.ts';
 import { Telemetry } from './telemetry.ts';
 import { tlsOptions } from './tls-files.ts';
+import { unsupported } from './unsupported.ts';
 import { readByHttp, WatchSet } from './watches/index.ts';
 
 /** A running agent, in the hands of the process that started it. */
@@ -72,6 +73,8 @@ function metaOf(config: RuntimeConfig): Readonly<Record<string, string>> {
 /** Starts every part of a server agent, in the order that lets each find what it needs. Rejects when one cannot start. */
 export async function runAgent(options: RunOptions): Promise<RunningAgent> {
   const { nodeId, hub } = options;
+  const missing = unsupported(options.config);
+  if (missing !== undefined) throw new Error(missing);
   let config = options.config;
   const clock = systemClock;
   const rng = systemRng;
@@ -278,7 +281,7 @@ export async function runAgent(options: RunOptions): Promise<RunningAgent> {
     config.nodeName,
   );
   const handler = new DnsHandler(dnsSettings(config), { source, clock, rng, log: dnsLog, metrics, recursors });
-  const dns = new DnsServer({ network: nodeNetwork, clock, log: dnsLog, handler, recursors });
+  const dns = new DnsServer({ network: nodeNetwork, clock, log, handler, recursors });
 
   const http = ownHttp(config);
   const watches = new WatchSet({

@@ -11,6 +11,8 @@ export interface Log {
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
+  /** Whether anybody hears that level; where it is missing, assume so. Spares the making of dear fields. */
+  enabled?(level: Level): boolean;
   /** A logger for a part of this one: `agent` named `server` writes as `agent.server`. */
   named(name: string): Log;
 }
@@ -22,5 +24,6 @@ export const silentLog: Log = {
   info() {},
   warn() {},
   error() {},
+  enabled: () => false,
   named: () => silentLog,
 };

@@ -44,6 +44,10 @@ export class ApiExchange {
   readonly query: Query;
   /** Added to the answer, whatever it will be. */
   readonly extraHeaders: [string, string][] = [];
+  /** Called when the answer begins to go out. */
+  onAnswered: () => void = () => {};
+  /** Called when the answer tells of an error. */
+  onFailed: (message: string) => void = () => {};
   #answered = false;
 
   constructor(api: ApiContext, req: FrontRequest, res: FrontResponse, path: string, rest: string, query: Query) {
@@ -110,6 +114,7 @@ export class ApiExchange {
   send(status: number, headers: HeaderList, body: Uint8Array): void {
     if (this.#answered) return;
     this.#answered = true;
+    this.onAnswered();
     const all: HeaderList = [...this.commonHeaders(), ...this.extraHeaders, ...headers];
     if (body.length >= GZIP_BYTES_MIN && this.req.acceptsGzip) {
       this.api.gzip(body).then(
@@ -131,21 +136,24 @@ export class ApiExchange {
   shared(answer: SharedAnswer): void {
     if (this.#answered) return;
     this.#answered = true;
+    this.onAnswered();
     this.res.sendShared(answer);
   }
 
   /** `compress`: gzip for clients that take it, from the first byte. */
   stream(status: number, headers: HeaderList, compress = false): FrontStream {
     this.#answered = true;
+    this.onAnswered();
     return this.res.startStream(status, [...this.commonHeaders(), ...this.extraHeaders, ...headers], compress);
   }
 
   /** Answers with what went wrong. */
   fail(error: unknown): void {
+    const message = errorText(error);
+    this.onFailed(message);
     if (error instanceof HttpError) return this.text(error.status, error.message, error.headers);
     if (error instanceof AgentError || error instanceof EndpointError) return this.text(error.status, error.message);
-    this.api.log.error('Request failed', { method: this.req.method, url: this.req.target, error: errorText(error) });
-    this.text(500, errorText(error));
+    this.text(500, message);
   }
 
   /** Consistency and blocking parameters. Throws 400 with Consul's texts. */

@@ -1,4 +1,4 @@
-import { CodedError } from '@proconsul/base';
+import { CodedError, type Labels } from '@proconsul/base';
 import type { View } from '@proconsul/endpoints';
 import { AgentCache } from './agent-cache.ts';
 import { ApiExchange, HttpError } from './api-exchange.ts';
@@ -7,6 +7,7 @@ import type { FrontRequest, FrontResponse } from './exchange.ts';
 import type { SharedAnswer } from './front/shared-answer.ts';
 import { Query, unescapePath } from './query.ts';
 import { JSON_TYPE, TEXT_TYPE } from './reply.ts';
+import { RequestReport } from './request-report.ts';
 import { cleanPath, type Operation, type Route, Router, type Verb } from './route.ts';
 import { allRoutes } from './routes/all.ts';
 
@@ -19,6 +20,7 @@ const REMEMBERED_TARGET_MAX = 512;
 interface Remembered {
   readonly view: View<unknown>;
   readonly answer: SharedAnswer;
+  readonly labels: Labels;
 }
 
 const encoder = new TextEncoder();
@@ -30,6 +32,7 @@ export type HttpApiDependencies = Omit<ApiContext, 'agentCache' | 'remember'>;
 export class HttpApi {
   readonly #api: ApiContext;
   readonly #router: Router;
+  readonly #report: RequestReport;
   readonly #remembered = new Map<string, Remembered>();
 
   constructor(dependencies: HttpApiDependencies, routes: readonly Route[] = allRoutes) {
@@ -40,6 +43,7 @@ export class HttpApi {
       remember,
     });
     this.#router = new Router(routes);
+    this.#report = new RequestReport(dependencies);
   }
 
   get routes(): readonly Route[] {
@@ -55,7 +59,9 @@ export class HttpApi {
     if (req.method === 'GET') {
       const known = this.#remembered.get(req.target);
       if (known !== undefined && this.#stillGood(known, req)) {
+        const startedAt = this.#api.clock.now();
         res.sendShared(known.answer);
+        this.#report.finished(req, known.labels, startedAt);
         return;
       }
     }
@@ -87,7 +93,9 @@ export class HttpApi {
     if (!view.valid || view.index === 0) return;
     if (this.#remembered.size >= REMEMBERED_MAX)
       this.#remembered.delete(this.#remembered.keys().next().value as string);
-    this.#remembered.set(req.target, { view, answer });
+    const found = this.#router.find(unescapePath(req.target.split('?', 1)[0] as string) ?? '');
+    if (typeof found !== 'object') return;
+    this.#remembered.set(req.target, { view, answer, labels: this.#report.labels(found.route, 'GET') });
   }
 
   #route(req: FrontRequest, res: FrontResponse): void {
@@ -111,6 +119,10 @@ export class HttpApi {
     const api = this.#api;
     const query = Query.parse(queryText);
     const x = new ApiExchange(api, req, res, path, rest, query ?? Query.EMPTY);
+    const startedAt = api.clock.now();
+    x.onAnswered = () => this.#report.finished(req, this.#report.labels(route, req.method), startedAt);
+    x.onFailed = (message) => this.#report.failed(req, message);
+    if (x.query.has('token')) this.#report.tokenInQuery(req);
     try {
       if (query === undefined) return x.text(500, '');
       this.#guard(x);
@@ -178,8 +190,7 @@ export class HttpApi {
 }
 
 function fail(x: ApiExchange, error: unknown): void {
-  if (error instanceof CodedError && !('status' in error)) x.text(500, error.message);
-  else x.fail(error);
+  x.fail(error instanceof CodedError && !('status' in error) ? new HttpError(500, error.message) : error);
 }
 
 /** Fields that may change an answer. Whether the client takes gzip is the front's to look at. */

@@ -89,6 +89,7 @@ export class LogHub {
       info: (message, fields) => this.say('INFO', module, message, fields),
       warn: (message, fields) => this.say('WARN', module, message, fields),
       error: (message, fields) => this.say('ERROR', module, message, fields),
+      enabled: (level) => RANK[level] >= this.#lowest,
       named: (name) => this.logger(`${module}.${name}`),
     };
   }

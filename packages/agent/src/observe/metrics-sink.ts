@@ -162,7 +162,7 @@ export class MetricsSink implements Metrics {
     if (!this.#isAllowed(name)) return;
     const full = `${this.#options.prefix}.${name}`;
     const series = kind === 'counter' ? this.#current.counters : this.#current.samples;
-    const key = labels === NO_LABELS ? full : seriesKey(full, labels);
+    const key = this.#keyOf(full, labels);
     let row = series.get(key);
     if (row === undefined) {
       if (series.size >= SERIES_MAX) return;
@@ -171,6 +171,18 @@ export class MetricsSink implements Metrics {
     }
     row.value.add(value);
     for (const o of this.#observers) o(kind, full, value, labels, full);
+  }
+
+  /** Keys of label objects that are used again and again, with the name they were used with last. */
+  readonly #keys = new WeakMap<Labels, { readonly full: string; readonly key: string }>();
+
+  #keyOf(full: string, labels: Labels): string {
+    if (labels === NO_LABELS) return full;
+    const known = this.#keys.get(labels);
+    if (known?.full === full) return known.key;
+    const key = seriesKey(full, labels);
+    this.#keys.set(labels, { full, key });
+    return key;
   }
 
   readonly #allowedNames = new Map<string, boolean>();
