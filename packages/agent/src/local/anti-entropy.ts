@@ -121,16 +121,24 @@ export class AntiEntropy {
   async #pushOnce(): Promise<void> {
     const { local } = this.#d;
     const work: Promise<void>[] = [];
+    const deferred: CheckRow[] = [];
     for (const [id, token] of [...local.goneServices]) work.push(this.#removeService(id, token));
     for (const [id, token] of [...local.goneChecks]) work.push(this.#removeCheck(id, token));
     for (const row of [...local.services.values()]) if (!row.inSync) work.push(this.#writeService(row));
     for (const row of [...local.checks.values()]) {
       const withService = row.check.ServiceID !== '' && local.services.get(row.check.ServiceID)?.inSync === false;
-      if (!row.inSync && !withService) work.push(this.#writeCheck(row));
+      if (row.inSync) continue;
+      if (withService) deferred.push(row);
+      else work.push(this.#writeCheck(row));
     }
     if (!this.#nodeInSync && work.length === 0) work.push(this.#writeNode());
-    const failed = (await Promise.allSettled(work)).find((r) => r.status === 'rejected');
-    if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
+    await all(work);
+    // Checks with a token of their own could not go with their service, and not before it.
+    await all(
+      deferred
+        .filter((row) => !row.inSync && local.checks.get(row.check.CheckID) === row)
+        .map((row) => this.#writeCheck(row)),
+    );
   }
 
   #nodePart() {
@@ -292,6 +300,12 @@ export class AntiEntropy {
       local.goneChecks.set(check.CheckID, '');
     }
   }
+}
+
+/** Waits for all, then throws what the first failed one threw. */
+async function all(work: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(work)).find((r) => r.status === 'rejected');
+  if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
 }
 
 function sameMap(a: Readonly<Record<string, string>> | null, b: Readonly<Record<string, string>> | null): boolean {

@@ -79,7 +79,8 @@ export class LocalState {
     this.goneServices.delete(service.ID);
     const same = before !== undefined && before.contentHash === hash && before.token === options.token;
     const inSync = same && before.inSync;
-    this.services.set(service.ID, { service, contentHash: hash, ...options, inSync });
+    const { token, origin, sidecarOf } = options;
+    this.services.set(service.ID, { service, contentHash: hash, token, origin, sidecarOf, inSync });
     if (!same) this.#servicesChanged();
     return !same;
   }
@@ -108,7 +109,8 @@ export class LocalState {
       before !== undefined &&
       before.token === options.token &&
       HealthCheckSchema.toJson(before.check) === HealthCheckSchema.toJson(kept);
-    this.checks.set(check.CheckID, { check: kept, definition, ...options, inSync: same && before.inSync });
+    const { token, origin } = options;
+    this.checks.set(check.CheckID, { check: kept, definition, token, origin, inSync: same && before.inSync });
     this.#checkViews = null;
   }
 
