@@ -205,6 +205,6 @@ test('debug packs what it gathered into one archive', async () => {
   expect(stdout).toContain(`           Capture: 'agent, host, members'\n    Saved debug archive: ${output}.tar.gz\n`);
   expect(readdirSync(dir)).toEqual(['dbg.tar.gz']);
   const tar = gunzipSync(readFileSync(`${output}.tar.gz`)).toString('latin1');
-  for (const name of ['dbg/', 'dbg/agent.json', 'dbg/host.json', 'dbg/index.json', 'dbg/members.json'])
+  for (const name of ['dbg', 'dbg/agent.json', 'dbg/host.json', 'dbg/index.json', 'dbg/members.json'])
     expect(tar).toContain(`${name}\0`);
 });

@@ -12,6 +12,8 @@ export interface Io {
   stdin(): AsyncIterable<Uint8Array>;
   /** Calls `fn` at each SIGINT, SIGTERM or SIGHUP in place of ending the process, until the result is called. */
   onSignal(fn: (signal: NodeJS.Signals) => void): () => void;
+  /** Children write straight to the process's own streams, rather than through `write` and `writeError`. */
+  readonly sharesStreams?: boolean;
   /** Carries requests to the agent, in place of the network. */
   readonly transport?: Transport | undefined;
 }

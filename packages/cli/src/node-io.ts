@@ -4,6 +4,7 @@ import type { Io } from './io.ts';
 export function processIo(): Io {
   return {
     env: process.env,
+    sharesStreams: true,
     write: (chunk) => void process.stdout.write(chunk),
     writeError: (chunk) => void process.stderr.write(chunk),
     stdin: () => process.stdin,

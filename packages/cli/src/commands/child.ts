@@ -32,20 +32,26 @@ export class Child {
     const { shell, io, stdin } = options;
     const [file = '', ...args] = shell ? [io.env['SHELL'] || '/bin/sh', '-c', words.join(' ')] : words;
     const env = { ...io.env, ...options.env } as NodeJS.ProcessEnv;
-    const child = spawn(file, args, { env, stdio: [stdin === 'inherit' ? 'inherit' : 'pipe', 'pipe', 'pipe'] });
+    const output = io.sharesStreams ? 'inherit' : 'pipe';
+    const child = spawn(file, args, { env, stdio: [stdin === 'inherit' ? 'inherit' : 'pipe', output, output] });
     child.stdout?.on('data', (chunk: Uint8Array) => io.write(chunk));
     child.stderr?.on('data', (chunk: Uint8Array) => io.writeError(chunk));
     // A child that does not read its input is no error.
     child.stdin?.on('error', () => {});
     child.stdin?.end(stdin === 'inherit' ? undefined : stdin);
     const ended = new Promise<ChildEnd>((resolve) => {
-      child.once('close', (code, signal) => resolve({ code, signal }));
+      // Its own children may keep the streams open for longer; that is their business, unless we read them.
+      child.once(io.sharesStreams ? 'exit' : 'close', (code, signal) => resolve({ code, signal }));
     });
     await new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve);
       child.once('error', (error) => reject(new Error(startError(file, error))));
     });
     return new Child(child, ended);
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid;
   }
 
   /** Sends a signal to the child, if it still runs. */

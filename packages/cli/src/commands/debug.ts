@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createGzip } from 'node:zlib';
 import { formatDuration } from '@proconsul/base';
-import { collect } from '@proconsul/client';
+import { type AgentSelf, collect } from '@proconsul/client';
 import { CommandError, type Context, command } from '../command.ts';
 import { fileError, goError } from '../go-error.ts';
 import { toGoJson } from '../go-json.ts';
@@ -76,14 +76,27 @@ async function validate(c: DebugContext): Promise<readonly Target[]> {
   if (interval < INTERVAL_MIN_NS) throw new CommandError(`${prefix}interval must be longer than 10s`);
   const unknown = capture.find((name) => !TARGETS.includes(name as Target));
   const { agent } = c.consul;
+  let self: AgentSelf;
   try {
-    await agent.self();
+    self = await agent.self();
   } catch (error) {
     const text = `error querying target agent: ${goError(error)}. verify connectivity and agent address`;
     throw new CommandError(prefix + text);
   }
   if (unknown !== undefined) throw new CommandError(`${prefix}target not found: ${unknown}`);
-  return capture.length === 0 ? TARGETS : (capture as Target[]);
+  const targets = capture.length === 0 ? TARGETS : (capture as Target[]);
+  // With a token the agent decides: operator:read is enough.
+  const mayProfile = self.DebugConfig?.['EnableDebug'] !== false || hasToken(c);
+  if (mayProfile || !targets.includes('pprof')) return targets;
+  c.warn('[WARN] Unable to capture pprof. Set enable_debug to true on target agent to enable profiling.');
+  return targets.filter((target) => target !== 'pprof');
+}
+
+function hasToken(c: DebugContext): boolean {
+  const flags: Readonly<Record<string, unknown>> = c.flags;
+  return Boolean(
+    flags['token'] || flags['token-file'] || c.io.env['CONSUL_HTTP_TOKEN'] || c.io.env['CONSUL_HTTP_TOKEN_FILE'],
+  );
 }
 
 async function gather(
@@ -145,7 +158,13 @@ async function gatherOverTime(
     jobs.push(saveStream(join(folder, file), open, signal).catch((error) => problem(c, name, error)));
   if (targets.includes('metrics')) save('metrics', 'metrics.json', () => agent.metricsStream({ signal }));
   if (targets.includes('logs')) save('logs', 'consul.log', () => agent.monitor({ logLevel: 'TRACE', signal }));
-  if (targets.includes('pprof')) jobs.push(profiles(c, folder, signal));
+  const isProfiled = targets.includes('pprof');
+  if (isProfiled) {
+    const seconds = Math.floor(c.flags.duration / 1e9);
+    jobs.push(profile(c, join(folder, 'profile.prof'), 'profile', seconds, signal));
+    jobs.push(profile(c, join(folder, 'trace.out'), 'trace', seconds, signal));
+  }
+  jobs.push(intervals(c, isProfiled ? folder : undefined, signal));
   await Promise.all([...jobs, delay(totalMs, undefined, { signal }).catch(() => {})]);
   clearTimeout(timer);
   outer.removeEventListener('abort', stop);
@@ -163,36 +182,38 @@ async function saveStream(
   }
 }
 
-/** One CPU profile and trace of the whole time, and heap and goroutine profiles at each interval. */
-async function profiles(c: DebugContext, folder: string, signal: AbortSignal): Promise<void> {
-  const seconds = Math.floor(c.flags.duration / 1e9);
-  const whole = [
-    profile(c, join(folder, 'profile.prof'), 'profile', seconds),
-    profile(c, join(folder, 'trace.out'), 'trace', seconds),
-  ];
+/** Tells of each interval, and takes heap and goroutine profiles into a folder of its own below `folder`, if given. */
+async function intervals(c: DebugContext, folder: string | undefined, signal: AbortSignal): Promise<void> {
   const intervalMs = c.flags.interval / 1e6;
   const count = Math.floor(c.flags.duration / c.flags.interval);
   for (let n = 0; n <= count && !signal.aborted; n++) {
     const at = new Date();
     if (n === 0) c.print(`==> Beginning capture interval ${goTime(at)} (${n})`);
-    const sub = join(folder, stamp(at));
-    await mkdir(sub, { recursive: true });
-    await profile(c, join(sub, 'heap.prof'), 'heap', 0);
-    await profile(c, join(sub, 'goroutine.prof'), 'goroutine', 0);
+    if (folder !== undefined) {
+      const sub = join(folder, stamp(at));
+      await mkdir(sub, { recursive: true });
+      await profile(c, join(sub, 'heap.prof'), 'heap', 0, signal);
+      await profile(c, join(sub, 'goroutine.prof'), 'goroutine', 0, signal);
+    }
     c.print(`==> Capture successful ${goTime(new Date())} (${n})`);
     if (n < count) await delay(intervalMs, undefined, { signal }).catch(() => {});
   }
-  await Promise.all(whole);
 }
 
 /** Saves one profile; that an agent has none of this kind is only told. */
-async function profile(c: DebugContext, path: string, name: string, seconds: number): Promise<void> {
+async function profile(
+  c: DebugContext,
+  path: string,
+  name: string,
+  seconds: number,
+  signal: AbortSignal,
+): Promise<void> {
   const { agent } = c.consul;
   try {
-    const response = await agent.pprof(name, seconds);
+    const response = await agent.pprof(name, seconds, { signal });
     await writeFile(path, await collect(response.body));
   } catch (error) {
-    problem(c, `the profile ${name}`, error);
+    if (!signal.aborted) problem(c, `the profile ${name}`, error);
   }
 }
 

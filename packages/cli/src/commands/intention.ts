@@ -136,6 +136,7 @@ export const intentionGet = command({
     const intention = await lookUp(c);
     if (!intention) {
       const [source, destination] = c.args;
+      if (destination === undefined) return c.fail(`Intention not found with ID "${source}"`);
       return c.fail(`Intention not found with source "${source}" and destination "${destination}"`);
     }
     const meta = Object.entries(intention.Meta ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
@@ -161,6 +162,7 @@ async function lookUp(c: Context): Promise<Intention | undefined> {
   try {
     return (await c.consul.http.read<Intention>(`${BASE}/${escapeSegment(source)}`, {})).value;
   } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return undefined;
     const text = error instanceof ApiError ? `Unexpected response ${error.status}: ${error.body}` : goError(error);
     throw new CommandError(`Error reading the intention: ${text}`);
   }

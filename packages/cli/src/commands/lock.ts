@@ -56,21 +56,17 @@ function usageProblem(c: LockContext): string | undefined {
 
 async function lockAndRun(c: LockContext, prefix: string, words: readonly string[]): Promise<number> {
   const stop = new AbortController();
-  let child: Child | undefined;
-  const off = c.io.onSignal((signal) => {
-    if (child) child.kill(signal);
-    else stop.abort();
-  });
+  const off = c.io.onSignal(() => stop.abort());
   try {
     const lockable = prepare(c, prefix, words);
     verbose(c, 'Attempting lock acquisition');
     const held = await acquire(c, lockable, stop.signal);
-    if (!held) return c.fail('Shutdown triggered or timeout during lock acquisition');
+    if (!held) return await notAcquired(c, lockable, stop.signal.aborted);
     let code = 0;
     try {
       verbose(c, 'Starting handler');
-      child = await startChild(c, words);
-      if (child) code = await supervise(c, child, held);
+      const child = await startChild(c, words);
+      if (child) code = await supervise(c, child, held, stop.signal);
     } finally {
       await release(c, held, lockable);
     }
@@ -78,6 +74,14 @@ async function lockAndRun(c: LockContext, prefix: string, words: readonly string
   } finally {
     off();
   }
+}
+
+/** A signal while waiting is no error; a timeout is. */
+async function notAcquired(c: LockContext, lockable: Lockable, interrupted: boolean): Promise<number> {
+  if (!interrupted) return c.fail('Shutdown triggered or timeout during lock acquisition');
+  c.warn('Shutdown triggered during lock acquisition');
+  await cleanUp(c, lockable);
+  return 0;
 }
 
 const verbose = (c: LockContext, line: string): void => {
@@ -124,32 +128,40 @@ async function startChild(c: LockContext, words: readonly string[]): Promise<Chi
   }
 }
 
-/** Waits for the child, or ends it when the lock is lost. */
-async function supervise(c: LockContext, child: Child, held: HeldLock): Promise<number> {
-  const lost = new Promise<'lost'>((resolve) => {
-    if (held.lost.aborted) return resolve('lost');
-    held.lost.addEventListener('abort', () => resolve('lost'), { once: true });
-  });
-  const first = await Promise.race([child.ended, lost]);
-  if (first === 'lost') {
-    c.warn('Lock lost, killing child');
+/** Waits for the child, or ends it when the lock is lost or we are told to stop. Gives the exit code that this means. */
+async function supervise(c: LockContext, child: Child, held: HeldLock, stop: AbortSignal): Promise<number> {
+  const reason = await Promise.race([
+    child.ended.then(() => undefined),
+    aborted(held.lost).then(() => 'Lock lost, killing child'),
+    aborted(stop).then(() => 'Shutdown triggered, killing child'),
+  ]);
+  if (reason !== undefined) {
+    verbose(c, reason);
     await killChild(c, child);
-    return EXIT_CHILD_FAILED;
   }
-  const text = endText(first);
+  const text = endText(await child.ended);
   if (text !== undefined) c.warn(`Error running handler: ${text}`);
-  verbose(c, 'Child terminated, releasing lock');
+  if (reason === undefined) verbose(c, 'Child terminated, releasing lock');
   return text === undefined ? 0 : EXIT_CHILD_FAILED;
 }
 
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
 async function killChild(c: LockContext, child: Child): Promise<void> {
-  verbose(c, 'Terminating child');
+  verbose(c, `Terminating child pid ${child.pid}`);
   child.kill('SIGTERM');
   const done = new AbortController();
-  const grace = delay(KILL_GRACE_MS, 'late' as const, { signal: done.signal }).catch(() => 'late' as const);
+  const grace = delay(KILL_GRACE_MS, 'late' as const, { signal: done.signal }).catch(() => undefined);
   const first = await Promise.race([child.ended, grace]);
   done.abort();
-  if (first !== 'late') return;
+  if (first !== 'late') return verbose(c, 'Child terminated');
+  verbose(c, `Child did not exit after grace period of ${KILL_GRACE_MS / 1000}s`);
+  verbose(c, `Killing child pid ${child.pid}`);
   child.kill('SIGKILL');
   await child.ended;
 }
@@ -160,6 +172,10 @@ async function release(c: LockContext, held: HeldLock, lockable: Lockable): Prom
   } catch (error) {
     throw new CommandError(`Lock release failed: ${goError(error)}`);
   }
+  await cleanUp(c, lockable);
+}
+
+async function cleanUp(c: LockContext, lockable: Lockable): Promise<void> {
   try {
     verbose(c, (await lockable.destroy()) ? 'Cleanup succeeded' : 'Cleanup aborted, lock in use');
   } catch (error) {

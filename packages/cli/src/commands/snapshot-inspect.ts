@@ -139,7 +139,7 @@ function byteText(bytes: number): string {
     value /= 1024;
     unit++;
   }
-  return `${value.toFixed(1)}${units[unit]}`;
+  return `${value.toFixed(1).replace(/\.0$/, '')}${units[unit]}`;
 }
 
 export const snapshotDecode = command({
@@ -153,7 +153,9 @@ export const snapshotDecode = command({
     if (c.args.length > 1) return c.fail(`Too many arguments (expected 1, got ${c.args.length})`);
     if (file === undefined) return c.fail('Missing FILE argument');
     const { meta, state } = file === '-' ? await fromStdin(c.io.stdin()) : await load(file);
-    c.print(toGoJson({ Data: meta, Type: 'SnapshotHeader' }));
+    const { Version, ID, Index, Term, Peers = null, Configuration, ConfigurationIndex, Size } = meta;
+    const header = { Version, ID, Index, Term, Peers, Configuration, ConfigurationIndex, Size };
+    c.print(toGoJson({ Data: header, Type: 'SnapshotHeader' }));
     for (const record of stateRecords(state!)) {
       c.print(toGoJson({ Data: recordJson(record.value()), Type: record.type }));
     }

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
+import { createCa, createLeaf, generateKey, keyPem, type LeafOptions, randomSerial } from '@proconsul/io-node/x509';
 import { CommandError, type Context, command } from '../command.ts';
 import { fileError, goError } from '../go-error.ts';
-import { createCa, createLeaf, generateKey, keyPem, type LeafOptions, randomSerial } from '@proconsul/io-node/x509';
 import { FLAG_ERROR_PREFIX } from './raft.ts';
 
 const CERT_MODE = 0o644;

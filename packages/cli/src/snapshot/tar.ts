@@ -104,7 +104,7 @@ export interface TarEntry {
 export function tarEntry(entry: TarEntry): Buffer {
   const header = Buffer.alloc(BLOCK);
   const folder = entry.content === undefined;
-  const [prefix, name] = splitName(folder ? `${entry.name}/` : entry.name);
+  const [prefix, name] = splitName(entry.name);
   header.write(name, 0, 100);
   const field = (value: number, at: number, size: number) =>
     header.write(value.toString(8).padStart(size - 1, '0'), at, 'latin1');
