@@ -50,6 +50,7 @@ export class SnapshotStore {
   readonly #log: Log;
   #metas: SnapshotMeta[] = [];
   #writing = 0;
+  #publishing: Promise<unknown> = Promise.resolve();
 
   private constructor(directory: string, deps: { readonly disk: Disk; readonly clock: Clock; readonly log: Log }) {
     this.#directory = directory;
@@ -112,25 +113,33 @@ export class SnapshotStore {
    */
   async write(source: SnapshotSource, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<SnapshotMeta> {
     const id = `${source.term}-${source.index}-${Math.floor(this.#clock.wallMs())}`;
-    const final = `${this.#directory}/${id}`;
     // Two writers at the same moment (a snapshot of ours and one from the leader) must not meet in one directory.
-    const temporary = `${final}-${this.#writing++}${TEMPORARY}`;
+    const temporary = `${this.#directory}/${id}-${this.#writing++}${TEMPORARY}`;
     try {
       await this.#disk.mkdir(temporary);
       const state = await this.#writeState(`${temporary}/state.bin`, chunks);
       const meta: SnapshotMeta = { id, ...source, ...state };
       await this.#disk.writeAtomic(`${temporary}/meta.json`, encodeMeta(meta));
       await this.#disk.syncDir(temporary);
-      await this.#disk.remove(final);
-      await this.#disk.rename(temporary, final);
-      await this.#disk.syncDir(this.#directory);
-      this.#metas = [...this.#metas.filter((m) => m.id !== id), meta].sort(byAge);
-      await this.#reap();
+      const published = this.#publishing.then(() => this.#publish(temporary, meta));
+      this.#publishing = published.catch(() => undefined);
+      await published;
       return meta;
     } catch (error) {
       await this.#disk.remove(temporary).catch(() => undefined);
       throw error;
     }
+  }
+
+  /** One at a time. The same snapshot twice in one millisecond is the same state: the first one stays. */
+  async #publish(temporary: string, meta: SnapshotMeta): Promise<void> {
+    if (this.#metas.some((m) => m.id === meta.id)) return this.#disk.remove(temporary);
+    const final = `${this.#directory}/${meta.id}`;
+    await this.#disk.remove(final);
+    await this.#disk.rename(temporary, final);
+    await this.#disk.syncDir(this.#directory);
+    this.#metas = [...this.#metas, meta].sort(byAge);
+    await this.#reap();
   }
 
   async #writeState(
