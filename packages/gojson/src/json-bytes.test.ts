@@ -40,6 +40,14 @@ describe('JSON written as bytes', () => {
     );
   });
 
+  test('whole numbers are written with all their digits', () => {
+    const numbers = fc.oneof(fc.nat(), fc.maxSafeNat(), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }));
+    fc.assert(fc.property(numbers, (n) => written((out) => out.uint(n)) === String(n)));
+    for (const n of [0, 9, 10, 99, 100, 999_999_999, 1_000_000_000, 2 ** 31 - 1, 2 ** 31]) {
+      expect(written((out) => out.uint(n))).toBe(String(n));
+    }
+  });
+
   test('it grows beyond its first size without losing anything', () => {
     const part = 'x'.repeat(1000);
     const text = written((out) => {

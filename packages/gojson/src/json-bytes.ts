@@ -3,6 +3,8 @@ import { quoteJson } from './write.ts';
 const FIRST_BYTES = 64 * 1024;
 const QUOTE = 0x22;
 const PAD = 0x3d;
+const ZERO = 0x30;
+const UINT31_DIGITS = 10;
 
 const codes = Uint8Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/', (letter) =>
   letter.charCodeAt(0),
@@ -16,8 +18,13 @@ const encoder = new TextEncoder();
  * JSON that is written straight as UTF-8, for answers of many megabytes: no text of the whole is ever made. Grows as needed.
  */
 export class JsonBytes {
-  #bytes = new Uint8Array(FIRST_BYTES);
+  #bytes: Uint8Array;
   #size = 0;
+
+  /** `expectedBytes` saves growing. */
+  constructor(expectedBytes: number = FIRST_BYTES) {
+    this.#bytes = new Uint8Array(expectedBytes);
+  }
 
   /** Text as it is; every character is below 0x80. */
   ascii(text: string): void {
@@ -25,6 +32,21 @@ export class JsonBytes {
     let at = this.#size;
     for (let i = 0; i < text.length; i++) bytes[at++] = text.charCodeAt(i);
     this.#size = at;
+  }
+
+  /** A whole number that is not negative. */
+  uint(value: number | bigint): void {
+    if (typeof value === 'bigint' || value > 0x7fffffff) return this.ascii(String(value));
+    const bytes = this.#room(UINT31_DIGITS);
+    let digits = 1;
+    for (let limit = 10; digits < UINT31_DIGITS && value >= limit; limit *= 10) digits++;
+    let left = value;
+    for (let at = this.#size + digits - 1; at >= this.#size; at--) {
+      const rest = (left / 10) | 0;
+      bytes[at] = ZERO + left - rest * 10;
+      left = rest;
+    }
+    this.#size += digits;
   }
 
   /** A string as {@link quoteJson} writes it. */
