@@ -1,17 +1,8 @@
-import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
-import { hostname, networkInterfaces } from 'node:os';
 import { type Disk, errorText, type Level } from '@proconsul/base';
-import {
-  agentHelp,
-  ConfigError,
-  FlagError,
-  HELP_WANTED,
-  type InterfaceAddress,
-  type Loaded,
-  loadConfig,
-} from '@proconsul/config';
+import { agentHelp, ConfigError, FlagError, type Loaded, loadConfig } from '@proconsul/config';
 import { systemClock, systemRng } from '@proconsul/io-node';
 import { banner } from './banner.ts';
+import { configWorld } from './config-world.ts';
 import { NodeIdError, nodeId } from './node-id.ts';
 import { type LineSink, LogFile, LogHub, levelOf, openSyslog } from './observe/index.ts';
 import { dataDisk, type RunningAgent, runAgent } from './run.ts';
@@ -28,34 +19,8 @@ const LEVEL_LIST = '[TRACE DEBUG INFO WARN ERR ERROR]';
 /** A graceful leave that takes longer is given up. Source: life cycle documentation. */
 const LEAVE_TIMEOUT_MS = 15_000;
 
-function interfaces(): InterfaceAddress[] {
-  return Object.entries(networkInterfaces()).flatMap(([name, addresses]) =>
-    (addresses ?? []).map(
-      (a) =>
-        ({
-          name,
-          address: a.address,
-          cidr: a.cidr ?? `${a.address}/32`,
-          flags: a.internal ? ['up', 'loopback'] : ['up', 'broadcast', 'multicast'],
-        }) as unknown as InterfaceAddress,
-    ),
-  );
-}
-
 function load(args: readonly string[], env: AgentIo['env']): Loaded {
-  return loadConfig({
-    args,
-    env,
-    hostname: hostname(),
-    interfaces: interfaces(),
-    readFile: (path) => readFileSync(path),
-    listDir: (path) => readdirSync(path),
-    stat: (path) => {
-      const found = statSync(path, { throwIfNoEntry: false });
-      return found === undefined ? undefined : found.isDirectory() ? 'directory' : 'file';
-    },
-    realPath: (path) => realpathSync(path),
-  });
+  return loadConfig({ args, ...configWorld(env) });
 }
 
 export const agentCommand = {
@@ -68,7 +33,7 @@ async function runCommand(args: readonly string[], io: AgentIo): Promise<number>
   try {
     loaded = load(args, io.env);
   } catch (error) {
-    if (error === HELP_WANTED) {
+    if (error instanceof FlagError && error.isHelp) {
       io.write(`${agentHelp()}\n`);
       return 0;
     }

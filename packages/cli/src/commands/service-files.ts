@@ -1,7 +1,7 @@
+import { configWorld } from '@proconsul/agent/config-world';
 import type { AgentServiceRegistration } from '@proconsul/client';
 import type { ServiceDefinition } from '@proconsul/config';
 import { CommandError } from '../command.ts';
-import { configWorld } from '../config-world.ts';
 import { goError } from '../go-error.ts';
 import type { Io } from '../io.ts';
 
@@ -11,7 +11,7 @@ import type { Io } from '../io.ts';
  */
 export async function loadServiceFiles(io: Io, paths: readonly string[]): Promise<AgentServiceRegistration[]> {
   const { loadConfig } = await import('@proconsul/config');
-  const world = configWorld(io);
+  const world = configWorld(io.env);
   return paths.flatMap((path) => {
     try {
       // With -dev nothing but the definitions is asked for.

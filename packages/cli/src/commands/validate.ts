@@ -10,6 +10,7 @@ export const validate = command({
   flagErrorPrefix: '',
   flags: {
     'config-format': { kind: 'string', doc: "Format of all files, whatever their extension: 'hcl' or 'json'." },
+    explain: { kind: 'bool', doc: 'Also print where the value of each setting comes from, with secrets hidden.' },
     quiet: { kind: 'bool', doc: 'Print nothing when the configuration is valid.' },
   },
   async run(c) {
@@ -18,13 +19,13 @@ export const validate = command({
       return c.fail("-config-format must be either 'hcl' or 'json");
     }
     if (c.args.length === 0) return c.fail('Must specify at least one config file or directory');
-    const { loadConfig, ConfigError, describeDetail } = await import('@proconsul/config');
-    const { configWorld } = await import('../config-world.ts');
+    const { loadConfig, ConfigError, describeDetail, explainText } = await import('@proconsul/config');
+    const { configWorld } = await import('@proconsul/agent/config-world');
     const args = c.args.flatMap((file) => ['-config-file', file]);
     if (format !== '') args.push('-config-format', format);
-    let warnings: readonly string[];
+    let loaded: ReturnType<typeof loadConfig>;
     try {
-      warnings = loadConfig({ args, ...configWorld(c.io) }).warnings;
+      loaded = loadConfig({ args, ...configWorld(c.io.env) });
     } catch (error) {
       c.warn(`Config validation failed: ${goError(error)}`);
       // Where it is, and what was probably meant: more than the reference tells, below what it tells.
@@ -34,7 +35,8 @@ export const validate = command({
     }
     if (c.flags.quiet) return 0;
     c.print('Configuration is valid!');
-    for (const warning of warnings) c.warn(warning);
+    for (const warning of loaded.warnings) c.warn(warning);
+    if (c.flags.explain) c.print(explainText(loaded.sources).trimEnd());
     return 0;
   },
 });

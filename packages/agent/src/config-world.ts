@@ -1,10 +1,9 @@
 import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { hostname, networkInterfaces } from 'node:os';
 import type { InterfaceAddress, LoadInput } from '@proconsul/config';
-import type { Io } from './io.ts';
 
 /** What loading configuration needs of this machine. */
-export function configWorld(io: Io): Omit<LoadInput, 'args'> {
+export function configWorld(env: LoadInput['env']): Omit<LoadInput, 'args'> {
   return {
     readFile: (path) => readFileSync(path),
     listDir: (path) => readdirSync(path),
@@ -13,7 +12,7 @@ export function configWorld(io: Io): Omit<LoadInput, 'args'> {
       return info === undefined ? undefined : info.isDirectory() ? 'directory' : 'file';
     },
     realPath: (path) => realpathSync(path),
-    env: io.env,
+    env,
     hostname: hostname(),
     interfaces: interfaceAddresses(),
     ...descriptorLimit(),
