@@ -159,7 +159,9 @@ export function onSnapshotStored(
   s.electionDeadline = at + s.randomised(s.options.heartbeatTimeoutMs);
   const keepLog = s.durableIndex >= index && s.runs.term(index) === term;
   const later = keepLog ? s.configurations.filter((c) => c.index > index) : [];
-  if (!keepLog) {
+  // The caller forgets what the snapshot covers: so do we, or a later leader would try to send it.
+  if (keepLog) s.runs.compactTo(index);
+  else {
     s.runs.reset(index, term);
     s.durableIndex = index;
     for (const ack of s.pendingAcks) {

@@ -114,7 +114,10 @@ export type RaftEffect =
   | { readonly kind: 'respond'; readonly token: number; readonly response: RaftResponse }
   /** Take in the snapshot that comes with this request and report with `snapshot-stored`. */
   | { readonly kind: 'store-snapshot'; readonly token: number; readonly request: InstallSnapshotRequest }
-  /** Load the state machine from the snapshot stored last, before any later commit; `keepLog`: the log goes on after it. */
+  /**
+   * Load the state machine from the stored snapshot of `index`, before any later commit. `keepLog`: forget the log up to there
+   * and keep what follows; otherwise empty it.
+   */
   | {
       readonly kind: 'restore-snapshot';
       readonly token: number;
