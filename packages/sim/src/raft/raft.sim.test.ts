@@ -39,6 +39,7 @@ test.for<[Sabotage, number]>([
   ['sync-lies', 20],
   ['vote-forgotten', 20],
   ['verify-skipped', 300],
+  ['lease-ignored', 300],
 ])('the checks see a server that breaks the rules: %s', ([sabotage, seeds]) => {
   const find = (): void => {
     for (let seed = 1; seed <= seeds; seed++) runScenario({ seed, sabotage });

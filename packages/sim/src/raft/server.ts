@@ -23,7 +23,7 @@ import type { Receiver, SimNetwork } from './network.ts';
 import type { Observed, Oracle } from './oracle.ts';
 
 /** Faults in the harness itself, to prove that the oracle sees them. */
-export type Sabotage = 'none' | 'sync-lies' | 'vote-forgotten' | 'verify-skipped';
+export type Sabotage = 'none' | 'sync-lies' | 'vote-forgotten' | 'verify-skipped' | 'lease-ignored';
 
 export interface World {
   readonly events: EventQueue;
@@ -217,7 +217,8 @@ export class SimServer implements Receiver, Observed {
   /** A default read: the leader answers alone while it holds its lease. */
   leaseRead(): void {
     const { core } = this;
-    if (!core || this.#paused || !this.#maySpeakForThePast(core) || !core.hasLease(this.clock.now())) return;
+    if (!core || this.#paused || !this.#maySpeakForThePast(core)) return;
+    if (this.#world.sabotage !== 'lease-ignored' && !core.hasLease(this.clock.now())) return;
     if (this.applied < core.commitIndex) return;
     this.#world.oracle.onReadDone(this.id, 'lease', this.#world.oracle.floor, this.applied);
   }
