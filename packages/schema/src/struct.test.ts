@@ -1,0 +1,124 @@
+import { parseJson } from '@proconsul/gojson';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { HealthCheckDefinition, NodeService, ServiceNode, Upstream } from './catalog.ts';
+import { durationText, int, list, map, pointer, str } from './kind.ts';
+import { DirEntry } from './kv.ts';
+import { CheckDefinition, ServiceDefinition } from './service-definition.ts';
+import { struct } from './struct.ts';
+
+const Inner = struct('Inner', { Port: int });
+const Thing = struct('Thing', {
+  Name: str,
+  Tags: list(str),
+  Meta: map(str),
+  Inner,
+  Link: pointer(Inner),
+  Every: durationText,
+  Note: { kind: str, alias: ['note_text'], omitEmpty: true },
+  Secret: { kind: str, json: null },
+  Old: { kind: str, inputOnly: true, wire: null },
+});
+
+const decode = (text: string, options = {}) => Thing.decode(parseJson(text), options);
+
+describe('JSON', () => {
+  test('has the order of the table, null for what is absent, and nothing that is not for it', () => {
+    expect(Thing.toJson(Thing.make({ Name: 'a<b', Secret: 's', Old: 'o' }))).toBe(
+      '{"Name":"a\\u003cb","Tags":null,"Meta":null,"Inner":{"Port":0},"Link":null,"Every":"0s"}',
+    );
+  });
+
+  test('prints what is set of what may be left out', () => {
+    const full = Thing.make({ Tags: [], Meta: { k: 'v' }, Link: { Port: 1 }, Every: 90e9, Note: 'n' });
+    expect(Thing.toJson(full)).toBe(
+      '{"Name":"","Tags":[],"Meta":{"k":"v"},"Inner":{"Port":0},"Link":{"Port":1},"Every":"1m30s","Note":"n"}',
+    );
+  });
+
+  test('takes names in any case, and aliases; null leaves the zero value', () => {
+    expect(decode('{"nAmE":"x","note_TEXT":"n","Old":"o","tags":null,"inner":null,"other":1}')).toEqual(
+      Thing.make({ Name: 'x', Note: 'n', Old: 'o' }),
+    );
+    expect(Thing.decode(null)).toEqual(Thing.zero());
+  });
+
+  test('takes durations as text and as nanoseconds', () => {
+    expect([decode('{"Every":"10s"}').Every, decode('{"Every":5}').Every]).toEqual([10e9, 5]);
+  });
+
+  test('does not take what is for the wire alone', () => {
+    expect(decode('{"Secret":"s"}').Secret).toBe('');
+    expect(() => decode('{"Secret":"s"}', { unknown: 'reject' })).toThrow('json: unknown field "Secret"');
+  });
+
+  test.for([
+    ['{"Name":1}', 'json: cannot unmarshal number into Go struct field Thing.Name of type string'],
+    ['{"Tags":"a"}', 'json: cannot unmarshal string into Go struct field Thing.Tags of type []string'],
+    ['{"Inner":{"Port":"x"}}', 'json: cannot unmarshal string into Go struct field Thing.Inner.Port of type int'],
+    ['{"Inner":{"Port":1.5}}', 'json: cannot unmarshal number 1.5 into Go struct field Thing.Inner.Port of type int'],
+    ['[]', 'json: cannot unmarshal array into Go value of type Thing'],
+  ] as const)('%s is refused in the words that clients know', ([text, error]) => {
+    expect(() => decode(text)).toThrow(error);
+  });
+
+  test('keys are text, numbers of flags may need all 64 bits', () => {
+    const entry = DirEntry.decode(parseJson('{"Key":"k","Flags":18446744073709551615,"Value":"aGk="}'));
+    expect(entry.Flags).toBe(18446744073709551615n);
+    expect(DirEntry.toJson(entry)).toContain('"Flags":18446744073709551615,"Value":"aGk="');
+  });
+
+  test('definitions take both spellings, and refuse what they do not have', () => {
+    const body = '{"name":"web","enable_tag_override":true,"Check":{"ttl":"10s","Args":["a"]}}';
+    expect(ServiceDefinition.decode(parseJson(body), { unknown: 'reject' })).toMatchObject({
+      ...{ Name: 'web', EnableTagOverride: true, Check: { TTL: 10e9, ScriptArgs: ['a'] } },
+    });
+    expect(() => ServiceDefinition.decode(parseJson('{"Check":{"ID":"x"}}'), { unknown: 'reject' })).toThrow(
+      'json: unknown field "ID"',
+    );
+    expect(CheckDefinition.decode(parseJson('{"ID":"x"}'), { unknown: 'reject' }).ID).toBe('x');
+  });
+
+  test('lists that are never null print as empty ones, settings of nothing not at all', () => {
+    expect(ServiceNode.toJson(ServiceNode.zero())).toContain('"ServiceTags":[]');
+    expect(HealthCheckDefinition.toJson(HealthCheckDefinition.zero())).toBe('{}');
+    expect(NodeService.toJson(NodeService.zero())).not.toContain('TransparentProxy');
+    expect(Upstream.toJson(Upstream.make({ CentrallyConfigured: true }))).not.toContain('CentrallyConfigured');
+  });
+});
+
+describe('MessagePack', () => {
+  const things = fc.record({
+    Name: fc.string(),
+    Tags: fc.option(fc.array(fc.string(), { maxLength: 4 })),
+    Meta: fc.option(fc.dictionary(fc.stringMatching(/^[a-z]{1,5}$/), fc.string(), { maxKeys: 4 })),
+    Inner: fc.record({ Port: fc.integer() }),
+    Link: fc.option(fc.record({ Port: fc.integer() })),
+    Every: fc.integer(),
+    Note: fc.string(),
+    Secret: fc.string(),
+  });
+
+  test('brings back whatever was written', () => {
+    fc.assert(
+      fc.property(things, (given) => {
+        const thing = Thing.make(given);
+        expect(Thing.toJson(Thing.decodeWire(Thing.encodeWire(thing)))).toBe(Thing.toJson(thing));
+        expect(Thing.decodeWire(Thing.encodeWire(thing)).Secret).toBe(given.Secret);
+      }),
+    );
+  });
+
+  test('is refused after any cut', () => {
+    const wire = Thing.encodeWire(Thing.make({ Name: 'a', Tags: ['b'], Link: { Port: 300 } }));
+    for (let end = 0; end < wire.length; end++) {
+      expect(() => Thing.decodeWire(wire.subarray(0, end))).toThrow(expect.objectContaining({ name: 'ProtocolError' }));
+    }
+  });
+
+  test('skips fields that a newer server has, and leaves out what is not for it', () => {
+    const Newer = struct('Thing', { Name: str, Extra: map(list(int)), Old: str });
+    const wire = Newer.encodeWire(Newer.make({ Name: 'a', Extra: { x: [1, 2] }, Old: 'not read' }));
+    expect(Thing.decodeWire(wire)).toEqual(Thing.make({ Name: 'a' }));
+  });
+});
