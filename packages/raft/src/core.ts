@@ -42,6 +42,9 @@ export class RaftCore {
     this.#s = new RaftState(options, initial, rng, codec);
   }
 
+  get id(): ServerId {
+    return this.#s.options.id;
+  }
   get role(): Role {
     return this.#s.role;
   }

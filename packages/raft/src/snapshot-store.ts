@@ -6,6 +6,7 @@ import {
   errorText,
   fromUtf8,
   type Log,
+  ProtocolError,
   sleep,
   utf8,
 } from '@proconsul/base';
@@ -109,15 +110,22 @@ export class SnapshotStore {
 
   /**
    * Writes a snapshot and makes it durable, then removes older ones. On any failure nothing is left of it and the error is
-   * thrown on: DiskError, or what `chunks` throws.
+   * thrown on: DiskError, or what `chunks` throws; ProtocolError when they are not `sizeBytes` long, where that is given.
    */
-  async write(source: SnapshotSource, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<SnapshotMeta> {
+  async write(
+    source: SnapshotSource,
+    chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+    sizeBytes?: number,
+  ): Promise<SnapshotMeta> {
     const id = `${source.term}-${source.index}-${Math.floor(this.#clock.wallMs())}`;
     // Two writers at the same moment (a snapshot of ours and one from the leader) must not meet in one directory.
     const temporary = `${this.#directory}/${id}-${this.#writing++}${TEMPORARY}`;
     try {
       await this.#disk.mkdir(temporary);
       const state = await this.#writeState(`${temporary}/state.bin`, chunks);
+      if (sizeBytes !== undefined && state.sizeBytes !== sizeBytes) {
+        throw new ProtocolError('SNAPSHOT_SIZE', `snapshot of ${state.sizeBytes} bytes instead of ${sizeBytes}`);
+      }
       const meta: SnapshotMeta = { id, ...source, ...state };
       await this.#disk.writeAtomic(`${temporary}/meta.json`, encodeMeta(meta));
       await this.#disk.syncDir(temporary);
@@ -140,6 +148,12 @@ export class SnapshotStore {
     await this.#disk.syncDir(this.#directory);
     this.#metas = [...this.#metas, meta].sort(byAge);
     await this.#reap();
+  }
+
+  /** Removes a snapshot that must not be used. */
+  async discard(meta: SnapshotMeta): Promise<void> {
+    this.#metas = this.#metas.filter((m) => m.id !== meta.id);
+    await this.#removeDirectory(meta.id);
   }
 
   async #writeState(
@@ -171,15 +185,19 @@ export class SnapshotStore {
     while (this.#metas.length > SNAPSHOTS_KEPT) {
       const { id } = this.#metas.shift()!;
       try {
-        // Half removed it would look damaged, so it first becomes one that was never finished.
-        const doomed = `${this.#directory}/${id}${TEMPORARY}`;
-        await this.#disk.rename(`${this.#directory}/${id}`, doomed);
-        await this.#disk.syncDir(this.#directory);
-        await this.#disk.remove(doomed);
+        await this.#removeDirectory(id);
       } catch (error) {
         this.#log.warn('failed to remove an old snapshot', { id, error: errorText(error) });
       }
     }
+  }
+
+  /** Half removed it would look damaged, so it first becomes one that was never finished. */
+  async #removeDirectory(id: string): Promise<void> {
+    const doomed = `${this.#directory}/${id}${TEMPORARY}`;
+    await this.#disk.rename(`${this.#directory}/${id}`, doomed);
+    await this.#disk.syncDir(this.#directory);
+    await this.#disk.remove(doomed);
   }
 
   async #readMeta(name: string): Promise<SnapshotMeta> {
