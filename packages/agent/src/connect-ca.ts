@@ -18,7 +18,9 @@ const colons = (hexText: string): string => (hexText.match(/../g) ?? []).join(':
  * key and certificate, and the root that everybody is told of.
  */
 export function firstAuthority(config: RuntimeConfig, { clock, rng }: { clock: Clock; rng: Rng }): CARequest[] {
-  const clusterId = uuid(rng);
+  // A cluster may be told the name of its trust domain, so that it stays the same when it is built anew.
+  const given = config.connect.caConfig['cluster_id'];
+  const clusterId = typeof given === 'string' && given !== '' ? given : uuid(rng);
   const keys = generateKey();
   const serial = 7n;
   const domain = config.dns.domain.replace(/\.$/, '');

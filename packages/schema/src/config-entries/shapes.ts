@@ -136,7 +136,7 @@ const loadBalancer = shape({
     shape({
       Field: text,
       FieldValue: text,
-      CookieConfig: maybe(shape({ Session: flag, TTL: durationText, Path: text })),
+      CookieConfig: maybe(shape({ Session: flag, TTL: duration, Path: text })),
       SourceIP: flag,
       Terminal: flag,
     }),
@@ -358,6 +358,14 @@ const connectionLimits = {
   PassiveHealthCheck: maybe(healthCheck),
 };
 
+/** The gateway's own limits are told even when there are none. */
+const defaultLimits = {
+  'MaxConnections!': uint,
+  'MaxPendingRequests!': uint,
+  'MaxConcurrentRequests!': uint,
+  PassiveHealthCheck: maybe(healthCheck),
+};
+
 const ingressGateway = shape({
   ...named,
   TLS: shape(gatewayTls),
@@ -379,7 +387,7 @@ const ingressGateway = shape({
       ),
     }),
   ),
-  Defaults: maybe(shape(connectionLimits)),
+  Defaults: maybe(shape(defaultLimits)),
   ...meta,
   ...indexes,
 });
