@@ -66,6 +66,10 @@ const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
 
 addVitest(await show('npm test', npm, ['test', '--silent']));
 
+// Counts as one test.
+const lint = await show('lint', process.execPath, ['node_modules/@biomejs/biome/bin/biome', 'check', '.']);
+totals[lint.code === 0 ? 'passed' : 'failed']++;
+
 // The newest Node comes as a package of its own.
 if (process.env.NEWEST_NODE === 'no') skip('newest Node', 'NEWEST_NODE=no');
 else {
@@ -98,7 +102,7 @@ else {
   const ports =
     '-http-port=28500 -dns-port=28600 -server-port=28300 -serf-lan-port=28301 -serf-wan-port=28302 -grpc-port=28502 -grpc-tls-port=28503';
   const only =
-    '01-http-basics,02-kv,03-session,04-txn,05-agent-service,06-agent-check,07-catalog,08-health,09-misc,10-blocking,11-identity,20-dns';
+    '01-http-basics,02-kv,03-session,04-txn,05-agent-service,06-agent-check,07-catalog,08-health,09-misc,10-blocking,11-identity,20-dns,30-query';
   const args = [
     '--base',
     'http://127.0.0.1:28500',

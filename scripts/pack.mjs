@@ -10,7 +10,8 @@ const stage = join(root, 'build/package');
 rmSync(stage, { recursive: true, force: true });
 mkdirSync(stage, { recursive: true });
 // Compiled code fits one version of Node only and stays here.
-for (const file of ['proconsul.cjs', 'bundle.cjs']) copyFileSync(join(root, 'packages/cli/dist', file), join(stage, file));
+for (const file of ['proconsul.cjs', 'bundle.cjs'])
+  copyFileSync(join(root, 'packages/cli/dist', file), join(stage, file));
 for (const file of ['LICENSE', 'README.md']) copyFileSync(join(root, file), join(stage, file));
 writeFileSync(
   join(stage, 'package.json'),
@@ -18,7 +19,8 @@ writeFileSync(
     {
       name: 'proconsul',
       version,
-      description: 'Service discovery, health checking, key-value store and DNS: an independent implementation of Consul',
+      description:
+        'Service discovery, health checking, key-value store and DNS: an independent implementation of Consul',
       license,
       type: 'commonjs',
       engines,

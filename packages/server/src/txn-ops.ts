@@ -37,7 +37,9 @@ function refusal(op: TxnOp): string | null {
   }
   if (op.Node !== null) return op.Node.Node.Node === '' && op.Node.Node.ID === '' ? 'Must provide node' : null;
   if (op.Service !== null) {
-    if (op.Service.Service.ID !== '' && op.Service.Service.Service === '') {
+    // What is only read or deleted is found by its id alone.
+    const isWritten = op.Service.Verb === 'set' || op.Service.Verb === 'cas';
+    if (isWritten && op.Service.Service.ID !== '' && op.Service.Service.Service === '') {
       return 'Must provide service name (Service.Service) when service ID is provided';
     }
     return null;
