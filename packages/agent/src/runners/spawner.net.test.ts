@@ -63,7 +63,7 @@ test('time limits and output limits hold in the helper', async () => {
   const late = await sh('echo $$; sleep 60', contextOf(300));
   expect(late.status).toBe('critical');
   const pid = Number(/\d+\n*$/.exec(late.output.trimEnd())![0]);
-  expect(isAlive(pid)).toBe(false);
+  await vi.waitFor(() => expect(isAlive(pid)).toBe(false), { timeout: 5_000 });
   const long = await sh('head -c 5000 /dev/zero | tr "\\0" x', contextOf());
   expect(long.output).toBe(`Captured 4096 of 5000 bytes\n...\n${'x'.repeat(4096)}`);
 });
