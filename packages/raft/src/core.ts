@@ -94,10 +94,13 @@ export class RaftCore {
     const first = this.#s.configurations[0];
     return first && first.index <= this.#s.commitIndex ? first : undefined;
   }
-  /** Whether this server has never been part of a cluster. */
+  /**
+   * Whether this server has never been part of a cluster. Term 1 without a vote is what a bootstrap leaves that was interrupted
+   * before its entry was durable: the first election is for term 2.
+   */
   get isFresh(): boolean {
     const s = this.#s;
-    return s.term === 0 && s.runs.lastIndex === 0 && s.configurations.length === 0;
+    return s.term <= 1 && s.votedFor === undefined && s.runs.lastIndex === 0 && s.configurations.length === 0;
   }
   /** Term of an entry in the log or just before it. */
   termOf(index: number): number | undefined {
@@ -193,7 +196,8 @@ export class RaftCore {
     };
     s.emit({ kind: 'append', entries: [entry], truncateFrom: undefined });
     s.pushConfiguration(1, configuration);
-    if (s.isSoleVoter) campaign(s, at, false);
+    // Standing for election must wait until the entry is durable. A vote without it would be taken for that of an old server.
+    s.electionDeadline = at + s.randomised(s.options.heartbeatTimeoutMs);
   }
 
   #request(s: RaftState, at: Millis, token: number, request: RaftRequest): void {
@@ -236,6 +240,8 @@ export class RaftCore {
     releaseAcks(s);
     if (s.role === 'leader') maybeCommit(s, at);
     else followCommit(s);
+    const isBootstrap = s.term === 1 && s.votedFor === undefined && s.durableIndex === 1;
+    if (isBootstrap && s.role === 'follower' && s.isSoleVoter) campaign(s, at, false);
   }
 
   /** The disk is full. A leader that cannot write makes room for one that can. */

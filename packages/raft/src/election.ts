@@ -15,6 +15,8 @@ import { becomeFollower } from './step-down.ts';
 /** The election timer has run out, or the leader asked us to stand. */
 export function campaign(s: RaftState, at: Millis, transfer: boolean): void {
   s.electionDeadline = at + s.randomised(s.options.electionTimeoutMs);
+  // The entry of the bootstrap is on its way to the disk. A vote without it would be taken for that of an old server.
+  if (s.durableIndex === 0 && s.runs.lastIndex > 0) return;
   if (!s.mayBeVoter(s.options.id)) {
     s.setLeader(undefined, undefined);
     warnCannotStand(s);

@@ -126,9 +126,11 @@ async function readSegment(disk: Disk, file: SegmentFile, replay: Replay): Promi
   if (result.outcome === 'damaged' || (result.outcome === 'torn' && (!isLast || replay.sealed))) {
     throw new DamageError(path, result.end, result.why);
   }
-  if (isLast && !replay.sealed && bytes.length > SEGMENT_HEADER_BYTES) {
-    const mark = encodeBatch([{ kind: RecordKind.mark, index: replay.runs.lastIndex, term: 0 }], header.seed);
-    await disk.writeAtomic(path, [bytes.subarray(0, result.end), ...mark]);
+  // Sealed or not: the seal too may be in the page cache only.
+  if (isLast && bytes.length > SEGMENT_HEADER_BYTES) {
+    const mark: ControlRecord = { kind: RecordKind.mark, index: replay.runs.lastIndex, term: 0 };
+    const end = replay.sealed ? [] : encodeBatch([mark], header.seed);
+    await disk.writeAtomic(path, [bytes.subarray(0, result.end), ...end]);
   }
   return bytes.length - result.end;
 }

@@ -139,10 +139,15 @@ export class RaftNode {
     log.info('initial configuration', { index: configurationIndex, servers: configurationText(configuration) });
   }
 
-  /** Writes the first configuration. Rejects with CANNOT_BOOTSTRAP unless the server is fresh. */
+  /**
+   * Writes the first configuration. A server that is the only voter leads before this resolves, unless its disk is full.
+   * Rejects with CANNOT_BOOTSTRAP unless the server is fresh.
+   */
   async bootstrap(configuration: Configuration): Promise<void> {
     if (!this.core.isFresh) throw new RaftError('CANNOT_BOOTSTRAP');
     this.#input({ kind: 'bootstrap', at: this.#d.clock.now(), configuration });
+    await this.#idle();
+    await this.#opened.storage.log.settled();
     await this.#idle();
   }
 
@@ -644,7 +649,8 @@ export class RaftNode {
   #restoreSnapshot(e: Extract<RaftEffect, { kind: 'restore-snapshot' }>): void {
     const { storage, applier } = this.#opened;
     const { index, term } = e;
-    if (!e.keepLog) {
+    if (e.keepLog) storage.log.compactTo(index);
+    else {
       this.#proposals.rejectNumbered('LEADERSHIP_LOST');
       storage.log.reset({ index, term });
     }

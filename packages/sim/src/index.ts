@@ -1,4 +1,13 @@
+export {
+  DURABLE_STEPS_DEFAULT,
+  DURABLE_STEPS_MAX,
+  type DurableRunOptions,
+  type DurableRunResult,
+  runDurable,
+} from './durable/durable-run.ts';
+export { type DiskLie, SECTOR_BYTES, SimFiles } from './durable/sim-files.ts';
 export { EVENTS_MAX, EventQueue, type ScheduledEvent } from './event-queue.ts';
+export { checkRegister, type Operation, SEARCH_STEPS_MAX, type Verdict } from './linearizability.ts';
 export { addressOf, type ClusterOptions, RaftCluster, RUN_EVENTS_MAX } from './raft/cluster.ts';
 export { SimulationFailure, TRACE_LINES } from './raft/failure.ts';
 export {
@@ -10,4 +19,5 @@ export {
   STEPS_MAX,
 } from './raft/scenario.ts';
 export type { Sabotage } from './raft/server.ts';
+export { type Anomaly, findAnomaly } from './register-zones.ts';
 export { type ClockDrift, SIM_EPOCH_MS, SimClock } from './sim-clock.ts';

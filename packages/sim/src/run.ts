@@ -1,11 +1,13 @@
+import { DURABLE_STEPS_DEFAULT, type DurableRunResult, runDurable } from './durable/durable-run.ts';
 import { runScenario, type ScenarioResult, STEPS_DEFAULT } from './raft/scenario.ts';
 
 /**
  * Program: simulates a Raft cluster for many seeds and stops at the first that fails.
  *     --seeds N (default 1000)   --from N (1)   --steps N   --seed N: only this one, with the whole trace
+ *     --disks N: N servers with the real driver on disks that tear, lose, flip, fill up and fail
  * Every 100th seed is run twice and must give the same hash. Exit code 1 after a failure, 2 for a wrong argument.
  */
-const USAGE = 'usage: run [--seeds N] [--from N] [--steps N] [--seed N]';
+const USAGE = 'usage: run [--seeds N] [--from N] [--steps N] [--seed N] [--disks N]';
 
 const REPLAY_EVERY = 100;
 const REPORT_EVERY = 500;
@@ -13,26 +15,31 @@ const REPORT_EVERY = 500;
 interface Options {
   seeds: number;
   from: number;
+  /** 0: the default of the kind of run. */
   steps: number;
+  /** Servers on bad disks; 0: cores only. */
+  disks: number;
   /** Only this one. */
   seed: number | undefined;
 }
 
 function parse(args: readonly string[]): Options | undefined {
-  const options: Options = { seeds: 1000, from: 1, steps: STEPS_DEFAULT, seed: undefined };
+  const options: Options = { seeds: 1000, from: 1, steps: 0, disks: 0, seed: undefined };
   for (let i = 0; i < args.length; i += 2) {
     const value = Number(args[i + 1]);
     if (!Number.isSafeInteger(value) || value < 0) return undefined;
     if (args[i] === '--seeds') options.seeds = value;
     else if (args[i] === '--from') options.from = value;
     else if (args[i] === '--steps') options.steps = value;
+    else if (args[i] === '--disks') options.disks = value;
     else if (args[i] === '--seed') options.seed = value;
     else return undefined;
   }
   return options;
 }
 
-function runMany({ seeds, from, steps }: Options): void {
+function runMany({ seeds, from, steps: wanted }: Options): void {
+  const steps = wanted || STEPS_DEFAULT;
   const total = { events: 0, virtualMs: 0, elections: 0, committed: 0 };
   const report = (count: number): void => {
     const hours = (total.virtualMs / 3_600_000).toFixed(1);
@@ -54,21 +61,55 @@ function runMany({ seeds, from, steps }: Options): void {
   report(seeds);
 }
 
-function main(args: readonly string[]): number {
+async function runManyOnDisks({ seeds, from, steps: wanted, disks: servers }: Options): Promise<void> {
+  const steps = wanted || DURABLE_STEPS_DEFAULT;
+  const total = { events: 0, acknowledged: 0, restarts: 0, stopped: 0 };
+  for (let i = 0; i < seeds; i++) {
+    const seed = from + i;
+    const result: DurableRunResult = await runDurable({ seed, steps, servers });
+    if (seed % REPLAY_EVERY === 0 && (await runDurable({ seed, steps, servers })).hash !== result.hash) {
+      throw new Error(`seed ${seed} does not replay`);
+    }
+    total.events += result.events;
+    total.acknowledged += result.acknowledged;
+    total.restarts += result.restarts;
+    total.stopped += result.stopped;
+  }
+  const { events, acknowledged, restarts, stopped } = total;
+  console.log(
+    `${seeds} seeds, ${events} events, ${acknowledged} writes, ${restarts} starts, ${stopped} damaged disks named`,
+  );
+}
+
+async function runOne({ steps, disks: servers }: Options, seed: number): Promise<void> {
+  const sink = (line: string): void => console.log(line);
+  if (servers > 0) console.log(await runDurable({ seed, steps: steps || DURABLE_STEPS_DEFAULT, servers, sink }));
+  else console.log(runScenario({ seed, steps: steps || STEPS_DEFAULT, sink }));
+}
+
+async function main(args: readonly string[]): Promise<number> {
   const options = parse(args);
   if (!options) {
     console.error(USAGE);
     return 2;
   }
+  const { seed, disks } = options;
   try {
-    const { seed, steps } = options;
-    if (seed === undefined) runMany(options);
-    else console.log(runScenario({ seed, steps, sink: (line) => console.log(line) }));
+    if (seed !== undefined) await runOne(options, seed);
+    else if (disks > 0) await runManyOnDisks(options);
+    else runMany(options);
     return 0;
   } catch (error) {
-    console.error((error as Error).message);
+    const { message } = error as Error;
+    console.error(message);
+    const failed = /^seed (\d+)/.exec(message)?.[1];
+    if (failed && seed === undefined) console.error(`replay: npm run sim -- --seed ${failed}${replayFlags(options)}`);
     return 1;
   }
 }
 
-process.exitCode = main(process.argv.slice(2));
+function replayFlags({ steps, disks }: Options): string {
+  return `${steps > 0 ? ` --steps ${steps}` : ''}${disks > 0 ? ` --disks ${disks}` : ''}`;
+}
+
+process.exitCode = await main(process.argv.slice(2));

@@ -15,6 +15,8 @@ export type DiskLie =
   | 'sync-dir'
   /** An atomic write is not durable when it says so. */
   | 'write-atomic'
+  /** An atomic write that changes nothing is not carried out: what only the cache holds is then trusted after a restart. */
+  | 'rewrite'
   /** A write that did not fit says that it did. */
   | 'no-space';
 
@@ -121,11 +123,13 @@ export class SimFiles {
     return path;
   }
 
-  /** A write meant for elsewhere lands on a random sector of a random file. Returns its path. */
-  misdirect(): string | undefined {
+  /**
+   * A write meant for elsewhere lands on a random sector of a random file, but not of one that `isSpared` names. Returns its path.
+   */
+  misdirect(isSpared: (path: string) => boolean): string | undefined {
     const [path, inode] = this.#pickFile() ?? [];
     const [, source] = this.#pickFile() ?? [];
-    if (!inode || !source) return undefined;
+    if (path === undefined || !inode || !source || isSpared(path)) return undefined;
     const sector = this.#rng.int(Math.ceil(inode.durable.length / SECTOR_BYTES)) * SECTOR_BYTES;
     const from = this.#rng.int(source.durable.length);
     const stray = source.durable.slice(from, from + Math.min(SECTOR_BYTES, inode.durable.length - sector));
@@ -139,6 +143,15 @@ export class SimFiles {
     const files: [string, Inode][] = [];
     for (const [path, inode] of this.#tree) if (inode !== 'dir' && inode.durable.length > 0) files.push([path, inode]);
     return files.length === 0 ? undefined : files[this.#rng.int(files.length)]!;
+  }
+
+  /** Every file with the bytes that programs see and those that would survive. For people. */
+  describe(): string {
+    const lines: string[] = [];
+    for (const [path, inode] of this.#tree) {
+      if (inode !== 'dir') lines.push(`${path} ${inode.size} bytes, ${inode.durable.length} durable`);
+    }
+    return lines.sort().join('\n');
   }
 
   // What mounts do.
@@ -189,6 +202,17 @@ export class SimFiles {
     }
     inode.bytes.set(chunk, inode.size);
     inode.size = end;
+  }
+
+  /** Writes only what differs, into the same file, and syncs only that. */
+  overwrite(inode: Inode, chunks: readonly Uint8Array[]): void {
+    const before = inode.bytes.slice(0, inode.size);
+    inode.size = 0;
+    for (const chunk of chunks) this.write(inode, chunk);
+    const same = before.length === inode.size ? inode.size : Math.min(before.length, inode.dirtyFrom);
+    for (let i = 0; i < same; i++)
+      if (before[i] !== inode.bytes[i]) return this.#settle(inode, inode.bytes.slice(0, inode.size));
+    this.finishSync(inode, inode.size, true);
   }
 
   /** Part of what did not fit may be in the file. */
@@ -274,7 +298,7 @@ class Mount implements Disk {
   async read(path: string): Promise<Uint8Array> {
     await this.#files.wait(this);
     const inode = this.#files.get(key(path));
-    if (inode === undefined) throw new DiskError('ENOENT', path);
+    if (inode === undefined) throw new DiskError(this.#missing(key(path)), path);
     if (inode === 'dir') throw new DiskError('EISDIR', path);
     return inode.bytes.slice(0, inode.size);
   }
@@ -285,6 +309,9 @@ class Mount implements Disk {
     const at = key(path);
     this.#checkParent(at, path);
     if (this.#files.isFull) throw new DiskError('ENOSPC', path);
+    const existing = this.#files.get(at);
+    if (existing === 'dir') throw new DiskError('EISDIR', path);
+    if (this.#files.lie === 'rewrite' && existing) return this.#files.overwrite(existing, chunks);
     let inode = this.#files.createInode();
     for (const chunk of chunks) this.#files.write(inode, chunk);
     if (this.#files.lie !== 'write-atomic') inode = this.#files.solid(inode.bytes.slice(0, inode.size));
@@ -294,18 +321,21 @@ class Mount implements Disk {
 
   async rename(from: string, to: string): Promise<void> {
     await this.#files.wait(this);
-    if (this.#files.get(key(from)) === undefined) throw new DiskError('ENOENT', from);
+    if (this.#files.get(key(from)) === undefined) throw new DiskError(this.#missing(key(from)), from);
     this.#checkParent(key(to), to);
     this.#files.change({ kind: 'rename', from: key(from), to: key(to) });
   }
 
   async remove(path: string): Promise<void> {
     await this.#files.wait(this);
+    if (key(path) === '') throw new DiskError('EINVAL', path);
     if (this.#files.get(key(path)) !== undefined) this.#files.change({ kind: 'remove', path: key(path) });
   }
 
   async list(path: string): Promise<string[]> {
     await this.#files.wait(this);
+    const found = this.#files.get(key(path));
+    if (found !== undefined && found !== 'dir') throw new DiskError('ENOTDIR', path);
     return this.#files.names(key(path));
   }
 
@@ -314,7 +344,9 @@ class Mount implements Disk {
     let dir = '';
     for (const part of checkedParts(path)) {
       dir = dir === '' ? part : `${dir}/${part}`;
-      if (this.#files.get(dir) !== undefined) continue;
+      const found = this.#files.get(dir);
+      if (found === 'dir') continue;
+      if (found) throw new DiskError(dir === key(path) ? 'EEXIST' : 'ENOTDIR', path);
       if (this.#files.isFull) throw new DiskError('ENOSPC', path);
       this.#files.change({ kind: 'put', path: dir, inode: 'dir' });
     }
@@ -322,15 +354,26 @@ class Mount implements Disk {
 
   async syncDir(path: string): Promise<void> {
     await this.#files.wait(this);
-    if (this.#files.get(key(path)) !== 'dir') throw new DiskError('ENOENT', path);
+    if (this.#files.get(key(path)) !== 'dir') throw new DiskError(this.#missing(key(path)), path);
     if (this.#files.lie !== 'sync-dir') this.#files.syncNames();
   }
 
+  /** A file or directory may be put at `at`. */
   #checkParent(at: string, path: string): void {
-    const slash = at.lastIndexOf('/');
-    if (this.#files.get(slash < 0 ? '' : at.slice(0, slash)) !== 'dir') throw new DiskError('ENOENT', path);
+    if (this.#files.get(parentOf(at)) !== 'dir') throw new DiskError(this.#missing(at), path);
+  }
+
+  /** Why there is nothing at `at`. */
+  #missing(at: string): string {
+    for (let dir = parentOf(at); dir !== ''; dir = parentOf(dir)) {
+      const found = this.#files.get(dir);
+      if (found !== undefined && found !== 'dir') return 'ENOTDIR';
+    }
+    return 'ENOENT';
   }
 }
+
+const parentOf = (at: string): string => at.slice(0, Math.max(0, at.lastIndexOf('/')));
 
 class SimAppendFile implements AppendFile {
   readonly #files: SimFiles;

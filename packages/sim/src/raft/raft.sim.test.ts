@@ -35,14 +35,15 @@ test('a seed gives the same run each time, and another seed another run', () => 
   expect(runScenario({ seed: 8 }).hash).not.toBe(first.hash);
 });
 
-test.for<[Sabotage, number]>([
-  ['sync-lies', 20],
-  ['vote-forgotten', 20],
-  ['verify-skipped', 300],
-  ['lease-ignored', 300],
-])('the checks see a server that breaks the rules: %s', ([sabotage, seeds]) => {
+/** The rule that is broken, and seeds among which one shows it. */
+test.for<[Sabotage, number, number]>([
+  ['sync-lies', 1, 20],
+  ['vote-forgotten', 1, 20],
+  ['verify-skipped', 1, 300],
+  ['lease-ignored', 1500, 1520],
+])('the checks see a server that breaks the rules: %s', ([sabotage, from, to]) => {
   const find = (): void => {
-    for (let seed = 1; seed <= seeds; seed++) runScenario({ seed, sabotage });
+    for (let seed = from; seed <= to; seed++) runScenario({ seed, sabotage });
   };
   let failure: unknown;
   try {

@@ -1,0 +1,222 @@
+import { type Clock, type Disk, type Log, noMetrics, type Rng, type Timer } from '@proconsul/base';
+import {
+  type Configuration,
+  DamageError,
+  msgpackConfiguration,
+  RAFT_DEFAULTS,
+  RaftError,
+  RaftNode,
+  type RaftOptions,
+} from '@proconsul/raft';
+import type { EventQueue } from '../event-queue.ts';
+import { SimulationFailure } from '../raft/failure.ts';
+import { SimClock } from '../sim-clock.ts';
+import type { Ledger } from './ledger.ts';
+import type { NodeNetwork } from './node-network.ts';
+import { encodeCommand, RegisterMachine } from './register-machine.ts';
+import { SimFiles } from './sim-files.ts';
+
+export interface NodeWorld {
+  readonly events: EventQueue;
+  readonly rng: Rng;
+  readonly network: NodeNetwork;
+  readonly ledger: Ledger;
+  readonly configuration: Configuration;
+  note(who: string, text: string): void;
+  /** What the node itself reports; for people. */
+  logOf(who: string): Log;
+  /** Reports a broken promise from inside a callback. */
+  fail(error: unknown): void;
+}
+
+/** Answers that promise that nothing was done. */
+const NOTHING_DONE = new Set(['NOT_LEADER', 'QUEUE_FULL', 'DISK_FULL', 'LEADERSHIP_TRANSFER_IN_PROGRESS']);
+
+/** One life of a server: what it holds is gone with it. */
+interface Life {
+  isOver: boolean;
+  readonly node: RaftNode;
+  readonly machine: RegisterMachine;
+}
+
+/** A server with the product's own Raft node on a simulated disk. It may be killed at any moment. */
+export class NodeServer {
+  readonly id: string;
+  readonly files: SimFiles;
+  readonly #world: NodeWorld;
+  readonly #options: RaftOptions;
+  readonly #clock: SimClock;
+  #life: Life | undefined;
+  isUp = false;
+  /** It refused to start, or to go on, because of damage that it named. */
+  damage: DamageError | undefined;
+  /** The disk failed; it waits to be restarted. */
+  hasFailed = false;
+  restarts = 0;
+
+  constructor(id: string, options: Partial<RaftOptions>, world: NodeWorld) {
+    this.id = id;
+    this.#world = world;
+    this.files = new SimFiles(world.events, world.rng);
+    this.#options = { ...RAFT_DEFAULTS, ...options, id, address: `${id}:8300` };
+    this.#clock = new SimClock(world.events, { offsetMs: world.rng.float() * 1e6, rate: 1 });
+  }
+
+  get isLeader(): boolean {
+    return this.isUp && this.#life?.node.role === 'leader';
+  }
+  get appliedIndex(): number {
+    return this.#life?.node.appliedIndex ?? 0;
+  }
+  get node(): RaftNode | undefined {
+    return this.isUp ? this.#life?.node : undefined;
+  }
+
+  start(): void {
+    if (this.#life) this.kill();
+    const { rng, network } = this.#world;
+    const machine = new RegisterMachine((index, id) => {
+      if (life.isOver) return;
+      this.#guard(() => this.#world.ledger.applied(this.id, index, id));
+    });
+    const node = new RaftNode(this.#options, {
+      clock: mortal(this.#clock, () => !life.isOver),
+      rng,
+      disk: this.files.mount() as Disk,
+      log: this.#world.logOf(this.id),
+      metrics: noMetrics,
+      transport: network.transport(this.id, () => !life.isOver),
+      codec: msgpackConfiguration,
+      machine,
+      onFailure: (error) => this.#onFailure(life, error),
+    });
+    const life: Life = { isOver: false, node, machine };
+    this.#life = life;
+    this.hasFailed = false;
+    this.restarts++;
+    this.#world.note(this.id, 'starts');
+    this.#open(life).catch((error) => this.#onFailure(life, error as Error));
+  }
+
+  async #open(life: Life): Promise<void> {
+    const { node } = life;
+    await node.open();
+    if (node.core.isFresh) {
+      await node.start();
+      await node.bootstrap(this.#world.configuration);
+    } else await node.start();
+    if (!life.isOver && !node.failure) this.isUp = true;
+  }
+
+  #onFailure(life: Life, error: Error): void {
+    if (life.isOver) return;
+    this.#world.note(this.id, `fails: ${error.message}`);
+    this.isUp = false;
+    this.hasFailed = true;
+    if (error instanceof DamageError) this.damage = error;
+    // A disk may fail and fill up; anything else is a fault of the program.
+    else if (error.name !== 'DiskError') this.#world.fail(error);
+  }
+
+  #end(): void {
+    if (this.#life) this.#life.isOver = true;
+    this.#life = undefined;
+    this.isUp = false;
+    this.#world.network.disconnect(this.id);
+  }
+
+  /** kill -9: what was written stays. */
+  kill(): void {
+    this.#world.note(this.id, 'is killed');
+    this.#end();
+    this.files.kill();
+  }
+
+  cutPower(): void {
+    this.#world.note(this.id, 'loses power');
+    this.#end();
+    this.files.cutPower();
+  }
+
+  /** A client proposes a command here. */
+  propose(
+    id: number,
+    key: string,
+    value: string,
+    done: (outcome: 'acknowledged' | 'refused' | 'unknown') => void,
+  ): void {
+    const life = this.#life;
+    const { ledger } = this.#world;
+    if (!life || !this.isUp) return;
+    ledger.proposed(id);
+    life.node.propose(encodeCommand({ id, key, value })).then(
+      (index) => {
+        if (life.isOver) return;
+        this.#guard(() => ledger.acknowledge(id, index as number));
+        done('acknowledged');
+      },
+      (error) => {
+        if (life.isOver) return;
+        const isRefused = error instanceof RaftError && NOTHING_DONE.has(error.code);
+        if (!(error instanceof RaftError)) this.#world.fail(error);
+        this.#guard(() => (isRefused ? ledger.refuse(id) : ledger.unknown(id)));
+        done(isRefused ? 'refused' : 'unknown');
+      },
+    );
+  }
+
+  /** A linearizable read, by quorum or by lease. */
+  read(key: string, byLease: boolean, done: (value: string | undefined) => void): void {
+    const life = this.#life;
+    if (!life || !this.isUp) return;
+    const { floor } = this.#world.ledger;
+    const answer = (): void => {
+      if (life.isOver) return;
+      const { appliedIndex } = life.node;
+      this.#guard(() => {
+        if (appliedIndex < floor) {
+          throw new SimulationFailure(`${this.id} reads at ${appliedIndex}, but ${floor} was acknowledged before`);
+        }
+      });
+      done(life.machine.read(key));
+    };
+    if (byLease) {
+      if (life.node.hasLease()) answer();
+    } else life.node.verifyLeader().then(answer, () => undefined);
+  }
+
+  /** Whether this file of the log is being written: the last one, or the one before it while the last is made. */
+  isBeingWritten(path: string): boolean {
+    const directory = `${this.#options.directory}/log`;
+    const names = this.files.names(directory).slice(-2);
+    return names.some((name) => path === `${directory}/${name}`);
+  }
+
+  snapshot(): void {
+    this.node?.snapshot().catch(() => undefined);
+  }
+
+  /** Everything that this server holds against what all servers did. */
+  check(): void {
+    const life = this.#life;
+    if (!life || !this.isUp) return;
+    this.#world.ledger.checkState(this.id, life.node.appliedIndex, life.machine.applied);
+  }
+
+  #guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#world.fail(error);
+    }
+  }
+}
+
+/** A clock whose timers die with the process. */
+function mortal(clock: Clock, isAlive: () => boolean): Clock {
+  return {
+    now: () => clock.now(),
+    wallMs: () => clock.wallMs(),
+    after: (delayMs, fn): Timer => clock.after(delayMs, () => isAlive() && fn()),
+  };
+}
