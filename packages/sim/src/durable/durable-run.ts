@@ -184,13 +184,27 @@ class DurableRun {
     const server = this.#servers[fate.int(this.#servers.length)]!;
     if (roll < 0.45) this.#write(1 + fate.int(12));
     else if (roll < 0.6) this.#read();
-    else if (roll < 0.66) for (const s of this.#servers) s.snapshot();
+    else if (roll < 0.64) for (const s of this.#servers) s.snapshot();
+    else if (roll < 0.66) this.#operate();
     else if (roll < 0.74) this.#crash(server);
     else if (roll < 0.86) this.#restart();
     else if (roll < 0.9) this.#fill(server);
     else if (roll < 0.93) server.files.failNextSync = true;
     else if (this.#servers.length > 1) this.#disturbNetwork();
     else this.#write(30);
+  }
+
+  #operate(): void {
+    const fate = this.#fate;
+    const leader = this.#servers.find((s) => s.isLeader);
+    if (!leader) return;
+    if (this.#servers.length === 1) return leader.replaceState();
+    const { id } = pick(fate, this.#servers);
+    const roll = fate.float();
+    // With a damaged disk beside it, a cluster of fewer voters may be left without a quorum for good.
+    if (roll < 0.4 || this.#options.damage) leader.transferLeadership();
+    else if (roll < 0.6) leader.changeMembership({ kind: 'demote', id });
+    else leader.changeMembership({ kind: 'add-voter', id, address: `${id}:8300` });
   }
 
   #write(count: number): void {
@@ -304,6 +318,9 @@ class DurableRun {
     for (let round = 0; round < 60; round++) {
       this.#restart();
       this.#write(1);
+      const { id } = this.#servers[round % this.#servers.length]!;
+      const leader = this.#servers.find((s) => s.isLeader);
+      if (this.#servers.length > 1) leader?.changeMembership({ kind: 'add-voter', id, address: `${id}:8300` });
       await this.#run(1000);
       if (this.#isSettled()) break;
       if (round === 59) throw new SimulationFailure(`not recovered: ${this.#summary()}`);

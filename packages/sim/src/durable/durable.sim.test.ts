@@ -21,10 +21,10 @@ const sum = (results: readonly DurableRunResult[], of: (r: DurableRunResult) => 
 test(
   'one server on a bad disk keeps every acknowledged write, or names the damage and serves nothing',
   async () => {
-    const results = await runSeeds(2000, { servers: 1 });
+    const results = await runSeeds(1500, { servers: 1 });
     // The seeds are worth something: much is written, refused, restarted and damaged in them.
     expect(sum(results, (r) => r.acknowledged)).toBeGreaterThan(50_000);
-    expect(sum(results, (r) => r.refused)).toBeGreaterThan(2000);
+    expect(sum(results, (r) => r.refused)).toBeGreaterThan(1500);
     expect(sum(results, (r) => r.restarts)).toBeGreaterThan(4000);
     expect(sum(results, (r) => r.stopped)).toBeGreaterThan(200);
   },
@@ -45,6 +45,8 @@ test(
   async () => {
     const three = await runSeeds(300, { servers: 3 });
     const five = await runSeeds(60, { servers: 5 });
+    // Without damage, voters come and go too.
+    await runSeeds(150, { servers: 3, damage: false });
     expect(sum(three, (r) => r.acknowledged)).toBeGreaterThan(3000);
     expect(sum(five, (r) => r.acknowledged)).toBeGreaterThan(500);
   },

@@ -2,6 +2,7 @@ import { type Clock, type Disk, type Log, noMetrics, type Rng, type Timer } from
 import {
   type Configuration,
   DamageError,
+  type MembershipChange,
   msgpackConfiguration,
   RAFT_DEFAULTS,
   RaftError,
@@ -35,6 +36,10 @@ const NOTHING_DONE = new Set(['NOT_LEADER', 'QUEUE_FULL', 'DISK_FULL', 'LEADERSH
 /** One life of a server: what it holds is gone with it. */
 interface Life {
   isOver: boolean;
+  /** Proposals without an answer. */
+  waiting: number;
+  /** Its state is being replaced by a copy of itself. */
+  isReplacing: boolean;
   readonly node: RaftNode;
   readonly machine: RegisterMachine;
 }
@@ -66,7 +71,7 @@ export class NodeServer {
     return this.isUp && this.#life?.node.role === 'leader';
   }
   get appliedIndex(): number {
-    return this.#life?.node.appliedIndex ?? 0;
+    return this.node?.appliedIndex ?? 0;
   }
   get node(): RaftNode | undefined {
     return this.isUp ? this.#life?.node : undefined;
@@ -90,7 +95,7 @@ export class NodeServer {
       machine,
       onFailure: (error) => this.#onFailure(life, error),
     });
-    const life: Life = { isOver: false, node, machine };
+    const life: Life = { isOver: false, waiting: 0, isReplacing: false, node, machine };
     this.#life = life;
     this.hasFailed = false;
     this.restarts++;
@@ -147,16 +152,20 @@ export class NodeServer {
   ): void {
     const life = this.#life;
     const { ledger } = this.#world;
-    if (!life || !this.isUp) return;
+    // What is proposed while the state is replaced comes after it, but the copy was made before.
+    if (!life || !this.isUp || life.isReplacing) return;
     ledger.proposed(id);
+    life.waiting++;
     life.node.propose(encodeCommand({ id, key, value })).then(
       (index) => {
         if (life.isOver) return;
+        life.waiting--;
         this.#guard(() => ledger.acknowledge(id, index as number));
         done('acknowledged');
       },
       (error) => {
         if (life.isOver) return;
+        life.waiting--;
         const isRefused = error instanceof RaftError && NOTHING_DONE.has(error.code);
         if (!(error instanceof RaftError)) this.#world.fail(error);
         this.#guard(() => (isRefused ? ledger.refuse(id) : ledger.unknown(id)));
@@ -194,6 +203,27 @@ export class NodeServer {
 
   snapshot(): void {
     this.node?.snapshot().catch(() => undefined);
+  }
+
+  /** An operator restores a copy of the very state, so that nothing may change but the index. */
+  replaceState(): void {
+    const life = this.#life;
+    if (!life || !this.isLeader || life.waiting > 0 || life.isReplacing) return;
+    // Before it has applied what earlier leaders committed, its state is old.
+    if (!life.node.hasLease()) return;
+    life.isReplacing = true;
+    const done = (): void => {
+      life.isReplacing = false;
+    };
+    life.node.restoreUserSnapshot(life.machine.snapshot().chunks(), this.#world.rng.int(2) * 1000).then(done, done);
+  }
+
+  transferLeadership(): void {
+    this.node?.transferLeadership().catch(() => undefined);
+  }
+
+  changeMembership(change: MembershipChange): void {
+    this.node?.change(change).catch(() => undefined);
   }
 
   /** Everything that this server holds against what all servers did. */
