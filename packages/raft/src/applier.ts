@@ -1,8 +1,8 @@
-import { type Clock, invariant, type Metrics } from '@proconsul/base';
+import { type Clock, invariant, type Metrics, type Millis } from '@proconsul/base';
 import type { DurableLog } from './durable-log.ts';
 import { type Entry, LogType } from './entry.ts';
 import type { RaftError } from './errors.ts';
-import { APPLY_SLICE } from './options.ts';
+import { APPLY_SLICE, APPLY_YIELD_ENTRIES, APPLY_YIELD_MS } from './options.ts';
 import type { StateMachine } from './state-machine.ts';
 
 export interface ApplierDependencies {
@@ -37,6 +37,8 @@ export class Applier {
   #waiters: IndexWaiter[] = [];
   #idle: (() => void)[] = [];
   #stopped = false;
+  /** Entries applied since others had their turn. */
+  #sinceYield = 0;
 
   constructor(applied: number, dependencies: ApplierDependencies) {
     this.#d = dependencies;
@@ -87,10 +89,11 @@ export class Applier {
   }
 
   #pump(): void {
+    const startedAt = this.#d.clock.now();
     while (!this.#busy && !this.#stopped) {
       const restore = this.#restores[0];
       if (restore) this.#restore(restore.index, restore.load);
-      else if (this.#applied < this.#target) this.#applySlice();
+      else if (this.#applied < this.#target) this.#applySlice(startedAt);
       else return;
     }
   }
@@ -124,14 +127,17 @@ export class Applier {
     );
   }
 
-  #applySlice(): void {
+  #applySlice(startedAt: Millis): void {
     const from = this.#applied + 1;
     const to = Math.min(this.#target, this.#applied + APPLY_SLICE);
     const entries = this.#d.log.readCached(from, to, Number.MAX_SAFE_INTEGER);
     if (entries === undefined) return this.#wait(this.#applyFromDisk(from, to));
     this.#apply(entries);
-    // A long way to go, as after a start: others get their turn in between.
-    if (this.#applied < this.#target) {
+    this.#sinceYield += entries.length;
+    if (this.#applied === this.#target) this.#sinceYield = 0;
+    else if (this.#sinceYield >= APPLY_YIELD_ENTRIES || this.#d.clock.now() - startedAt >= APPLY_YIELD_MS) {
+      // A long way to go, as after a start: others get their turn in between.
+      this.#sinceYield = 0;
       this.#wait(new Promise((resolve) => this.#d.clock.after(0, resolve)));
     }
   }

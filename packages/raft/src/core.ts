@@ -172,6 +172,8 @@ export class RaftCore {
 
   /** A server that is the only voter need not wait to hear of another leader: there cannot be one. */
   #start(s: RaftState, at: Millis): void {
+    // A bootstrap before the start may have made it the leader already.
+    if (s.role !== 'follower') return;
     s.lastContactAt = at;
     s.log('info', 'entering follower state', {
       follower: `Node at ${s.options.address} [Follower]`,

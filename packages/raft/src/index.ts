@@ -8,7 +8,14 @@ export * from './errors.ts';
 export type { NewEntry, RaftEffect, RaftInput, Role, Sent } from './inputs.ts';
 export type * from './messages.ts';
 export { type RaftDependencies, RaftNode } from './node.ts';
-export { APPLY_SLICE, RAFT_DEFAULTS, type RaftOptions, WAITING_INPUTS_MAX } from './options.ts';
+export {
+  APPLY_SLICE,
+  APPLY_YIELD_ENTRIES,
+  APPLY_YIELD_MS,
+  RAFT_DEFAULTS,
+  type RaftOptions,
+  WAITING_INPUTS_MAX,
+} from './options.ts';
 export { type SnapshotMeta, SnapshotStore } from './snapshot-store.ts';
 export type { ConfigurationAt, CoreOptions, InitialState } from './state.ts';
 export type { StateCapture, StateMachine } from './state-machine.ts';

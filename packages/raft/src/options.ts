@@ -47,8 +47,12 @@ export const RAFT_DEFAULTS = {
   cacheBytes: 8 * 1024 * 1024,
 } as const satisfies Omit<RaftOptions, 'id' | 'address'>;
 
-/** Entries applied before the event loop gets a turn. */
+/** Entries handed to the state machine at once. */
 export const APPLY_SLICE = 512;
+
+/** The event loop gets a turn after this many entries, or after this time. */
+export const APPLY_YIELD_ENTRIES = 8192;
+export const APPLY_YIELD_MS = 8;
 
 /** Inputs that may wait while term and vote are being written; requests beyond it stay unanswered. */
 export const WAITING_INPUTS_MAX = 4096;
