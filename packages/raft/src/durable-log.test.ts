@@ -174,6 +174,26 @@ test('a snapshot beyond the log, or of another history, replaces it', async () =
   }
 });
 
+test('files that an interrupted removal left behind do no harm, though their entries are older than the snapshot', async () => {
+  const disk = new FaultyDisk();
+  const { log } = await openLog(disk, { segmentBytes: 60 });
+  for (let index = 1; index <= 4; index++) {
+    log.append([entry(index, index < 4 ? 1 : 2)]);
+    await settle();
+  }
+  log.reset({ index: 3, term: 3 });
+  log.append([entry(4, 3, 'new')]);
+  await settle();
+  const names = await disk.list('log');
+  // The last two hold what is in force.
+  for (let removed = 0; removed <= names.length - 2; removed++) {
+    const copy = await copyOf(disk);
+    for (const name of names.slice(0, removed)) await copy.remove(`log/${name}`);
+    const { log: again } = await openLog(copy, { index: 3, term: 3 });
+    expect(await contents(again), `without ${removed} files`).toEqual(['4/3']);
+  }
+});
+
 test('a log that begins after the newest snapshot is refused: entries are missing', async () => {
   const disk = new FaultyDisk();
   const { log } = await openLog(disk, { segmentBytes: 200 });

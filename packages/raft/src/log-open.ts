@@ -199,7 +199,8 @@ class Replay {
   #startAt(index: number, term: number): boolean {
     this.#empty = false;
     const { index: covered, term: coveredTerm } = this.#snapshot;
-    if (index === covered + 1) this.runs.reset(covered, coveredTerm);
+    // An entry older than the snapshot is void: the record that says so follows, and was to outlive its file.
+    if (index === covered + 1 && term >= coveredTerm) this.runs.reset(covered, coveredTerm);
     else if (index > 1) {
       this.runs.reset(index, term);
       return false;

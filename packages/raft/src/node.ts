@@ -107,8 +107,9 @@ export class RaftNode {
   async open(): Promise<void> {
     const { clock, rng, disk, log, codec, machine, metrics, transport } = this.#d;
     const storage = await openStorage(this.#options, { disk, clock, rng, log }, codec, {
-      durable: (index) => this.#input({ kind: 'durable', at: clock.now(), index }),
-      rejected: (lastIndex, error) => this.#onLogRejected(lastIndex, error),
+      // Before the core is there, only what the log says of itself is on its way to the disk: no entries.
+      durable: (index) => this.#core && this.#input({ kind: 'durable', at: clock.now(), index }),
+      rejected: (lastIndex, error) => this.#core && this.#onLogRejected(lastIndex, error),
       failed: (error) => this.#fail(error),
     });
     const { initial, snapshots } = storage;
@@ -135,6 +136,7 @@ export class RaftNode {
       answered: (from, sent, response) =>
         this.#input({ kind: 'response', at: clock.now(), from: from.id, sent, response }),
     });
+    if (this.#failure) throw this.#failure;
     const { configuration, configurationIndex } = this.#core;
     log.info('initial configuration', { index: configurationIndex, servers: configurationText(configuration) });
   }
