@@ -1,5 +1,6 @@
 export * from './bytes.ts';
 export * from './clock.ts';
+export * from './crypto.ts';
 export * from './disk.ts';
 export * from './duration.ts';
 export * from './errors.ts';
@@ -9,4 +10,5 @@ export * from './memory-disk.ts';
 export * from './metrics.ts';
 export * from './network.ts';
 export * from './rng.ts';
+export type * from './tls.ts';
 export * from './version.ts';
