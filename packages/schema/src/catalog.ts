@@ -17,7 +17,7 @@ export const Node = struct('Node', {
   Node: str,
   Address: str,
   Datacenter: str,
-  Partition: { kind: str, json: null, wireOmitEmpty: true },
+  Partition: { kind: str, json: null },
   TaggedAddresses: map(str),
   Meta: map(str),
   PeerName: { kind: str, omitEmpty: true },
@@ -129,10 +129,14 @@ export const PeeringServiceMeta = struct('PeeringServiceMeta', {
 });
 
 /** Sidecar definitions live only in registration bodies (see service-definition.ts), never in the catalog. */
-export const ServiceConnect = struct('ServiceConnect', {
-  Native: { kind: bool, omitEmpty: true },
-  PeerMeta: { kind: pointer(PeeringServiceMeta), omitEmpty: true },
-});
+export const ServiceConnect = struct(
+  'ServiceConnect',
+  {
+    Native: { kind: bool, omitEmpty: true },
+    PeerMeta: { kind: pointer(PeeringServiceMeta), omitEmpty: true },
+  },
+  { wireNil: ['SidecarService'] },
+);
 export type ServiceConnect = Infer<typeof ServiceConnect>;
 
 /** One instance of a service on a node. */
@@ -258,7 +262,7 @@ export type NodeServiceList = Infer<typeof NodeServiceList>;
 export const NodeInfo = struct('NodeInfo', {
   ID: str,
   Node: str,
-  Partition: { kind: str, omitEmpty: true, wireOmitEmpty: true },
+  Partition: { kind: str, omitEmpty: true },
   PeerName: { kind: str, omitEmpty: true },
   Address: str,
   TaggedAddresses: map(str),
@@ -275,7 +279,7 @@ export type Coord = Infer<typeof Coord>;
 export const Coordinate = struct('Coordinate', {
   Node: str,
   Segment: str,
-  Partition: { kind: str, omitEmpty: true, wireOmitEmpty: true },
+  Partition: { kind: str, omitEmpty: true },
   Coord: pointer(Coord),
 });
 export type Coordinate = Infer<typeof Coordinate>;

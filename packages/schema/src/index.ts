@@ -6,5 +6,8 @@ export * from './kv.ts';
 export * from './operator.ts';
 export * from './query.ts';
 export * from './requests.ts';
+export * from './rpc-common.ts';
+export * from './rpc-replies.ts';
+export * from './rpc-requests.ts';
 export * from './service-definition.ts';
 export * from './struct.ts';

@@ -216,14 +216,17 @@ export const time: Kind<GoTime> = {
   describe: () => ({ type: 'string', format: 'date-time' }),
 };
 
-/** Free-form configuration: whatever JSON held. Map keys are written sorted, as Go does. */
+/**
+ * Free-form configuration: whatever JSON held. Map keys are written sorted, and every number as a float, as Go holds the
+ * numbers of JSON. Source: recorded requests.
+ */
 export const any: Kind<unknown> = {
   goType: 'interface {}',
   zero: () => null,
   isEmpty: (v) => v === null || v === undefined,
   toJson: stringifyAny,
   fromJson: (j) => j,
-  write: (w, v) => w.raw(encodeAny(v, 'rpc')),
+  write: (w, v) => w.raw(encodeAny(v, 'rpc', { wholeNumbersAs: 'float64' })),
   read: (r) => decodeAny(r),
   describe: () => ({}),
 };

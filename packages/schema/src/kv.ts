@@ -109,13 +109,17 @@ export type TxnCheckOp = Infer<typeof TxnCheckOp>;
 export type TxnSessionOp = Infer<typeof TxnSessionOp>;
 
 /** Exactly one member is set. Only sessions' deletion appears inside the log; it is not reachable over HTTP. */
-export const TxnOp = struct('TxnOp', {
-  KV: pointer(TxnKVOp),
-  Node: pointer(TxnNodeOp),
-  Service: pointer(TxnServiceOp),
-  Check: pointer(TxnCheckOp),
-  Session: pointer(TxnSessionOp),
-});
+export const TxnOp = struct(
+  'TxnOp',
+  {
+    KV: pointer(TxnKVOp),
+    Node: pointer(TxnNodeOp),
+    Service: pointer(TxnServiceOp),
+    Check: pointer(TxnCheckOp),
+    Session: pointer(TxnSessionOp),
+  },
+  { wireNil: ['Intention'] },
+);
 export type TxnOp = Infer<typeof TxnOp>;
 
 export const TxnResult = struct('TxnResult', {

@@ -93,15 +93,51 @@ function inputNames(fields: Fields, compiled: readonly Compiled[]): Map<string, 
   return names;
 }
 
-export function struct<F extends Fields>(structName: string, fields: F): Struct<RecordOf<F>> {
+/** What a structure has besides its fields. */
+export interface StructOptions {
+  /** Pointers that peers write and that are never anything but nil here: written as nil, skipped when read. */
+  readonly wireNil?: readonly string[];
+}
+
+/** A pointer that is always nil. */
+const nothing: Kind<null> = {
+  goType: 'interface {}',
+  zero: () => null,
+  isEmpty: () => true,
+  toJson: () => 'null',
+  fromJson: () => null,
+  write: (w) => w.nil(),
+  read: (r) => {
+    r.skip();
+    return null;
+  },
+  describe: () => ({ type: 'null' }),
+};
+
+const nilOnWire = (name: string): Compiled => ({
+  name,
+  kind: nothing,
+  jsonName: '',
+  jsonPrefix: '',
+  omitEmpty: false,
+  wireName: name,
+  wireOmitEmpty: false,
+});
+
+export function struct<F extends Fields>(
+  structName: string,
+  fields: F,
+  options: StructOptions = {},
+): Struct<RecordOf<F>> {
   type T = RecordOf<F>;
   const compiled = compile(fields);
   const printed = compiled.filter((c) => c.jsonPrefix !== '');
   const names = inputNames(fields, compiled);
-  const wired = compiled
-    .filter((c) => c.wireName !== null)
-    .sort((a, b) => ((a.wireName as string) < (b.wireName as string) ? -1 : 1));
-  const byWireName = new Map(wired.map((c) => [c.wireName as string, c]));
+  const known = compiled.filter((c) => c.wireName !== null);
+  const wired = [...known, ...(options.wireNil ?? []).map(nilOnWire)].sort((a, b) =>
+    (a.wireName as string) < (b.wireName as string) ? -1 : 1,
+  );
+  const byWireName = new Map(known.map((c) => [c.wireName as string, c]));
   const alwaysWired = wired.every((c) => !c.wireOmitEmpty);
 
   const zero = (): T => {
@@ -146,7 +182,7 @@ export function struct<F extends Fields>(structName: string, fields: F): Struct<
     const out = zero() as Record<string, unknown>;
     const n = r.mapHeader();
     for (let i = 0; i < n; i++) {
-      const c = byWireName.get(r.str());
+      const c = byWireName.get(r.key());
       if (c === undefined) r.skip();
       else out[c.name] = c.kind.read(r);
     }
