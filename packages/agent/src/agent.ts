@@ -1,5 +1,4 @@
 import { type Clock, errorText, type Level, type Log } from '@proconsul/base';
-import type { Caller } from '@proconsul/endpoints';
 import {
   type AgentApi,
   AgentError,
@@ -10,12 +9,12 @@ import {
   type UserEvent,
 } from '@proconsul/http-api';
 import type { CheckDefinition, HealthCheck, ServiceDefinition } from '@proconsul/schema';
+import type { ClusterSide } from './cluster/side.ts';
 import type { UserEvents } from './events.ts';
 import type { AntiEntropy } from './local/anti-entropy.ts';
 import { multiError } from './local/definition.ts';
 import type { Registry } from './local/registry.ts';
 import type { LocalState } from './local/state.ts';
-import type { Membership } from './membership.ts';
 
 /** What the agent needs of the process around it. */
 export interface AgentDependencies {
@@ -27,8 +26,7 @@ export interface AgentDependencies {
   readonly registry: Registry;
   readonly sync: AntiEntropy;
   readonly events: UserEvents;
-  readonly membership: Membership;
-  readonly caller: Caller;
+  readonly side: ClusterSide;
   self(): Promise<Readonly<Record<string, unknown>>>;
   version(): { readonly SHA: string; readonly BuildDate: string; readonly HumanVersion: string; readonly FIPS: string };
   host(): Promise<Readonly<Record<string, unknown>>>;
@@ -43,11 +41,6 @@ export interface AgentDependencies {
   reload(): Promise<void>;
   /** Leaves the pools, then ends the process once the caller has its answer. */
   leave(): Promise<void>;
-  snapshotSave(options: {
-    stale: boolean;
-    token: string;
-  }): Promise<{ readonly index: number; readonly chunks: AsyncIterable<Uint8Array> }>;
-  snapshotRestore(archive: AsyncIterable<Uint8Array>, token: string): Promise<void>;
 }
 
 /** This agent, as its HTTP interface asks it. */
@@ -149,17 +142,11 @@ export class Agent implements AgentApi {
     if (options.segment !== '' && options.segment !== '_all') {
       throw new AgentError(500, 'Network segments are not supported in this version of Consul');
     }
-    return options.wan ? this.#d.membership.wan() : this.#d.membership.lan();
+    return options.wan ? this.#d.side.membership.wan() : this.#d.side.membership.lan();
   }
 
   async join(address: string, wan: boolean): Promise<void> {
-    const joined = await this.#d.membership.join([address], wan);
-    if (joined === 0) {
-      throw new AgentError(
-        500,
-        multiError([`Failed to join ${address}: dial tcp ${address}: connect: connection refused`]),
-      );
-    }
+    await this.#d.side.membership.join([address], wan);
   }
 
   leave(): Promise<void> {
@@ -168,7 +155,7 @@ export class Agent implements AgentApi {
 
   async forceLeave(node: string, options: { prune: boolean; wan: boolean }): Promise<void> {
     this.#d.log.info('Force leaving node', { node });
-    if (!this.#d.membership.forceLeave(node, options)) {
+    if (!this.#d.side.membership.forceLeave(node, options)) {
       throw new AgentError(500, `agent: No node found with name '${node}'`);
     }
   }
@@ -218,18 +205,11 @@ export class Agent implements AgentApi {
   }
 
   async fireEvent(event: Parameters<AgentApi['fireEvent']>[0]): Promise<UserEvent> {
-    if (event.Datacenter !== '' && event.Datacenter !== this.#d.datacenter)
-      throw new AgentError(500, 'No path to datacenter');
-    const { Name, Payload, NodeFilter, ServiceFilter, TagFilter } = event;
-    const made = this.#d.events.create({ Name, Payload, NodeFilter, ServiceFilter, TagFilter });
-    // The pool numbers events; the one who fires it hears of it like everybody else.
-    this.#eventTime++;
-    this.#d.events.deliver({ ...made, LTime: this.#eventTime });
+    const { Datacenter, Token, ...request } = event;
+    const made = this.#d.events.create(request);
+    await this.#d.side.fireEvent(made, Datacenter, Token);
     return made;
   }
-
-  /** Lamport time of the last event; the first one is numbered 2, as in a pool that has just begun. */
-  #eventTime = 1;
 
   events(): readonly UserEvent[] {
     return this.#d.events.list();
@@ -240,26 +220,28 @@ export class Agent implements AgentApi {
   }
 
   snapshotSave(options: { stale: boolean; token: string }) {
-    return this.#d.snapshotSave(options);
+    return this.#d.side.snapshotSave({ datacenter: '', ...options });
   }
 
   snapshotRestore(archive: AsyncIterable<Uint8Array>, token: string): Promise<void> {
-    return this.#d.snapshotRestore(archive, token);
+    return this.#d.side.snapshotRestore(archive, { datacenter: '', token });
   }
 
-  async keyring(): Promise<readonly Readonly<Record<string, unknown>>[]> {
-    throw new AgentError(500, this.#keyringError());
-  }
-
-  /** What every pool answers while gossip is not encrypted. Source: recorded answer. */
-  #keyringError(): string {
-    const empty = 'Keyring is empty (encryption not enabled)';
-    const { nodeName, datacenter } = this.#d;
-    return multiError([
-      'WAN error: 1/1 nodes reported failure',
-      `${nodeName}.${datacenter}: ${empty}`,
-      `${datacenter} (LAN) error: 1/1 nodes reported failure`,
-      `${nodeName}: ${empty}`,
-    ]);
+  /** Every pool's answer. Rejects when one of them failed: the text tells which, and why. Source: recorded answers. */
+  async keyring(operation: Parameters<AgentApi['keyring']>[0]): Promise<readonly Readonly<Record<string, unknown>>[]> {
+    const answers = await this.#d.side.keyring({ ...operation, token: '' });
+    const errors = answers.flatMap((a) => {
+      if (a.Error === '') return [];
+      const pool = a.WAN ? 'WAN' : `${a.Datacenter} (LAN)`;
+      return [
+        `${pool} error: ${a.Error}`,
+        ...Object.entries(a.Messages ?? {}).map(([node, text]) => `${node}: ${text}`),
+      ];
+    });
+    if (errors.length > 0) throw new AgentError(500, multiError(errors));
+    return answers.map(({ Error: _, Messages, ...rest }) => ({
+      ...rest,
+      ...(Messages !== null && Object.keys(Messages).length > 0 ? { Messages } : {}),
+    }));
   }
 }

@@ -116,6 +116,10 @@ async function serve(
         return next.runtime;
       },
       onLeave: () => end(0),
+      onFatal: (error) => {
+        log.error('Retry join failed', { error: errorText(error) });
+        end(1);
+      },
     });
   } catch (error) {
     log.error('Error starting agent', { error: errorText(error) });

@@ -1,12 +1,13 @@
 import { type Clock, type Millis, type Rng, uuid } from '@proconsul/base';
 import { compileRegex, type Regex, RegexError } from '@proconsul/bexpr';
 import { AgentError, type UserEvent } from '@proconsul/http-api';
+import { EVENT_PREFIX, encodeEventPayload } from './cluster/event-payload.ts';
 import type { LocalState } from './local/state.ts';
 
 /** Events that are remembered for `event list`. Source: events documentation. */
 export const EVENTS_MAX = 256;
 
-/** Bytes of an encoded event. Source: recorded error of an event that is too large. */
+/** Bytes of an event's name and encoded payload in the pool. Source: recorded error of an event that is too large. */
 export const EVENT_BYTES_MAX = 512;
 
 export interface EventRequest {
@@ -56,7 +57,7 @@ export class UserEvents {
     regexOf('service', request.ServiceFilter);
     regexOf('tag', request.TagFilter);
     const event: UserEvent = { ID: uuid(this.#rng), ...request, Version: 1, LTime: 0 };
-    if (encodedSize(event) > EVENT_BYTES_MAX) {
+    if (EVENT_PREFIX.length + event.Name.length + encodeEventPayload(event).length > EVENT_BYTES_MAX) {
       throw new AgentError(
         500,
         `error broadcasting event: user event exceeds configured limit of ${EVENT_BYTES_MAX} bytes before encoding`,
@@ -101,11 +102,4 @@ export class UserEvents {
       this.#waiting.delete(settle);
     };
   }
-}
-
-/** Bytes of an event on the gossip wire: a map of its members, names included. */
-function encodedSize(e: UserEvent): number {
-  const text = e.ID.length + e.Name.length + e.NodeFilter.length + e.ServiceFilter.length + e.TagFilter.length;
-  const names = 'IDNamePayloadNodeFilterServiceFilterTagFilterVersion'.length;
-  return text + names + (e.Payload?.length ?? 0) + 20;
 }

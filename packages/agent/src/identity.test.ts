@@ -1,6 +1,8 @@
 import { fromUtf8, MemoryDisk, seededRng, utf8 } from '@proconsul/base';
 import { describe, expect, test } from 'vitest';
-import { LoneMembership, MemberStatus, serverTags } from './membership.ts';
+import { MemberStatus } from './cluster/api-member.ts';
+import { LoneMembership } from './cluster/lone-membership.ts';
+import { serverTags } from './cluster/tags.ts';
 import { nodeId } from './node-id.ts';
 
 const ID = '0f6a1c1e-1111-4222-8333-444455556666';

@@ -1,0 +1,72 @@
+import { type Disk, DiskError, errorText, fromUtf8, utf8 } from '@proconsul/base';
+
+export const LAN_KEYRING_FILE = 'serf/local.keyring';
+export const WAN_KEYRING_FILE = 'serf/remote.keyring';
+
+/** Lengths of AES keys in bytes. */
+const KEY_SIZES = [16, 24, 32];
+
+/** Keys in one file; a longer list is not believed. */
+export const KEYRING_KEYS_MAX = 1024;
+
+/** The bytes of a gossip key. Throws with Consul's texts. */
+export function decodeKey(base64: string): Uint8Array {
+  const bytes = new Uint8Array(Buffer.from(base64, 'base64'));
+  if (Buffer.from(bytes).toString('base64') !== base64) {
+    throw new Error(`illegal base64 data at input byte ${firstIllegal(base64)}`);
+  }
+  if (!KEY_SIZES.includes(bytes.length)) throw new Error('key size must be 16, 24 or 32 bytes');
+  return bytes;
+}
+
+/** Where strict standard base64 stops being that. */
+function firstIllegal(text: string): number {
+  const at = text.search(/[^A-Za-z0-9+/]/);
+  if (at < 0) return text.length - (text.length % 4);
+  return text[at] === '=' ? text.length : at;
+}
+
+/** Keys of a file, the primary one first; undefined when there is none. Rejects when it is damaged. */
+export async function readKeyring(disk: Disk, path: string): Promise<readonly string[] | undefined> {
+  let text: string;
+  try {
+    text = fromUtf8(await disk.read(path));
+  } catch (error) {
+    if (error instanceof DiskError && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+  const keys = parsed(text, path);
+  for (const key of keys) {
+    try {
+      decodeKey(key);
+    } catch (error) {
+      throw new Error(`Failed to decode key from keyring: ${errorText(error)}`);
+    }
+  }
+  if (keys.length === 0) throw new Error(`No keys present in keyring file: ${path}`);
+  return keys;
+}
+
+function parsed(text: string, path: string): readonly string[] {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new Error(`Failed to read keyring file ${path}: ${errorText(error)}`);
+  }
+  if (!Array.isArray(value) || value.length > KEYRING_KEYS_MAX || !value.every((k) => typeof k === 'string')) {
+    throw new Error(`Failed to read keyring file ${path}: not a list of keys`);
+  }
+  return value as string[];
+}
+
+/** The first file of a data directory: one key on one line. Source: recorded files. */
+export async function writeFirstKeyring(disk: Disk, path: string, key: string): Promise<void> {
+  await disk.mkdir('serf', 0o755);
+  await disk.writeAtomic(path, utf8(JSON.stringify([key])), 0o600);
+}
+
+/** A file after a change of keys: indented by two spaces. Source: recorded files. */
+export async function writeKeyring(disk: Disk, path: string, keys: readonly string[]): Promise<void> {
+  await disk.writeAtomic(path, utf8(JSON.stringify(keys, null, 2)), 0o600);
+}
