@@ -34,6 +34,9 @@ export interface LogDependencies {
   readonly rng: Rng;
 }
 
+/** Room for the batch that takes a segment over its size. */
+const RESERVE_BEYOND_BYTES = 256 * 1024;
+
 /** How many parsed segments are kept for peers that lag. */
 const LOADED_SEGMENTS_MAX = 2;
 
@@ -95,6 +98,7 @@ export class DurableLog {
     if (last) {
       log.#file = await disk.openAppend(last.path);
       log.#markedBytes = log.#file.sizeBytes;
+      log.#reserve(log.#file);
     } else {
       log.#file = await log.#createSegment(1);
     }
@@ -407,7 +411,13 @@ export class DurableLog {
     }
     this.#segments.push({ sequence, path, seed, minIndex: Number.POSITIVE_INFINITY, maxIndex: 0 });
     this.#markedBytes = file.sizeBytes;
+    this.#reserve(file);
     return file;
+  }
+
+  /** Only once the header is durable: zeros after a sound header are an empty file, zeros in its place would be damage. */
+  #reserve(file: AppendFile): void {
+    file.reserve(this.#options.segmentBytes + RESERVE_BEYOND_BYTES);
   }
 
   #removeSegmentsTo(index: number): void {

@@ -1,7 +1,7 @@
 import type { Millis } from '@proconsul/base';
 import { type Configuration, findServer, type ServerId } from './configuration.ts';
 import { campaign } from './election.ts';
-import { type Entry, LogType } from './entry.ts';
+import { type Entry, isLogType, LogType } from './entry.ts';
 import type { AppendEntriesRequest, InstallSnapshotRequest, TimeoutNowRequest } from './messages.ts';
 import type { RaftState } from './state.ts';
 import { becomeFollower } from './step-down.ts';
@@ -51,12 +51,13 @@ function hasPrevious(s: RaftState, index: number, term: number): boolean {
   return index === 0 || index < s.runs.baseIndex || s.runs.term(index) === term;
 }
 
-/** A peer may be broken or malicious: indexes must follow each other, terms must not fall or pass the leader's. */
+/** A peer may be broken or malicious: indexes must follow each other, terms must not fall or pass the leader's, types be known. */
 function areWellFormed(entries: readonly Entry[], request: AppendEntriesRequest): boolean {
   let index = request.prevLogIndex;
   let term = request.prevLogTerm;
   for (const entry of entries) {
     if (entry.index !== ++index || !(entry.term >= Math.max(term, 1)) || entry.term > request.term) return false;
+    if (!isLogType(entry.type)) return false;
     term = entry.term;
   }
   return true;

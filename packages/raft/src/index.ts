@@ -23,3 +23,10 @@ export type { RaftStats } from './stats.ts';
 export { TermRuns } from './term-runs.ts';
 export type { RequestHandler, SnapshotState, Transport } from './transport.ts';
 export { noTransport } from './transport.ts';
+export {
+  NETWORK_TRANSPORT_DEFAULTS,
+  NetworkTransport,
+  type NetworkTransportDependencies,
+  type NetworkTransportOptions,
+} from './wire/network-transport.ts';
+export * from './wire/protocol.ts';

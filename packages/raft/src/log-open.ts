@@ -5,6 +5,7 @@ import {
   type ControlRecord,
   decodeSegmentHeader,
   encodeBatch,
+  lengthWithoutZeros,
   RecordKind,
   SEGMENT_HEADER_BYTES,
   type SegmentHeader,
@@ -90,8 +91,9 @@ async function takeUnused(disk: Disk, directory: string, sequences: number[]): P
   if (sequence === undefined) return undefined;
   const path = segmentPath(directory, sequence);
   const bytes = await disk.read(path);
-  if (bytes.length > SEGMENT_HEADER_BYTES) return undefined;
+  if (lengthWithoutZeros(bytes, SEGMENT_HEADER_BYTES) > SEGMENT_HEADER_BYTES) return undefined;
   sequences.pop();
+  if (bytes.length > SEGMENT_HEADER_BYTES) await disk.writeAtomic(path, bytes.subarray(0, SEGMENT_HEADER_BYTES));
   return { path, sequence, header: decodeSegmentHeader(bytes) };
 }
 
@@ -132,7 +134,7 @@ async function readSegment(disk: Disk, file: SegmentFile, replay: Replay): Promi
     const end = replay.sealed ? [] : encodeBatch([mark], header.seed);
     await disk.writeAtomic(path, [bytes.subarray(0, result.end), ...end]);
   }
-  return bytes.length - result.end;
+  return lengthWithoutZeros(bytes, result.end) - result.end;
 }
 
 /** Rebuilds what the records of all segments, in order, amount to. */

@@ -13,6 +13,8 @@ import { type Entry, isLogType } from './entry.ts';
  * A batch is written only after the sync of the one before has succeeded. So a valid record with the flag
  * {@link FLAG_BATCH_START} proves that everything before it was durable, and what fails its checksum there is damage; what fails
  * after the last such record may be a write that a crash tore, which nobody was told about.
+ *
+ * Zeros up to the end of the file are space that was reserved and never used.
  */
 export const SEGMENT_HEADER_BYTES = 36;
 export const RECORD_HEADER_BYTES = 40;
@@ -151,12 +153,20 @@ export function scanSegment(bytes: Uint8Array, seed: number, handler: ScanHandle
   while (at < bytes.length) {
     const size = recordSize(view, at, bytes.length);
     if (size === 0 || crc32c(bytes, seed, at + 4, at + size) !== view.getUint32(at, true)) {
+      if (lengthWithoutZeros(bytes, at) === at) break;
       return judgeTail(bytes, view, seed, at);
     }
     deliver(bytes, view, at, size, handler);
     at += size;
   }
   return { outcome: 'whole', end: at };
+}
+
+/** Where the zeros begin that reach to the end of `bytes`, at least `from`. */
+export function lengthWithoutZeros(bytes: Uint8Array, from: number): number {
+  let end = bytes.length;
+  while (end > from && bytes[end - 1] === 0) end--;
+  return end;
 }
 
 function deliver(bytes: Uint8Array, view: DataView, at: number, size: number, handler: ScanHandler): void {
@@ -203,6 +213,16 @@ function judgeTail(bytes: Uint8Array, view: DataView, seed: number, at: number):
   return { outcome: 'torn', end: at, why: 'unfinished write' };
 }
 
+/** What a disk writes in one piece. */
+const SECTOR_BYTES = 512;
+
+/** Whether the last sector of a record holds nothing of it: a torn write into reserved space, not a flipped bit. */
+function endsInZeroSector(bytes: Uint8Array, at: number, end: number): boolean {
+  const from = Math.max(at, end - 1 - ((end - 1) % SECTOR_BYTES));
+  for (let i = from; i < end; i++) if (bytes[i] !== 0) return false;
+  return true;
+}
+
 /** Whether the record at `at` is whole but for one bit: no torn write looks like that. */
 function isOneFlippedBit(bytes: Uint8Array, view: DataView, seed: number, at: number): boolean {
   const left = bytes.length - at;
@@ -211,6 +231,7 @@ function isOneFlippedBit(bytes: Uint8Array, view: DataView, seed: number, at: nu
   const declared = view.getUint32(at + 4, true);
   if (declared <= left - RECORD_HEADER_BYTES && declared <= ENTRY_MAX_BYTES) {
     const end = at + RECORD_HEADER_BYTES + declared;
+    if (endsInZeroSector(bytes, at, end)) return false;
     const difference = (stored ^ crc32c(bytes, seed, at + 4, end)) >>> 0;
     // A bit of the stored checksum itself, or of what it covers.
     if ((difference & (difference - 1)) === 0 || isOneBitDifference(difference, end - at - 4)) return true;

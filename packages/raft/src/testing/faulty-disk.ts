@@ -42,6 +42,7 @@ export class FaultyDisk implements Disk {
         if (disk.failSync !== undefined) throw new DiskError(disk.failSync, path);
         return file.sync();
       },
+      reserve: (size) => file.reserve(size),
       truncate: (size) => file.truncate(size),
       close: () => file.close(),
     };
