@@ -71,6 +71,22 @@ function appendTests(disk: () => Disk, text: Reader): void {
     expect(await text('log')).toBe('onetwo');
   });
 
+  test('reserved space is not content: appending goes on where it ended, and closing takes the rest away', async () => {
+    await withFile(disk(), 'log', async (file) => {
+      file.append([utf8('ab')]);
+      file.reserve(4096);
+      expect(file.sizeBytes).toBe(2);
+      file.append([utf8('cd')]);
+      await file.sync();
+      const seen = await text('log');
+      expect(seen.slice(0, 4)).toBe('abcd');
+      expect(seen.slice(4)).toBe('\0'.repeat(seen.length - 4));
+      await file.truncate(3);
+      file.reserve(100);
+    });
+    expect(await text('log')).toBe('abc');
+  });
+
   test('a truncated file goes on where it was cut', async () => {
     await withFile(disk(), 'log', async (file) => {
       file.append([utf8('abcdef')]);

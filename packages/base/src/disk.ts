@@ -30,6 +30,12 @@ export interface AppendFile {
   append(chunks: readonly Uint8Array[]): void;
   /** Resolves when everything appended before the call is durable. After a rejection the file must not be trusted: reopen. */
   sync(): Promise<void>;
+  /**
+   * Lets the file reach to `sizeBytes` before there is content for it, so that a sync of what is appended need not record a new
+   * size each time. `sizeBytes` stays what it is. After a crash, and for a reader meanwhile, zeros follow the content up to there;
+   * `truncate` and `close` take them away. Where a disk cannot, it does nothing.
+   */
+  reserve(sizeBytes: number): void;
   /** Cuts the file to `sizeBytes` and makes that durable. */
   truncate(sizeBytes: number): Promise<void>;
   close(): Promise<void>;

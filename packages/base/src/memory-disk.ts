@@ -180,6 +180,11 @@ class MemoryAppendFile implements AppendFile {
     this.#checkOpen();
   }
 
+  /** Nothing to gain: syncs are free. */
+  reserve(): void {
+    this.#checkOpen();
+  }
+
   async truncate(sizeBytes: number): Promise<void> {
     this.#checkOpen();
     if (!Number.isInteger(sizeBytes) || sizeBytes < 0 || sizeBytes > this.#file.size) {

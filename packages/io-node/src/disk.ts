@@ -25,7 +25,7 @@ export class NodeDisk implements Disk {
     if (this.#open.has(full)) throw new DiskError('EBUSY', path);
     this.#open.add(full);
     try {
-      const handle = await open(full, fs.constants.O_APPEND | fs.constants.O_CREAT | fs.constants.O_RDWR, mode);
+      const handle = await open(full, fs.constants.O_CREAT | fs.constants.O_RDWR, mode);
       const { size } = await handle.stat();
       return new NodeAppendFile(handle, path, size, () => this.#open.delete(full));
     } catch (error) {
@@ -102,6 +102,8 @@ class NodeAppendFile implements AppendFile {
   readonly #path: string;
   readonly #onClosed: () => void;
   #size: number;
+  /** Where the file ends for the system; more than `#size` when space is reserved. */
+  #end: number;
   #closed = false;
   /** A failed sync may have dropped the dirty pages for good, so a later success would prove nothing. */
   #failed: DiskError | undefined;
@@ -110,6 +112,7 @@ class NodeAppendFile implements AppendFile {
     this.#handle = handle;
     this.#path = path;
     this.#size = size;
+    this.#end = size;
     this.#onClosed = onClosed;
   }
 
@@ -122,8 +125,9 @@ class NodeAppendFile implements AppendFile {
     let rest: readonly Uint8Array[] = chunks.filter((chunk) => chunk.length > 0);
     try {
       while (rest.length > 0) {
-        const written = fs.writevSync(this.#handle.fd, rest);
+        const written = fs.writevSync(this.#handle.fd, rest, this.#size);
         this.#size += written;
+        if (this.#size > this.#end) this.#end = this.#size;
         rest = without(rest, written);
       }
     } catch (error) {
@@ -134,10 +138,21 @@ class NodeAppendFile implements AppendFile {
   async sync(): Promise<void> {
     this.#check();
     try {
-      await this.#handle.datasync();
+      await datasync(this.#handle.fd);
     } catch (error) {
       this.#failed = diskError(error, this.#path);
       throw this.#failed;
+    }
+  }
+
+  reserve(sizeBytes: number): void {
+    this.#check();
+    if (sizeBytes <= this.#end) return;
+    try {
+      fs.ftruncateSync(this.#handle.fd, sizeBytes);
+      this.#end = sizeBytes;
+    } catch {
+      // It only saves time.
     }
   }
 
@@ -149,6 +164,7 @@ class NodeAppendFile implements AppendFile {
     await attempt(this.#path, async () => {
       await this.#handle.truncate(sizeBytes);
       this.#size = sizeBytes;
+      this.#end = sizeBytes;
       await this.#handle.sync();
     });
   }
@@ -157,7 +173,10 @@ class NodeAppendFile implements AppendFile {
     if (this.#closed) return;
     this.#closed = true;
     try {
-      await attempt(this.#path, () => this.#handle.close());
+      await attempt(this.#path, async () => {
+        if (this.#end > this.#size && !this.#failed) await this.#handle.truncate(this.#size);
+        await this.#handle.close();
+      });
     } finally {
       this.#onClosed();
     }
@@ -167,6 +186,11 @@ class NodeAppendFile implements AppendFile {
     if (this.#closed) throw new DiskError('EBADF', this.#path);
     if (this.#failed) throw this.#failed;
   }
+}
+
+/** The call with a callback is cheaper than that of the handle, and a write waits for it. */
+function datasync(fd: number): Promise<void> {
+  return new Promise((resolve, reject) => fs.fdatasync(fd, (error) => (error === null ? resolve() : reject(error))));
 }
 
 /** What is left of `chunks` after `written` bytes of them. A short write happens when the disk fills up. */

@@ -382,6 +382,32 @@ test('damage in an older segment is named, and never cut off', async () => {
   }
 });
 
+test('space that was reserved and not used is no content, whichever segment a crash left it in', async () => {
+  const padded = async (disk: Disk): Promise<Disk> => {
+    const copy = await copyOf(disk);
+    for (const name of await copy.list('log')) {
+      const file = await copy.openAppend(`log/${name}`);
+      file.append([new Uint8Array(5000)]);
+      await file.close();
+    }
+    return copy;
+  };
+  const disk = new FaultyDisk();
+  const { log } = await openLog(disk, { segmentBytes: 400 });
+  for (let from = 1; from <= 30; from += 3) {
+    log.append(entries(from, from + 2));
+    await settle();
+    await log.settled();
+    const left = await padded(disk);
+    const again = await openLog(left, { segmentBytes: 400 });
+    expect(again.log.tornBytes).toBe(0);
+    expect(await contents(again.log)).toEqual(numbered(1, from + 2));
+    again.log.append([entry(from + 3)]);
+    await again.log.close();
+    expect(await reopen(left)).toEqual(numbered(1, from + 3));
+  }
+});
+
 test('a segment whose creation a crash interrupted is removed', async () => {
   const disk = new FaultyDisk();
   const { log } = await openLog(disk);

@@ -34,8 +34,8 @@ export interface LogDependencies {
   readonly rng: Rng;
 }
 
-/** Room for the batch that takes a segment over its size. */
-const RESERVE_BEYOND_BYTES = 256 * 1024;
+/** Part of a segment that is reserved beyond its size, for the batch that takes it over. */
+const RESERVE_BEYOND = 1 / 16;
 
 /** How many parsed segments are kept for peers that lag. */
 const LOADED_SEGMENTS_MAX = 2;
@@ -417,7 +417,7 @@ export class DurableLog {
 
   /** Only once the header is durable: zeros after a sound header are an empty file, zeros in its place would be damage. */
   #reserve(file: AppendFile): void {
-    file.reserve(this.#options.segmentBytes + RESERVE_BEYOND_BYTES);
+    file.reserve(Math.floor(this.#options.segmentBytes * (1 + RESERVE_BEYOND)));
   }
 
   #removeSegmentsTo(index: number): void {

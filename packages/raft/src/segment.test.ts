@@ -119,6 +119,32 @@ test('a hole in the batch that a crash interrupted is torn, the same hole before
   expect(scan(holed(marked)).result.outcome).toBe('damaged');
 });
 
+test('zeros after the last record are unused space; what a crash tore into them is torn', () => {
+  const reserve = new Uint8Array(3000);
+  const sound = file([entry(1)], [entry(2, 900)]);
+  expect(scan(concatBytes([sound, reserve])).result).toEqual({ outcome: 'whole', end: sound.length });
+  const before = file([entry(1)]).length;
+  for (let cut = before + 1; cut < sound.length; cut++) {
+    const torn = concatBytes([sound.subarray(0, cut), reserve]);
+    if (torn.subarray(cut, sound.length).every((byte, i) => byte === sound[cut + i])) continue;
+    const { result, entries } = scan(torn);
+    expect(entries.map((e) => e.index)).toEqual([1]);
+    expect(result.end).toBe(before);
+    // A sector that is missing whole is a torn write, even when a single bit of the record stood in it.
+    if (cut % 512 === 0) expect(result.outcome).toBe('torn');
+  }
+});
+
+test('a last sector with a single bit in it, not written, is a torn write and no flipped bit', () => {
+  const records = (size: number) =>
+    file([{ ...entry(1), data: new Uint8Array(size).fill(7, 0, size - 1).fill(1, size - 1) }]);
+  const size = 1000 + ((512 - (records(1000).length % 512)) % 512) + 1;
+  const bytes = records(size);
+  expect(bytes.length % 512).toBe(1);
+  const torn = concatBytes([bytes.subarray(0, bytes.length - 1), new Uint8Array(600)]);
+  expect(scan(torn).result.outcome).toBe('torn');
+});
+
 test('a record of another file does not pass, though its own checksum is right there', () => {
   const other = encodeSegmentHeader(7, rng.bytes(16));
   const stray = concatBytes([...encodeBatch([entry(1)], header.seed)]);

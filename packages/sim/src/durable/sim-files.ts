@@ -27,6 +27,8 @@ interface Inode {
   durable: Uint8Array;
   /** From here on `bytes` was never synced. */
   dirtyFrom: number;
+  /** Zeros are read from `size` up to here. */
+  reserved: number;
   open: boolean;
 }
 
@@ -75,25 +77,40 @@ export class SimFiles {
 
   /** As {@link kill}, and everything that was not synced is at the mercy of chance. */
   cutPower(): void {
+    const reserved = new Map<Inode, number>();
+    for (const inode of this.#tree.values()) {
+      if (inode === 'dir') continue;
+      reserved.set(inode, inode.reserved);
+      inode.reserved = 0;
+    }
     this.#unmount();
     const kept = this.#rng.int(this.#treeOps.length + 1);
     for (const op of this.#treeOps.splice(0, kept)) applyOp(this.#durableTree, op);
     this.#treeOps = [];
     this.#tree = new Map(this.#durableTree);
-    for (const inode of this.#tree.values()) if (inode !== 'dir') this.#tear(inode);
+    for (const inode of this.#tree.values()) if (inode !== 'dir') this.#tear(inode, reserved.get(inode) ?? 0);
   }
 
   #unmount(): void {
     if (this.#mount) this.#mount.isDead = true;
     this.#mount = undefined;
-    for (const inode of this.#tree.values()) if (inode !== 'dir') inode.open = false;
+    for (const inode of this.#tree.values()) {
+      if (inode === 'dir') continue;
+      inode.open = false;
+      // Nobody is left who knows where the content ends.
+      if (inode.reserved > inode.size) this.#pad(inode, inode.reserved);
+      inode.reserved = 0;
+    }
   }
 
-  #tear(inode: Inode): void {
+  #tear(inode: Inode, reserved: number): void {
     const { durable, bytes, size } = inode;
     const grown = Math.max(0, size - durable.length);
-    const kept = durable.length + this.#rng.int(grown + 1);
-    const after = new Uint8Array(kept);
+    const cut = durable.length + this.#rng.int(grown + 1);
+    // In reserved space no size is recorded that could end a sector early.
+    const kept = reserved > 0 ? Math.min(size, Math.ceil(cut / SECTOR_BYTES) * SECTOR_BYTES) : cut;
+    // Space that was reserved and never written reads as zeros, if the new size has reached the medium.
+    const after = new Uint8Array(this.#rng.float() < 0.8 ? Math.max(kept, reserved) : kept);
     after.set(durable);
     const inOrder = this.#rng.float() < 0.5;
     for (let at = durable.length; at < kept; ) {
@@ -111,6 +128,7 @@ export class SimFiles {
     inode.size = content.length;
     inode.durable = content.slice();
     inode.dirtyFrom = content.length;
+    inode.reserved = 0;
   }
 
   /** Turns one random bit of one random file, on the medium and in the cache. Returns its path; undefined when all are empty. */
@@ -190,7 +208,7 @@ export class SimFiles {
   }
 
   createInode(): Inode {
-    return { bytes: new Uint8Array(256), size: 0, durable: new Uint8Array(0), dirtyFrom: 0, open: false };
+    return { bytes: new Uint8Array(256), size: 0, durable: new Uint8Array(0), dirtyFrom: 0, reserved: 0, open: false };
   }
 
   write(inode: Inode, chunk: Uint8Array): void {
@@ -202,6 +220,13 @@ export class SimFiles {
     }
     inode.bytes.set(chunk, inode.size);
     inode.size = end;
+  }
+
+  #pad(inode: Inode, size: number): void {
+    const clean = inode.dirtyFrom === inode.size;
+    this.write(inode, new Uint8Array(size - inode.size));
+    // A hole in a file is never torn.
+    if (clean) this.finishSync(inode, size, true);
   }
 
   /** Writes only what differs, into the same file, and syncs only that. */
@@ -237,6 +262,7 @@ export class SimFiles {
     inode.size = size;
     inode.durable = inode.durable.slice(0, size);
     inode.dirtyFrom = Math.min(inode.dirtyFrom, size);
+    inode.reserved = 0;
   }
 
   /** A new file whose whole content is durable. */
@@ -300,7 +326,9 @@ class Mount implements Disk {
     const inode = this.#files.get(key(path));
     if (inode === undefined) throw new DiskError(this.#missing(key(path)), path);
     if (inode === 'dir') throw new DiskError('EISDIR', path);
-    return inode.bytes.slice(0, inode.size);
+    const bytes = new Uint8Array(Math.max(inode.size, inode.reserved));
+    bytes.set(inode.bytes.subarray(0, inode.size));
+    return bytes;
   }
 
   async writeAtomic(path: string, bytes: Uint8Array | readonly Uint8Array[]): Promise<void> {
@@ -418,6 +446,12 @@ class SimAppendFile implements AppendFile {
     if (this.#files.lie !== 'sync') this.#files.finishSync(this.#inode, upTo, true);
   }
 
+  reserve(sizeBytes: number): void {
+    if (this.#mount.isDead) return;
+    this.#checkOpen();
+    this.#inode.reserved = sizeBytes;
+  }
+
   async truncate(sizeBytes: number): Promise<void> {
     this.#checkOpen();
     await this.#files.wait(this.#mount);
@@ -429,7 +463,9 @@ class SimAppendFile implements AppendFile {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    if (!this.#mount.isDead) this.#inode.open = false;
+    if (this.#mount.isDead) return;
+    this.#inode.open = false;
+    this.#inode.reserved = 0;
   }
 
   #checkOpen(): void {
