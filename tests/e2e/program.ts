@@ -3,7 +3,14 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+/** The checkout: where the lockfile is. Found by going up, since scripts run from a bundle in another folder. */
+function checkout(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'package-lock.json')) && folder !== dirname(folder)) folder = dirname(folder);
+  return folder;
+}
+
+export const root = checkout();
 export const bundle = join(root, 'packages/cli/dist/proconsul.cjs');
 
 /**

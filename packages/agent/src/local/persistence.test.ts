@@ -39,6 +39,7 @@ class WatchedDisk implements Disk {
         file.append(chunks);
       },
       sync: () => file.sync(),
+      reserve: (size) => file.reserve(size),
       truncate: async (size) => {
         await before('truncate');
         await file.truncate(size);
