@@ -68,7 +68,7 @@ export class UserEvents {
 
   /** Takes an event that arrived, if it is meant for this node. */
   deliver(event: UserEvent): void {
-    if (!this.#isForUs(event)) return;
+    if (!this.isForUs(event)) return;
     this.#ring.push(event);
     if (this.#ring.length > EVENTS_MAX) this.#ring.shift();
     const waiting = [...this.#waiting];
@@ -76,7 +76,17 @@ export class UserEvents {
     for (const fn of waiting) fn();
   }
 
-  #isForUs(event: UserEvent): boolean {
+  /** Whether the filters of an event let it through to this node. A filter that does not compile lets nobody through. */
+  isForUs(event: UserEvent): boolean {
+    try {
+      return this.#passes(event);
+    } catch (error) {
+      if (error instanceof AgentError) return false;
+      throw error;
+    }
+  }
+
+  #passes(event: UserEvent): boolean {
     const node = regexOf('node', event.NodeFilter);
     if (node !== null && !node.test(this.#nodeName)) return false;
     const service = regexOf('service', event.ServiceFilter);

@@ -90,7 +90,7 @@ export class LocalServer {
         onRole: (role) => this.#roleChanged(role),
       },
     );
-    this.#consensus = new RaftConsensus(this.raft);
+    this.#consensus = new RaftConsensus(d.nodeId, this.raft);
     this.server = new Server(
       {
         ...SERVER_DEFAULTS,
@@ -107,6 +107,8 @@ export class LocalServer {
         rng,
         log: serverLog,
         metrics,
+        leaderCaller: () => undefined,
+        datacenterCaller: () => undefined,
         servers: () => this.#facts(),
         wanCoordinates: () => [
           {

@@ -1,13 +1,21 @@
-import type { RaftNode } from '@proconsul/raft';
+import type { MembershipChange, RaftNode } from '@proconsul/raft';
 import type { Consensus, RaftMember } from '@proconsul/server';
 import { type Command, encodeCommand } from '@proconsul/store';
 
 /** A server's Raft node, in the server's words. */
 export class RaftConsensus implements Consensus {
+  readonly #id: string;
   readonly #node: RaftNode;
+  #changes: Promise<void> = Promise.resolve();
 
-  constructor(node: RaftNode) {
+  /** `id` is that of our own server. */
+  constructor(id: string, node: RaftNode) {
+    this.#id = id;
     this.#node = node;
+  }
+
+  id(): string {
+    return this.#id;
   }
 
   leads(): boolean {
@@ -24,6 +32,14 @@ export class RaftConsensus implements Consensus {
 
   lastContactMs(): number {
     return this.#node.lastContactMs();
+  }
+
+  stateAgeMs(): number {
+    return this.#node.stateAgeMs();
+  }
+
+  barrier(): Promise<void> {
+    return this.#node.barrier();
   }
 
   verifyLeader(): Promise<void> {
@@ -48,8 +64,31 @@ export class RaftConsensus implements Consensus {
     return this.#node.lastTerm;
   }
 
-  async removeMember(id: string): Promise<void> {
-    await this.#node.remove(id);
+  appliedIndex(): number {
+    return this.#node.appliedIndex;
+  }
+
+  addNonvoter(id: string, address: string): Promise<void> {
+    return this.#change({ kind: 'add-nonvoter', id, address });
+  }
+
+  addVoter(id: string, address: string): Promise<void> {
+    return this.#change({ kind: 'add-voter', id, address });
+  }
+
+  demoteVoter(id: string): Promise<void> {
+    return this.#change({ kind: 'demote', id });
+  }
+
+  removeMember(id: string): Promise<void> {
+    return this.#change({ kind: 'remove', id });
+  }
+
+  /** One change at a time is allowed: each waits for the ones before it. */
+  #change(change: MembershipChange): Promise<void> {
+    const done = this.#changes.then(() => this.#node.change(change));
+    this.#changes = done.catch(() => undefined);
+    return done;
   }
 
   async transferLeadership(id: string): Promise<void> {

@@ -1,9 +1,11 @@
 import { mkdirSync } from 'node:fs';
 import { BUILD_DATE, CONSUL_VERSION, type Disk, REVISION } from '@proconsul/base';
 import { debugConfig, type RuntimeConfig } from '@proconsul/config';
-import { AgentError } from '@proconsul/http-api';
+import { AgentError, type UserEvent } from '@proconsul/http-api';
 import { NodeDisk, systemClock, systemRng } from '@proconsul/io-node';
 import { Agent } from './agent.ts';
+import type { RemoteExec } from './cluster/remote-exec.ts';
+import { REMOTE_EXEC_EVENT } from './cluster/remote-exec-event.ts';
 import type { ClusterSide, SideEvents } from './cluster/side.ts';
 import { type AgentContext, nodeMeta } from './context.ts';
 import { UserEvents } from './events.ts';
@@ -68,6 +70,7 @@ class Assembly implements RunningAgent {
   #fronts!: Fronts;
   #watches!: WatchSet;
   #agent!: Agent;
+  #exec: RemoteExec | undefined;
 
   constructor(options: RunOptions) {
     this.#options = options;
@@ -124,7 +127,7 @@ class Assembly implements RunningAgent {
   async #makeSide(): Promise<ClusterSide> {
     const events: SideEvents = {
       serverUp: () => this.#part?.sync.serverUp(),
-      userEvent: (event) => this.#events.deliver(event),
+      userEvent: (event) => this.#userEvent(event),
       fatal: (error) => this.#options.onFatal(error),
     };
     if (this.#config.server) {
@@ -132,6 +135,33 @@ class Assembly implements RunningAgent {
       return new ServerSide(this.#context, events);
     }
     throw new Error('server = false: client agents are not available in this release');
+  }
+
+  /** Events for remote execution are orders, not news: they are not shown. */
+  #userEvent(event: UserEvent): void {
+    if (event.Name !== REMOTE_EXEC_EVENT) {
+      this.#events.deliver(event);
+      return;
+    }
+    if (!this.#events.isForUs(event)) return;
+    if (this.#config.disableRemoteExec) {
+      this.#context.log.info('ignoring remote exec event, disabled.', { event_name: event.Name, event_id: event.ID });
+      return;
+    }
+    void this.#remoteExec(event);
+  }
+
+  async #remoteExec(event: UserEvent): Promise<void> {
+    const { RemoteExec } = await import('./cluster/remote-exec.ts');
+    const { clock, log } = this.#context;
+    this.#exec ??= new RemoteExec({
+      caller: this.#side.caller,
+      nodeName: this.#config.nodeName,
+      clock,
+      log,
+      token: () => this.#config.acl.tokens.agent || this.#config.acl.tokens.default,
+    });
+    await this.#exec.handle(event);
   }
 
   #makeWatches(): WatchSet {
