@@ -80,6 +80,10 @@ export class RaftCore {
   get lastContactAt(): Millis {
     return this.#s.lastContactAt;
   }
+  /** How old the state is that has everything up to `applied`; Infinity when it was never known to be complete. */
+  stateAgeMs(now: Millis, applied: number): Millis {
+    return this.#s.stateAge.ageMs(now, applied, (index) => this.#s.runs.term(index));
+  }
   get isSoleVoter(): boolean {
     return this.#s.isSoleVoter;
   }

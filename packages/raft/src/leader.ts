@@ -4,6 +4,7 @@ import { type Entry, LogType } from './entry.ts';
 import { RaftError, type RaftErrorCode } from './errors.ts';
 import type { NewEntry, Sent } from './inputs.ts';
 import type { AppendEntriesResponse, InstallSnapshotResponse } from './messages.ts';
+import { ackedByQuorum, quorumContactAt } from './quorum-acks.ts';
 import { APPEND_ENTRIES_MAX, IN_FLIGHT_MAX, type Progress, type RaftState } from './state.ts';
 import { becomeFollower } from './step-down.ts';
 
@@ -162,31 +163,10 @@ export function onLeaderTimer(s: RaftState, at: Millis): void {
   for (const peer of s.peers.values()) {
     if (peer.inFlight > 0 || peer.installing) continue;
     if (peer.nextIndex <= s.runs.lastIndex) replicate(s, at, peer);
-    else if (peer.commitSent < s.commitIndex || peer.matchIndex < s.runs.lastIndex) sendEntries(s, at, peer);
-  }
-}
-
-/** The newest moment at which, as far as answers show, a quorum still followed us. Not before we began to lead. */
-function quorumContactAt(s: RaftState): Millis {
-  return Math.max(
-    s.leaderSince,
-    ackedByQuorum(s, (peer) => peer.ackedSentAt, Number.POSITIVE_INFINITY),
-  );
-}
-
-/** The highest value that a quorum of voters has reached; ours is `own`. */
-function ackedByQuorum(s: RaftState, of: (peer: Progress) => number, own: number): number {
-  const values: number[] = [];
-  for (const server of s.configuration.servers) {
-    if (server.suffrage !== 'voter') continue;
-    if (server.id === s.options.id) values.push(own);
-    else {
-      const peer = s.peers.get(server.id);
-      values.push(peer ? of(peer) : Number.NEGATIVE_INFINITY);
+    else if (peer.commitSent < s.commitIndex || peer.matchIndex < s.runs.lastIndex || s.options.vouches) {
+      sendEntries(s, at, peer);
     }
   }
-  values.sort((a, b) => b - a);
-  return values[s.quorum - 1] ?? Number.NEGATIVE_INFINITY;
 }
 
 /** Whether no other server can have been elected by now: a quorum answered so recently that it still refuses to vote. */

@@ -226,6 +226,15 @@ export class RaftNode {
     return this.#d.clock.now() - this.core.lastContactAt;
   }
 
+  /**
+   * How old the applied state is: since the moment for which a leader vouched that nothing else was committed. 0 with a
+   * lease; Infinity before everything is applied that was committed when a leader was first heard in this life.
+   */
+  stateAgeMs(): Millis {
+    if (this.hasLease()) return 0;
+    return this.core.stateAgeMs(this.#d.clock.now(), this.appliedIndex);
+  }
+
   /** In force, committed or not. */
   configuration(): Configuration {
     return this.core.configuration;

@@ -13,6 +13,8 @@ export interface RaftOptions {
   readonly electionTimeoutMs: Millis;
   readonly leaderLeaseTimeoutMs: Millis;
   readonly preVote: boolean;
+  /** See {@link CoreOptions}. */
+  readonly vouches: boolean;
   /** Entries after the last snapshot that make another one worth while. */
   readonly snapshotThreshold: number;
   /** How often that is looked at; each time one to two times this long. */
@@ -37,6 +39,7 @@ export const RAFT_DEFAULTS = {
   electionTimeoutMs: 1000,
   leaderLeaseTimeoutMs: 500,
   preVote: true,
+  vouches: true,
   snapshotThreshold: 16384,
   snapshotIntervalMs: 30_000,
   trailingLogs: 10240,

@@ -11,12 +11,18 @@ import {
 } from './configuration.ts';
 import type { RaftEffect, Role } from './inputs.ts';
 import type { RaftResponse } from './messages.ts';
+import { StateAge } from './state-age.ts';
 import type { TermRuns } from './term-runs.ts';
 
 export interface CoreOptions {
   readonly id: ServerId;
   /** host:port that we advertise. */
   readonly address: string;
+  /**
+   * A leader sends its commit index with every round of heartbeats, also when nothing is new, so that followers know how old
+   * their state is. Source: rates of such requests measured on servers.
+   */
+  readonly vouches?: boolean;
   /** A follower that hears nothing for one to two times this long stands for election. */
   readonly heartbeatTimeoutMs: Millis;
   /** A candidate that has no result after one to two times this long tries again. */
@@ -124,6 +130,7 @@ export class RaftState {
   leaseBlockedUntil: Millis = Number.NEGATIVE_INFINITY;
   // Follower.
   pendingAcks: PendingAck[] = [];
+  readonly stateAge = new StateAge();
   // Output.
   effects: RaftEffect[] = [];
   #voteDirty = false;

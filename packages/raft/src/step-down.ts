@@ -1,4 +1,5 @@
 import type { Millis } from '@proconsul/base';
+import { quorumContactAt } from './quorum-acks.ts';
 import type { RaftState } from './state.ts';
 
 /** The way back to being a follower, from every role. Source: Ongaro's thesis section 3.4. */
@@ -29,5 +30,7 @@ function endLeadership(s: RaftState): void {
   // Losing the leadership is what a transfer was for.
   if (s.transfer) s.emit({ kind: 'done', token: s.transfer.token });
   s.transfer = undefined;
+  // Nobody else led before that: our state, once applied, is that of then.
+  if (s.commitIndex >= s.termStartIndex) s.stateAge.heard(quorumContactAt(s), s.term, s.commitIndex);
   s.peers = new Map();
 }
