@@ -4,11 +4,13 @@ import {
   type Caller,
   Catalog,
   type CommonArgs,
+  type Consistency,
   CoordinateMethods,
   EndpointError,
   Internal,
   noLeader,
   noPathToDatacenter,
+  notReadyForConsistentReads,
   Operator,
   PreparedQueryMethods,
   type QueryExecuteArgs,
@@ -25,10 +27,13 @@ import type { Dep, Store } from '@proconsul/store';
 import { autopilotHealth, autopilotState, DEFAULT_AUTOPILOT, type ServerFacts } from './autopilot.ts';
 import type { Consensus } from './consensus.ts';
 import { CoordinateBatch } from './coordinate-batch.ts';
+import { type CallRoute, HeldRead } from './held-read.ts';
+import { HoldRoom } from './hold.ts';
 import { LockDelays } from './lock-delays.ts';
 import { overviewOf } from './overview.ts';
 import { executeQuery, resolveQuery } from './queries/execute.ts';
 import { kvIndex, type ReadHandler, readHandlers } from './reads.ts';
+import { isRetryable } from './retryable.ts';
 import { SessionTimers } from './session-timers.ts';
 import { TombstoneClock } from './tombstones.ts';
 import { type Answer, Views } from './views.ts';
@@ -54,8 +59,18 @@ export const SERVER_DEFAULTS: Omit<ServerOptions, 'datacenter'> = {
 /** Waits are stretched by up to this part, so that clients that asked together do not come back together. */
 const JITTER_FRACTION = 16;
 
-/** Pause before a call looks for a leader again. */
-const LEADER_POLL_MS: Millis = 20;
+/** Any server answers these about itself or its pools, with or without a leader. */
+const LOCAL_METHODS: ReadonlySet<string> = new Set([
+  Status.Leader.name,
+  Status.Peers.name,
+  'Status.Ping',
+  'Status.RaftStats',
+  Catalog.ListDatacenters.name,
+  CoordinateMethods.ListDatacenters.name,
+]);
+
+/** Only the leader knows these, however old the answer may be. */
+const LEADER_METHODS: ReadonlySet<string> = new Set([Operator.ServerHealth.name, Operator.AutopilotState.name]);
 
 export interface ServerDependencies {
   readonly store: Store;
@@ -64,6 +79,10 @@ export interface ServerDependencies {
   readonly rng: Rng;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** The present leader, when that is another server and one that we know where to find. */
+  leaderCaller(): Caller | undefined;
+  /** A server of another datacenter; undefined when there is no such datacenter, `unreachable` when all have failed. */
+  datacenterCaller(datacenter: string): Caller | undefined | 'unreachable';
   /** The servers of this datacenter as autopilot sees them. */
   servers(): readonly ServerFacts[];
   /** WAN coordinates of the servers, by datacenter. */
@@ -92,6 +111,9 @@ export class Server implements Caller {
   readonly sessionTimers: SessionTimers;
   readonly tombstones: TombstoneClock;
   readonly #coordinates: CoordinateBatch;
+  readonly #room: HoldRoom;
+  /** Waiting reads that only a leader may answer: they go to the next one. */
+  readonly #deposed = new Set<() => void>();
   #overview: unknown = { Nodes: null, Services: null, Checks: null };
   #overviewAt = 0;
   #leading = false;
@@ -105,6 +127,7 @@ export class Server implements Caller {
     this.sessionTimers = new SessionTimers(clock, (id) => this.#expireSession(id));
     this.tombstones = new TombstoneClock(clock, (index) => this.#reap(index));
     this.#coordinates = new CoordinateBatch(clock, rng, (batch) => this.#writeCoordinates(batch));
+    this.#room = new HoldRoom(clock, rng, options.rpcHoldTimeoutMs);
     this.#momentary = this.#momentaryReads();
     this.#overviewAt = clock.now();
     this.#context = {
@@ -147,6 +170,12 @@ export class Server implements Caller {
     const index = kvIndex(this.#d.store);
     if (index > 0) this.tombstones.deletedAt(index);
     this.#leading = true;
+    this.#room.wake();
+  }
+
+  /** There is another leader, or none: calls that wait for one look again. */
+  leaderChanged(): void {
+    this.#room.wake();
   }
 
   stopLeading(): void {
@@ -155,6 +184,7 @@ export class Server implements Caller {
     this.tombstones.clear();
     this.#coordinates.stop();
     this.lockDelays.clear();
+    for (const leave of [...this.#deposed]) leave();
   }
 
   peek<A extends CommonArgs, T>(method: ReadMethod<A, T>, args: A): View<T> | undefined {
@@ -168,41 +198,43 @@ export class Server implements Caller {
     options: ReadOptions,
     done: ReadDone<T>,
   ): () => void {
-    const meta = (): ReadMeta => this.#meta();
-    let cancelled = false;
-    let cancel = () => {
-      cancelled = true;
-    };
-    const proceed = () => {
-      if (cancelled) return;
-      try {
-        cancel = this.#answer(method, args, options, done);
-      } catch (error) {
-        done(error as Error, null, meta());
-      }
-    };
-    if (!this.#isOurs(args)) {
-      done(noPathToDatacenter(), null, meta());
-      return () => {};
-    }
-    const ready = this.#readiness(options);
-    if (ready === null) proceed();
-    else {
-      ready.then(proceed, (error) => {
-        if (!cancelled) done(error, null, meta());
-      });
-    }
-    return () => {
-      cancelled = true;
-      cancel();
-    };
+    if (!this.#isOurs(args)) return this.#readElsewhere(method, args, options, done);
+    const read = new HeldRead(method, args, options, done, {
+      clock: this.#d.clock,
+      hold: this.#room.hold(),
+      route: () => this.#route(method.name, options.consistency),
+      answer: (left, told) => this.#answer(method, args, left, told),
+      verify: () => this.#d.consensus.verifyLeader(),
+      mayAnswer: () => options.consistency === 'stale' || LOCAL_METHODS.has(method.name) || this.leads(),
+      meta: () => this.#meta(),
+      deposed: this.#deposed,
+      waitMs: (wanted) => this.#baseWaitMs(wanted),
+    });
+    read.attempt();
+    return () => read.cancel();
   }
 
   async write<A extends CommonArgs, R>(method: WriteMethod<A, R>, args: A): Promise<R> {
-    if (!this.#isOurs(args)) throw noPathToDatacenter();
+    if (!this.#isOurs(args)) return await this.#elsewhere(args).write(method, args);
+    const hold = this.#room.hold();
+    for (;;) {
+      const route = this.#route(method.name, 'default');
+      let fault: unknown;
+      try {
+        if (route.kind === 'local') return await this.#writeHere(method, args);
+        if (route.kind === 'forward') return await route.to.write(method, args);
+        fault = route.kind === 'wait' ? route.error : noLeader();
+      } catch (error) {
+        if (!isRetryable(error, 'write')) throw error;
+        fault = error;
+      }
+      if (!(await hold.passed())) throw fault;
+    }
+  }
+
+  async #writeHere<A extends CommonArgs, R>(method: WriteMethod<A, R>, args: A): Promise<R> {
     const handler = this.#writes.get(method.name);
     if (handler === undefined) throw new EndpointError('NO_METHOD', `rpc: can't find method ${method.name}`);
-    if (!this.leads()) await this.#leader();
     return (await handler(this.#context, args as never)) as R;
   }
 
@@ -210,38 +242,52 @@ export class Server implements Caller {
     return args.Datacenter === '' || args.Datacenter === this.#options.datacenter;
   }
 
+  /** The way into another datacenter. Throws EndpointError when there is none. */
+  #elsewhere(args: CommonArgs): Caller {
+    const to = this.#d.datacenterCaller(args.Datacenter);
+    if (to === undefined) throw noPathToDatacenter();
+    if (to === 'unreachable') throw remoteUnreachable();
+    return to;
+  }
+
+  #readElsewhere<A extends CommonArgs, T>(
+    method: ReadMethod<A, T>,
+    args: A,
+    options: ReadOptions,
+    done: ReadDone<T>,
+  ): () => void {
+    try {
+      return this.#elsewhere(args).read(method, args, options, done);
+    } catch (error) {
+      done(error as Error, null, this.#meta());
+      return () => {};
+    }
+  }
+
+  /** What is known of the answer's freshness. Told too old rather than too young. */
   #meta(): ReadMeta {
     const { consensus } = this.#d;
-    const lastContactMs = consensus.leads() ? 0 : consensus.lastContactMs();
-    return {
-      knownLeader: consensus.leaderAddress() !== '',
-      lastContactMs: Number.isFinite(lastContactMs) ? lastContactMs : 0,
-    };
+    const age = consensus.leads() ? 0 : Math.max(consensus.lastContactMs(), consensus.stateAgeMs());
+    return { knownLeader: consensus.leaderAddress() !== '', lastContactMs: Number.isFinite(age) ? age : 0 };
   }
 
-  /** Null when the read may be answered now; else what has to happen first. */
-  #readiness(options: ReadOptions): Promise<void> | null {
-    if (options.consistency === 'stale') {
-      if (Number.isFinite(this.#d.consensus.lastContactMs()) || this.#d.consensus.leads()) return null;
-      return this.#leader();
+  /** Who answers a call of our datacenter at this moment. Source: RPC wire, forwarding and consistency. */
+  #route(name: string, consistency: Consistency): CallRoute {
+    if (LOCAL_METHODS.has(name)) return { kind: 'local' };
+    if (this.leads()) return { kind: consistency === 'consistent' ? 'verify' : 'local' };
+    const { consensus } = this.#d;
+    // Before we hold what was committed when we first heard of the leader, things would seem to be deleted that are not.
+    if (consistency === 'stale' && !LEADER_METHODS.has(name) && Number.isFinite(consensus.stateAgeMs())) {
+      return { kind: 'local' };
     }
-    if (options.consistency === 'consistent') return this.#verified();
-    return this.leads() ? null : this.#leader();
-  }
-
-  async #verified(): Promise<void> {
-    if (!this.leads()) await this.#leader();
-    await this.#d.consensus.verifyLeader();
-  }
-
-  /** Waits until we lead, at most for the hold time. Throws `No cluster leader`. */
-  async #leader(): Promise<void> {
-    const { clock } = this.#d;
-    const until = clock.now() + this.#options.rpcHoldTimeoutMs;
-    while (!this.leads()) {
-      if (clock.now() >= until) throw noLeader();
-      await new Promise<void>((resolve) => clock.after(LEADER_POLL_MS, resolve));
+    const leader = consensus.leaderId();
+    if (leader === '') return { kind: 'wait', error: noLeader() };
+    if (leader === consensus.id()) {
+      // Elected, but what earlier leaders committed is not all applied yet; or the lease has to be confirmed.
+      return { kind: 'wait', error: consistency === 'consistent' ? notReadyForConsistentReads() : noLeader() };
     }
+    const to = this.#d.leaderCaller();
+    return to === undefined ? { kind: 'wait', error: leaderNotFound() } : { kind: 'forward', to };
   }
 
   #answer<A extends CommonArgs, T>(
@@ -261,9 +307,13 @@ export class Server implements Caller {
     });
   }
 
-  #waitMs(wanted: Millis): Millis {
+  #baseWaitMs(wanted: Millis): Millis {
     const { defaultQueryTimeMs, maxQueryTimeMs } = this.#options;
-    const base = wanted <= 0 ? defaultQueryTimeMs : Math.min(wanted, maxQueryTimeMs);
+    return wanted <= 0 ? defaultQueryTimeMs : Math.min(wanted, maxQueryTimeMs);
+  }
+
+  #waitMs(wanted: Millis): Millis {
+    const base = this.#baseWaitMs(wanted);
     return base + this.#d.rng.float() * (base / JITTER_FRACTION);
   }
 
@@ -379,6 +429,9 @@ export class Server implements Caller {
     this.#background('Batch update failed', this.#d.consensus.propose(command));
   }
 }
+
+const leaderNotFound = () => new EndpointError('LEADER_NOT_FOUND', 'Raft leader not found in server lookup mapping');
+const remoteUnreachable = () => new EndpointError('DC_UNREACHABLE', 'Remote DC has no server currently reachable');
 
 function sessionDestroy(Datacenter: string, ID: string) {
   return SessionRequest.make({ Datacenter, Op: 'destroy', Session: Session.make({ ID }) });

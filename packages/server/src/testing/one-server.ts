@@ -22,13 +22,30 @@ export class MemoryConsensus implements Consensus {
     this.#store = store;
   }
 
+  id = () => 'id-1';
   leads = () => this.leading;
   leaderAddress = () => (this.leading ? '127.0.0.1:8300' : '');
   leaderId = () => (this.leading ? 'id-1' : '');
   lastContactMs = () => (this.leading ? 0 : 250);
+  stateAgeMs = () => (this.leading ? 0 : 250);
   members = () => this.servers;
   lastIndex = () => this.#index;
   lastTerm = () => 1;
+  appliedIndex = () => this.#index;
+
+  async barrier(): Promise<void> {}
+
+  async addNonvoter(id: string, address: string): Promise<void> {
+    this.servers = [...this.servers.filter((m) => m.id !== id), { id, address, voter: false }];
+  }
+
+  async addVoter(id: string, address: string): Promise<void> {
+    this.servers = [...this.servers.filter((m) => m.id !== id), { id, address, voter: true }];
+  }
+
+  async demoteVoter(id: string): Promise<void> {
+    this.servers = this.servers.map((m) => (m.id === id ? { ...m, voter: false } : m));
+  }
 
   async verifyLeader(): Promise<void> {
     this.verified++;
@@ -63,6 +80,8 @@ export function oneServer(options: { readonly facts?: readonly ServerFacts[] } =
       rng: seededRng('one server'),
       log: silentLog,
       metrics: noMetrics,
+      leaderCaller: () => undefined,
+      datacenterCaller: () => undefined,
       servers: () => options.facts ?? [],
       wanCoordinates: () => [],
       datacenters: () => ['dc1'],

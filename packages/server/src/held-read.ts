@@ -1,0 +1,164 @@
+import type { Clock, Millis } from '@proconsul/base';
+import type {
+  Caller,
+  CommonArgs,
+  EndpointError,
+  ReadDone,
+  ReadMeta,
+  ReadMethod,
+  ReadOptions,
+  View,
+} from '@proconsul/endpoints';
+import type { Hold } from './hold.ts';
+import { isRetryable } from './retryable.ts';
+
+/** Who answers a call at this moment. `verify`: we, once a quorum confirms that we lead. */
+export type CallRoute =
+  | { readonly kind: 'local' }
+  | { readonly kind: 'verify' }
+  | { readonly kind: 'forward'; readonly to: Caller }
+  | { readonly kind: 'wait'; readonly error: EndpointError };
+
+/** What a read needs of the server. */
+export interface ReadSteps<T> {
+  readonly clock: Clock;
+  readonly hold: Hold;
+  route(): CallRoute;
+  /** Answers from our state, now or when its index has passed. */
+  answer(options: ReadOptions, told: (error: Error | null, view: View<T> | null) => void): () => void;
+  verify(): Promise<void>;
+  /** Whether what we hold may be the answer: not when only a leader may answer and we no longer are. */
+  mayAnswer(): boolean;
+  meta(): ReadMeta;
+  /** To be called when we stop leading. */
+  readonly deposed: Set<() => void>;
+  /** How long a read waits that asks for so much, without the random extra. */
+  waitMs(wanted: Millis): Millis;
+}
+
+const nothing = () => {};
+
+/**
+ * One read on its way to an answer: here, or from the leader; again when the leader changes under it, for as long as a
+ * call may be held. A blocking read keeps the end of its wait through all of that.
+ */
+export class HeldRead<A extends CommonArgs, T> {
+  readonly #method: ReadMethod<A, T>;
+  readonly #args: A;
+  readonly #options: ReadOptions;
+  readonly #done: ReadDone<T>;
+  readonly #steps: ReadSteps<T>;
+  readonly #startedAt: Millis;
+  #attemptedAt: Millis;
+  #cancel: () => unknown = nothing;
+  #isOver = false;
+
+  constructor(method: ReadMethod<A, T>, args: A, options: ReadOptions, done: ReadDone<T>, steps: ReadSteps<T>) {
+    this.#method = method;
+    this.#args = args;
+    this.#options = options;
+    this.#done = done;
+    this.#steps = steps;
+    this.#startedAt = steps.clock.now();
+    this.#attemptedAt = this.#startedAt;
+  }
+
+  cancel(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#leave();
+  }
+
+  attempt(): void {
+    this.#leave();
+    if (this.#isOver) return;
+    this.#attemptedAt = this.#steps.clock.now();
+    const route = this.#steps.route();
+    if (route.kind === 'local') this.#here();
+    else if (route.kind === 'verify') this.#afterVerify();
+    else if (route.kind === 'forward') this.#forward(route.to);
+    else this.#again(route.error);
+  }
+
+  #leave(): void {
+    const cancel = this.#cancel;
+    this.#cancel = nothing;
+    cancel();
+  }
+
+  #finish(error: Error | null, view: View<T> | null, meta: ReadMeta): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#cancel = nothing;
+    this.#done(error, view, meta);
+  }
+
+  #here(): void {
+    const { deposed } = this.#steps;
+    let isTold = false;
+    const deposedNow = () => this.attempt();
+    const told = (error: Error | null, view: View<T> | null) => {
+      isTold = true;
+      deposed.delete(deposedNow);
+      if (this.#isOver) return;
+      if (!this.#steps.mayAnswer()) return this.attempt();
+      this.#finish(error, view, this.#steps.meta());
+    };
+    let cancel: () => void;
+    try {
+      cancel = this.#steps.answer(this.#optionsLeft(), told);
+    } catch (error) {
+      return this.#finish(error as Error, null, this.#steps.meta());
+    }
+    if (isTold) return;
+    if (this.#options.consistency !== 'stale') deposed.add(deposedNow);
+    this.#cancel = () => {
+      deposed.delete(deposedNow);
+      cancel();
+    };
+  }
+
+  #afterVerify(): void {
+    let isCurrent = true;
+    this.#cancel = () => {
+      isCurrent = false;
+    };
+    this.#steps.verify().then(
+      () => isCurrent && this.#here(),
+      (error: Error) => isCurrent && this.#failed(error),
+    );
+  }
+
+  #forward(to: Caller): void {
+    let isTold = false;
+    const cancel = to.read(this.#method, this.#args, this.#optionsLeft(), (error, view, meta) => {
+      isTold = true;
+      if (this.#isOver) return;
+      if (error === null) this.#finish(null, view, meta);
+      else this.#failed(error);
+    });
+    if (!isTold) this.#cancel = cancel;
+  }
+
+  #failed(error: Error): void {
+    if (isRetryable(error, 'read')) this.#again(error);
+    else this.#finish(error, null, this.#steps.meta());
+  }
+
+  /** Tries again a little later; with no time left, tells why there is no answer. */
+  #again(error: Error): void {
+    const { clock, hold } = this.#steps;
+    // A blocking read that was waiting well until now has all of its patience again.
+    if (this.#options.minIndex > 0) hold.renewAfter(clock.now() - this.#attemptedAt);
+    const cancel = hold.pause(() => this.attempt());
+    if (cancel === undefined) this.#finish(error, null, this.#steps.meta());
+    else this.#cancel = cancel;
+  }
+
+  /** A read that begins anew has only the rest of its wait. */
+  #optionsLeft(): ReadOptions {
+    const spentMs = this.#steps.clock.now() - this.#startedAt;
+    if (spentMs <= 0 || this.#options.minIndex <= 0) return this.#options;
+    return { ...this.#options, waitMs: Math.max(1, this.#steps.waitMs(this.#options.waitMs) - spentMs) };
+  }
+}
