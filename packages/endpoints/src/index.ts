@@ -3,3 +3,4 @@ export * from './errors.ts';
 export * from './method.ts';
 export * from './methods.ts';
 export * from './view.ts';
+export * from './wire/index.ts';

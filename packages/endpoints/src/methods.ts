@@ -14,9 +14,13 @@ import {
   type NodeInfo,
   type NodeServiceList,
   type NodeServices,
+  type PeeredServiceName,
   type PreparedQuery,
   PreparedQueryRequest,
+  type QueryMeta,
+  type RaftStats,
   RegisterRequest,
+  type ServiceConfigResponse,
   type ServiceNode,
   type Session,
   SessionRequest,
@@ -161,6 +165,10 @@ export const CoordinateMethods = {
 export const Status = {
   Leader: read<CommonArgs, string>('Status.Leader', { blocking: false }),
   Peers: read<CommonArgs, readonly string[]>('Status.Peers', { blocking: false }),
+  /** Whether the server answers at all. */
+  Ping: read<CommonArgs, null>('Status.Ping', { blocking: false }),
+  /** How far the asked server itself is, leader or not. */
+  RaftStats: read<CommonArgs, RaftStats>('Status.RaftStats', { blocking: false }),
 } as const;
 
 export interface RaftServerRow {
@@ -297,6 +305,17 @@ export interface ConfigEntryRecord {
   readonly [field: string]: unknown;
 }
 
+export interface ServiceConfigArgs extends CommonArgs {
+  /** The service that is configured. */
+  readonly Name: string;
+  /** Proxy mode of the registration: empty, `direct` or `transparent`. */
+  readonly Mode: string;
+  readonly MeshGateway: ServiceConfigResponse['MeshGateway'];
+  readonly UpstreamServiceNames: readonly PeeredServiceName[] | null;
+}
+
+export type ServiceConfig = Omit<ServiceConfigResponse, keyof QueryMeta>;
+
 export const ConfigEntryMethods = {
   Get: read<CommonArgs & { readonly Kind: string; readonly Name: string }, ConfigEntryRecord | null>('ConfigEntry.Get'),
   List: read<CommonArgs & { readonly Kind: string; readonly Filter: string }, readonly ConfigEntryRecord[]>(
@@ -307,6 +326,8 @@ export const ConfigEntryMethods = {
     'ConfigEntry.Apply',
     null,
   ),
+  /** What the entries make of a service and of those that it calls. */
+  ResolveServiceConfig: read<ServiceConfigArgs, ServiceConfig>('ConfigEntry.ResolveServiceConfig'),
 } as const;
 
 export const FederationState = {

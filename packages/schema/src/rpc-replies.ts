@@ -179,6 +179,7 @@ const executed = {
   Failovers: int,
 };
 export const PreparedQueryExecuteResponse = struct('PreparedQueryExecuteResponse', { ...executed, ...queryMeta });
+export type PreparedQueryExecuteResponse = Infer<typeof PreparedQueryExecuteResponse>;
 export const PreparedQueryExplainResponse = struct('PreparedQueryExplainResponse', {
   Query: PreparedQuery,
   ...queryMeta,
@@ -236,6 +237,7 @@ export const IndexedCARoots = struct('IndexedCARoots', {
   Roots: list(CARoot),
   ...queryMeta,
 });
+export type IndexedCARoots = Infer<typeof IndexedCARoots>;
 
 /** What one pool said to an operation on gossip keys. */
 export const KeyringResponse = struct('KeyringResponse', {

@@ -11,6 +11,7 @@ import { type Infer, struct } from './struct.ts';
 const refined = { NodeMetaFilters: map(str), Source: present(QuerySource), PeerName: str };
 
 export const DCSpecificRequest = struct('DCSpecificRequest', { ...readOptions, ...refined });
+export type DCSpecificRequest = Infer<typeof DCSpecificRequest>;
 
 export const NodeSpecificRequest = struct('NodeSpecificRequest', {
   ...readOptions,
@@ -18,6 +19,7 @@ export const NodeSpecificRequest = struct('NodeSpecificRequest', {
   PeerName: str,
   MergeCentralConfig: bool,
 });
+export type NodeSpecificRequest = Infer<typeof NodeSpecificRequest>;
 
 /** Which instances a health read keeps. Source: recorded calls for `?passing`. */
 export const HealthFilter = { all: 0, onlyPassing: 2 } as const;
@@ -47,11 +49,15 @@ export const ServiceDumpRequest = struct('ServiceDumpRequest', {
   UseServiceKind: bool,
   NodesOnly: bool,
 });
+export type ServiceDumpRequest = Infer<typeof ServiceDumpRequest>;
 
 export const ChecksInStateRequest = struct('ChecksInStateRequest', { ...readOptions, ...refined, State: str });
+export type ChecksInStateRequest = Infer<typeof ChecksInStateRequest>;
 
 export const KeyRequest = struct('KeyRequest', { ...readOptions, Key: str });
+export type KeyRequest = Infer<typeof KeyRequest>;
 export const KeyListRequest = struct('KeyListRequest', { ...readOptions, Prefix: str, Seperator: str });
+export type KeyListRequest = Infer<typeof KeyListRequest>;
 
 /** `Session` is the older name of the same field; peers fill both. */
 export const SessionSpecificRequest = struct('SessionSpecificRequest', {
@@ -59,8 +65,10 @@ export const SessionSpecificRequest = struct('SessionSpecificRequest', {
   SessionID: str,
   Session: str,
 });
+export type SessionSpecificRequest = Infer<typeof SessionSpecificRequest>;
 
 export const TxnReadRequest = struct('TxnReadRequest', { ...readOptions, Ops: list(TxnOp) });
+export type TxnReadRequest = Infer<typeof TxnReadRequest>;
 
 export const CoordinateUpdateRequest = struct('CoordinateUpdateRequest', {
   ...writeOptions,
@@ -68,11 +76,15 @@ export const CoordinateUpdateRequest = struct('CoordinateUpdateRequest', {
   Segment: str,
   Coord: pointer(Coord),
 });
+export type CoordinateUpdateRequest = Infer<typeof CoordinateUpdateRequest>;
 
 export const OperatorUsageRequest = struct('OperatorUsageRequest', { ...readOptions, ...refined, Global: bool });
+export type OperatorUsageRequest = Infer<typeof OperatorUsageRequest>;
 export const RaftRemovePeerRequest = struct('RaftRemovePeerRequest', { ...writeOptions, Address: str, ID: str });
+export type RaftRemovePeerRequest = Infer<typeof RaftRemovePeerRequest>;
 /** Ours: the reference hands leadership over by other means. An empty id leaves the choice to the leader. */
 export const LeaderTransferRequest = struct('LeaderTransferRequest', { ...writeOptions, ID: str });
+export type LeaderTransferRequest = Infer<typeof LeaderTransferRequest>;
 
 export const PreparedQueryExecuteRequest = struct('PreparedQueryExecuteRequest', {
   ...readOptions,
@@ -82,18 +94,24 @@ export const PreparedQueryExecuteRequest = struct('PreparedQueryExecuteRequest',
   Source: QuerySource,
   Agent: QuerySource,
 });
+export type PreparedQueryExecuteRequest = Infer<typeof PreparedQueryExecuteRequest>;
 export const PreparedQueryExecuteRemoteRequest = struct('PreparedQueryExecuteRemoteRequest', {
   ...readOptions,
   Query: PreparedQuery,
   Limit: int,
   Connect: bool,
 });
+export type PreparedQueryExecuteRemoteRequest = Infer<typeof PreparedQueryExecuteRemoteRequest>;
 export const PreparedQuerySpecificRequest = struct('PreparedQuerySpecificRequest', { ...readOptions, QueryID: str });
+export type PreparedQuerySpecificRequest = Infer<typeof PreparedQuerySpecificRequest>;
 
 export const ConfigEntryQuery = struct('ConfigEntryQuery', { ...readOptions, Kind: str, Name: str });
+export type ConfigEntryQuery = Infer<typeof ConfigEntryQuery>;
 export const ConfigEntryListAllRequest = struct('ConfigEntryListAllRequest', { ...readOptions, Kinds: list(str) });
+export type ConfigEntryListAllRequest = Infer<typeof ConfigEntryListAllRequest>;
 
 export const ServiceName = struct('ServiceName', { Name: str });
+export type ServiceName = Infer<typeof ServiceName>;
 export const PeeredServiceName = struct('PeeredServiceName', { ServiceName, Peer: str });
 export type PeeredServiceName = Infer<typeof PeeredServiceName>;
 export const ServiceConfigRequest = struct('ServiceConfigRequest', {
@@ -103,8 +121,10 @@ export const ServiceConfigRequest = struct('ServiceConfigRequest', {
   Mode: str,
   UpstreamServiceNames: list(PeeredServiceName),
 });
+export type ServiceConfigRequest = Infer<typeof ServiceConfigRequest>;
 
 export const FederationStateQuery = struct('FederationStateQuery', { ...readOptions, TargetDatacenter: str });
+export type FederationStateQuery = Infer<typeof FederationStateQuery>;
 
 /** `Payload` is the event as the gossip layer sends it. */
 export const EventFireRequest = struct('EventFireRequest', { ...readOptions, Name: str, Payload: bytes });

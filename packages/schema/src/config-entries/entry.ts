@@ -1,4 +1,6 @@
+import { ProtocolError } from '@proconsul/base';
 import type { JsonValue } from '@proconsul/gojson';
+import { Reader, Writer } from '@proconsul/msgpack';
 import { DecodeError, isObject } from '../kind.ts';
 import { goKind, type Problems, refuseProblems } from './field.ts';
 import { CONFIG_ENTRY_SHAPES } from './shapes.ts';
@@ -46,3 +48,32 @@ export function configEntryJson(entry: ConfigEntry): string {
   if (shape === undefined) throw new DecodeError(`invalid config entry kind: ${entry.Kind}`);
   return shape.print(entry);
 }
+
+/** This kind travels as a raw value that holds its map; all others travel as maps. Source: recorded requests. */
+const WRAPPED_KIND = 'proxy-defaults';
+/** Of the kind that has no field for its name. */
+const MESH_NAME = 'mesh';
+
+/** Writes an entry as it stands inside other structures, all fields of its kind. Throws DecodeError for an unknown kind. */
+export function writeConfigEntry(w: Writer, entry: ConfigEntry): void {
+  const shape = CONFIG_ENTRY_SHAPES.get(entry.Kind);
+  if (shape === undefined) throw new DecodeError(`invalid config entry kind: ${entry.Kind}`);
+  if (entry.Kind !== WRAPPED_KIND) return shape.encode(w, entry);
+  const inner = new Writer('rpc');
+  shape.encode(inner, entry);
+  w.bytes(inner.finish());
+}
+
+/** Reads one of a kind that is known from elsewhere. Throws ProtocolError, CONFIG_ENTRY_KIND for an unknown kind. */
+export function decodeConfigEntry(r: Reader, kind: string): ConfigEntry {
+  const shape = CONFIG_ENTRY_SHAPES.get(kind);
+  if (shape === undefined) throw new ProtocolError('CONFIG_ENTRY_KIND', `invalid config entry kind: ${kind}`);
+  const wrapped = r.peekKind() === 'str' || r.peekKind() === 'bin';
+  const fields = shape.decode(wrapped ? new Reader(r.bytesAlias() ?? EMPTY) : r);
+  const record = (fields ?? {}) as Record<string, unknown>;
+  const name = record['Name'];
+  const Name = typeof name === 'string' ? name : kind === 'mesh' ? MESH_NAME : '';
+  return Object.assign(record, { Kind: kind, Name }) as unknown as ConfigEntry;
+}
+
+const EMPTY = new Uint8Array([0x80]);

@@ -1,5 +1,22 @@
 import { durationError, formatDuration, parseDuration } from '@proconsul/base';
-import { formatFloat, type JsonObject, type JsonValue, quoteJson, stringifyAny } from '@proconsul/gojson';
+import {
+  decodeBase64,
+  encodeBase64,
+  formatFloat,
+  type JsonObject,
+  type JsonValue,
+  quoteJson,
+  stringifyAny,
+} from '@proconsul/gojson';
+import {
+  decodeAny,
+  encodeAny,
+  goTimeFromRfc3339,
+  goTimeToRfc3339,
+  type Reader,
+  type Writer,
+  ZERO_TIME,
+} from '@proconsul/msgpack';
 import { DecodeError, isObject } from '../kind.ts';
 
 /** What decoding found wrong, collected over the whole document. */
@@ -15,6 +32,12 @@ export interface Part {
   /** Missing values print as the zero value. */
   print(value: unknown): string;
   isEmpty(value: unknown): boolean;
+  /** Writes the MessagePack form. Missing values are written as the zero value. */
+  encode(w: Writer, value: unknown): void;
+  /** Reads it. Undefined stands for nil. Throws ProtocolError. */
+  decode(r: Reader): unknown;
+  /** Where the field is left out: kept off the wire, or neither read from JSON nor printed. */
+  readonly only?: 'json' | 'wire';
 }
 
 /** How a field is printed: always, or only when it is not empty. */
@@ -50,6 +73,21 @@ export const text: Part = {
   },
   print: (value) => quoteJson(typeof value === 'string' ? value : ''),
   isEmpty: (value) => isNothing(value) || value === '',
+  encode: (w, value) => w.str(typeof value === 'string' ? value : ''),
+  decode: (r) => (r.isNil() ? undefined : r.str()),
+};
+
+/** Bytes, base64 in JSON and kept so. */
+export const base64: Part = {
+  ...text,
+  encode: (w, value) => {
+    if (typeof value !== 'string' || value === '') w.nil();
+    else w.bytes(decodeBase64(value));
+  },
+  decode: (r) => {
+    const bytes = r.bytes();
+    return bytes === null ? undefined : encodeBase64(bytes);
+  },
 };
 
 const TRUE = new Set(['1', 't', 'T', 'TRUE', 'true', 'True']);
@@ -68,7 +106,12 @@ export const flag: Part = {
   },
   print: (value) => (value === true ? 'true' : 'false'),
   isEmpty: (value) => value !== true,
+  encode: (w, value) => w.bool(value === true),
+  decode: (r) => (r.isNil() ? undefined : r.bool()),
 };
+
+const isWhole = (value: unknown): value is number | bigint =>
+  typeof value === 'bigint' || (typeof value === 'number' && Number.isSafeInteger(value));
 
 function whole(name: 'int' | 'uint'): Part {
   return {
@@ -90,15 +133,25 @@ function whole(name: 'int' | 'uint'): Part {
     },
     print: (value) => String(isNothing(value) ? 0 : value),
     isEmpty: (value) => isNothing(value) || value === 0,
+    encode: (w, value) => {
+      const number = isWhole(value) ? value : 0;
+      if (name === 'uint') w.uint(number < 0 ? 0 : number);
+      else w.int(number);
+    },
+    decode: (r) => (r.isNil() ? undefined : r.intOrBig()),
   };
+}
+
+function orNil(of: Part): Part['encode'] {
+  return (w, value) => (isNothing(value) ? w.nil() : of.encode(w, value));
 }
 
 export const int: Part = whole('int');
 export const uint: Part = whole('uint');
 /** An integer or nothing: zero is a value of its own. */
-export const maybeInt: Part = { ...int, isEmpty: isNothing };
+export const maybeInt: Part = { ...int, isEmpty: isNothing, encode: orNil(int) };
 /** A boolean or nothing. */
-export const maybeFlag: Part = { ...flag, isEmpty: isNothing };
+export const maybeFlag: Part = { ...flag, isEmpty: isNothing, encode: orNil(flag) };
 
 export const float: Part = {
   read: (json, path, problems) => {
@@ -109,7 +162,17 @@ export const float: Part = {
   },
   print: (value) => (typeof value === 'number' ? shortFloat(value) : '0'),
   isEmpty: (value) => isNothing(value) || value === 0,
+  encode: (w, value) => {
+    const four = new DataView(new ArrayBuffer(4));
+    four.setFloat32(0, typeof value === 'number' ? value : 0);
+    w.byte(FLOAT32);
+    w.raw(new Uint8Array(four.buffer));
+  },
+  decode: (r) => (r.isNil() ? undefined : r.float()),
 };
+
+/** Code of a 32-bit float. Source: the MessagePack specification. */
+const FLOAT32 = 0xca;
 
 /** The shortest text that reads back as the same 32-bit number. */
 function shortFloat(value: number): string {
@@ -132,6 +195,8 @@ export const duration: Part = {
   },
   print: int.print,
   isEmpty: int.isEmpty,
+  encode: int.encode,
+  decode: int.decode,
 };
 
 /** Nanoseconds, printed as `"5s"`. */
@@ -145,13 +210,36 @@ export const moment: Part = {
   ...text,
   print: (value) => (typeof value === 'string' && value !== '' ? quoteJson(value) : '"0001-01-01T00:00:00Z"'),
   isEmpty: isNothing,
+  encode: (w, value) => w.time(typeof value === 'string' ? momentOf(value) : ZERO_TIME),
+  decode: (r) => (r.isNil() ? undefined : goTimeToRfc3339(r.time())),
 };
+
+/** What is no time at all is written as the zero time: it came from a client, and nobody checked it. */
+function momentOf(text: string) {
+  try {
+    return goTimeFromRfc3339(text);
+  } catch {
+    return ZERO_TIME;
+  }
+}
 
 /** Anything, as it came. */
 export const free: Part = {
   read: (json) => json,
   print: (value) => (isNothing(value) ? 'null' : stringifyAny(value as JsonValue)),
   isEmpty: (value) => isNothing(value) || (typeof value === 'object' && Object.keys(value as object).length === 0),
+  encode: (w, value) => w.raw(encodeAny(value, 'rpc', { wholeNumbersAs: 'float64' })),
+  decode: (r) => decodeAny(r) ?? undefined,
+};
+
+/** Anything, but it has no form on the wire that is known: written as nil, not read. */
+export const hidden: Part = {
+  ...free,
+  encode: (w) => w.nil(),
+  decode: (r) => {
+    r.skip();
+    return undefined;
+  },
 };
 
 export function list(of: Part): Part {
@@ -163,6 +251,18 @@ export function list(of: Part): Part {
     },
     print: (value) => (Array.isArray(value) ? `[${value.map((item) => of.print(item)).join(',')}]` : 'null'),
     isEmpty: (value) => !Array.isArray(value) || value.length === 0,
+    encode: (w, value) => {
+      if (!Array.isArray(value)) return w.nil();
+      w.arrayHeader(value.length);
+      for (const item of value) of.encode(w, item);
+    },
+    decode: (r) => {
+      const count = r.arrayHeader();
+      if (count < 0) return undefined;
+      const items: unknown[] = [];
+      for (let i = 0; i < count; i++) items.push(of.decode(r) ?? null);
+      return items;
+    },
   };
 }
 
@@ -186,6 +286,26 @@ export function map(of: Part): Part {
       return `{${pairs.map((key) => `${quoteJson(key)}:${of.print(record[key])}`).join(',')}}`;
     },
     isEmpty: (value) => isNothing(value) || Object.keys(value as object).length === 0,
+    encode: (w, value) => {
+      if (isNothing(value) || typeof value !== 'object') return w.nil();
+      const record = value as Record<string, unknown>;
+      const keys = Object.keys(record).sort();
+      w.mapHeader(keys.length);
+      for (const key of keys) {
+        w.str(key);
+        of.encode(w, record[key]);
+      }
+    },
+    decode: (r) => {
+      const count = r.mapHeader();
+      if (count < 0) return undefined;
+      const out: Record<string, unknown> = Object.create(null);
+      for (let i = 0; i < count; i++) {
+        const key = r.str();
+        out[key] = of.decode(r) ?? null;
+      }
+      return out;
+    },
   };
 }
 
@@ -207,7 +327,10 @@ export function shape(table: Readonly<Record<string, Part>>): Shape {
     const always = key.endsWith('!');
     return { name: always ? key.slice(0, -1) : key, part, always };
   });
-  const byName = new Map(fields.map((field) => [plainName(field.name), field]));
+  const inJson = fields.filter(({ part }) => part.only !== 'wire');
+  const byName = new Map(inJson.map((field) => [plainName(field.name), field]));
+  const onWire = fields.filter(({ part }) => part.only !== 'json').sort((a, b) => (a.name < b.name ? -1 : 1));
+  const byWireName = new Map(onWire.map((field) => [field.name, field]));
 
   const readObject = (json: JsonObject, path: string, problems: Problems): Record<string, unknown> => {
     const out: Record<string, unknown> = Object.create(null);
@@ -237,7 +360,7 @@ export function shape(table: Readonly<Record<string, Part>>): Shape {
     print: (value) => {
       const record = (isNothing(value) ? {} : value) as Record<string, unknown>;
       const parts: string[] = [];
-      for (const { name, part, always } of fields) {
+      for (const { name, part, always } of inJson) {
         const inner = record[name];
         if (always || !part.isEmpty(inner)) parts.push(`${quoteJson(name)}:${part.print(inner)}`);
       }
@@ -245,12 +368,47 @@ export function shape(table: Readonly<Record<string, Part>>): Shape {
     },
     // A structure inside another one is never left out; see `maybe`.
     isEmpty: () => false,
+    encode: (w, value) => {
+      const record = (isNothing(value) ? {} : value) as Record<string, unknown>;
+      w.mapHeader(onWire.length);
+      for (const { name, part } of onWire) {
+        w.key(name);
+        part.encode(w, record[name]);
+      }
+    },
+    decode: (r) => {
+      const count = r.mapHeader();
+      if (count < 0) return undefined;
+      const out: Record<string, unknown> = Object.create(null);
+      for (let i = 0; i < count; i++) {
+        const field = byWireName.get(r.key());
+        if (field === undefined) {
+          r.skip();
+          continue;
+        }
+        const value = field.part.decode(r);
+        // Peers write every field; what is not printed anyway need not be kept.
+        if (value !== undefined && (field.always || !field.part.isEmpty(value))) out[field.name] = value;
+      }
+      return out;
+    },
   };
 }
 
+/** A field that the API has and the wire has not. */
+export const jsonOnly = (part: Part): Part => ({ ...part, only: 'json' });
+/** A field that the wire has and the API has not. */
+export const wireOnly = (part: Part): Part => ({ ...part, only: 'wire' });
+
 /** A structure, or nothing. */
 export function maybe(of: Part): Part {
-  return { ...of, print: (value) => (isNothing(value) ? 'null' : of.print(value)), isEmpty: isNothing };
+  return {
+    ...of,
+    print: (value) => (isNothing(value) ? 'null' : of.print(value)),
+    isEmpty: isNothing,
+    encode: orNil(of),
+    decode: (r) => (r.isNil() ? undefined : of.decode(r)),
+  };
 }
 
 const editionHint = (key: string): string =>

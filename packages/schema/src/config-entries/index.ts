@@ -1,2 +1,9 @@
-export { type ConfigEntry, configEntryJson, isConfigKind, readConfigEntry } from './entry.ts';
+export {
+  type ConfigEntry,
+  configEntryJson,
+  decodeConfigEntry,
+  isConfigKind,
+  readConfigEntry,
+  writeConfigEntry,
+} from './entry.ts';
 export { CONFIG_ENTRY_SHAPES } from './shapes.ts';

@@ -1,21 +1,24 @@
 import {
+  base64,
   duration,
   durationText,
   flag,
   float,
   free,
+  hidden,
   int,
+  jsonOnly,
   list,
   map,
   maybe,
   maybeFlag,
   maybeInt,
   moment,
-  type Part,
   type Shape,
   shape,
   text,
   uint,
+  wireOnly,
 } from './field.ts';
 
 const texts = list(text);
@@ -28,6 +31,7 @@ const exposedPath = shape({
   Path: text,
   LocalPathPort: int,
   Protocol: text,
+  ParsedFromCheck: wireOnly(flag),
 });
 const expose = shape({ Checks: flag, Paths: list(exposedPath) });
 
@@ -63,6 +67,8 @@ const upstream = shape({
 /** What every entry ends with. */
 const indexes = { 'Hash!': uint, 'CreateIndex!': uint, 'ModifyIndex!': uint };
 const named = { 'Kind!': text, 'Name!': text };
+/** Of kinds that are not told apart by a field on the wire. */
+const kindless = { 'Kind!': jsonOnly(text), 'Name!': text };
 const meta = { Meta: pairs };
 
 const rateLimits = shape({
@@ -98,6 +104,7 @@ const serviceDefaults = shape({
 
 const proxyDefaults = shape({
   ...named,
+  Protocol: wireOnly(text),
   'Config!': free,
   Mode: text,
   TransparentProxy: transparentProxy,
@@ -299,7 +306,7 @@ const jwksCluster = shape({
   TLSCertificates: maybe(
     shape({
       CaCertificateProviderInstance: maybe(shape({ InstanceName: text, CertificateName: text })),
-      TrustedCA: maybe(shape({ Filename: text, EnvironmentVariable: text, InlineString: text, InlineBytes: text })),
+      TrustedCA: maybe(shape({ Filename: text, EnvironmentVariable: text, InlineString: text, InlineBytes: base64 })),
     }),
   ),
   ConnectTimeout: duration,
@@ -316,6 +323,7 @@ const jwtProvider = shape({
           RequestTimeoutMs: int,
           CacheDuration: duration,
           FetchAsynchronously: flag,
+          UseSNI: wireOnly(flag),
           RetryPolicy: maybe(
             shape({
               NumRetries: int,
@@ -411,7 +419,7 @@ const terminatingGateway = shape({
 const tlsVersions = maybe(shape({ TLSMinVersion: text, TLSMaxVersion: text, CipherSuites: texts }));
 
 const mesh = shape({
-  'Kind!': text,
+  'Kind!': jsonOnly(text),
   TransparentProxy: shape({ 'MeshDestinationsOnly!': flag }),
   AllowEnablingPermissiveMutualTLS: flag,
   ValidateClusters: flag,
@@ -439,7 +447,7 @@ const mesh = shape({
 });
 
 const exportedServices = shape({
-  ...named,
+  ...kindless,
   'Services!': list(
     shape({
       'Name!': text,
@@ -479,6 +487,8 @@ const apiGateway = shape({
         'MinVersion!': text,
         'CipherSuites!': texts,
       }),
+      Default: wireOnly(maybe(free)),
+      Override: wireOnly(maybe(free)),
     }),
   ),
   'Status!': status,
@@ -555,13 +565,14 @@ const certificate = shape({
 const boundApiGateway = shape({
   ...named,
   'Listeners!': list(shape({ Name: text, Routes: list(reference), Certificates: list(reference) })),
-  'Services!': free as Part,
+  // Keyed by structures on the wire.
+  'Services!': hidden,
   ...meta,
   ...indexes,
 });
 
 const samenessGroup = shape({
-  ...named,
+  ...kindless,
   DefaultForFailover: flag,
   IncludeLocal: flag,
   Members: list(shape({ Partition: text, Peer: text })),

@@ -1,0 +1,58 @@
+import {
+  CAConfiguration,
+  CatalogSummary,
+  FederationStateQuery,
+  FederationStateResponse,
+  IndexedCARoots,
+  IndexedFederationStates,
+  IndexedNodeDump,
+  IndexedNodesWithGateways,
+  pointer,
+  ServiceDumpRequest,
+} from '@proconsul/schema';
+import type { ArgsOf } from '../method.ts';
+import { type CaRoots, ConnectCA, FederationState, Internal, type ServiceKindArgs } from '../methods.ts';
+import { inDatacenter, listing, ofNode, withSource } from './catalog.ts';
+import { bare, member, merged } from './replies.ts';
+import { reading } from './requests.ts';
+import { type AnyWireMethod, type RequestCodec, wire } from './wire-method.ts';
+
+/** Conditions on nodes are not on the wire of this method; nobody asks for them. */
+const ofKind: RequestCodec<ServiceKindArgs> = reading<ServiceKindArgs, ServiceDumpRequest>(ServiceDumpRequest, {
+  same: ['Filter', 'ServiceKind', 'UseServiceKind', 'NodesOnly'],
+  write: withSource.write,
+  read: (r) => ({ NodeMetaFilters: null, ...withSource.read(r) }),
+});
+
+export const internalMethods: readonly AnyWireMethod[] = [
+  wire(Internal.NodeDump, listing, member(IndexedNodeDump, 'Dump', { absent: [] })),
+  wire(Internal.NodeInfo, ofNode, member(IndexedNodeDump, 'Dump', { absent: [] })),
+  wire(Internal.ServiceDump, ofKind, member(IndexedNodesWithGateways, 'Nodes', { absent: [] })),
+  wire(Internal.CatalogOverview, inDatacenter, bare(CatalogSummary) as never),
+];
+
+type StateArgs = ArgsOf<typeof FederationState.Get>;
+
+export const federationMethods: readonly AnyWireMethod[] = [
+  wire(FederationState.List, inDatacenter, member(IndexedFederationStates, 'States', { absent: [] })),
+  wire(
+    FederationState.Get,
+    reading<StateArgs, FederationStateQuery>(FederationStateQuery, {
+      same: [],
+      write: ({ Target }) => ({ TargetDatacenter: Target }),
+      read: ({ TargetDatacenter }) => ({ Target: TargetDatacenter }),
+    }),
+    member(FederationStateResponse, 'State'),
+  ),
+];
+
+const roots = merged<IndexedCARoots, CaRoots>(
+  IndexedCARoots,
+  (value) => value,
+  ({ ActiveRootID, TrustDomain, Roots }) => ({ ActiveRootID, TrustDomain, Roots: Roots ?? [] }),
+);
+
+export const connectMethods: readonly AnyWireMethod[] = [
+  wire(ConnectCA.Roots, inDatacenter, roots),
+  wire(ConnectCA.ConfigurationGet, inDatacenter, bare(pointer(CAConfiguration))),
+];
