@@ -233,6 +233,38 @@ describe('changes', () => {
     expect(w.local.checks.get('disk')?.inSync).toBe(true);
   });
 
+  test('of different services are under way together; of one service, one after the other', async () => {
+    const w = world();
+    const held: (() => void)[] = [];
+    const write = w.catalog.write;
+    let most = 0;
+    w.catalog.write = (async (method: never, args: never) => {
+      await new Promise<void>((resolve) => {
+        held.push(resolve);
+        most = Math.max(most, held.length);
+      });
+      return write(method, args);
+    }) as Caller['write'];
+    const pushes: Promise<void>[] = [];
+    for (const id of ['a', 'b', 'c']) {
+      w.service(id);
+      pushes.push(w.sync.pushChanges());
+    }
+    w.service('a', { Port: 2 });
+    pushes.push(w.sync.pushChanges());
+    await settle();
+    expect(held).toHaveLength(3);
+    for (let i = 0; i < 5; i++) {
+      for (const go of held.splice(0)) go();
+      await settle();
+    }
+    await Promise.all(pushes);
+    expect(most).toBe(3);
+    expect(w.catalog.writes).toHaveLength(4);
+    expect(w.catalog.services.get('a')?.Port).toBe(2);
+    expect(w.local.dirtyServices.size).toBe(0);
+  });
+
   test('that failed are logged and stay to be pushed', async () => {
     const w = world();
     w.service('web');

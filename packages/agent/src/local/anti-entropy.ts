@@ -55,8 +55,6 @@ export class AntiEntropy {
   readonly #d: SyncDependencies;
   #nodeInSync = false;
   #timer: Timer | null = null;
-  #running: Promise<void> | null = null;
-  #again = false;
   #stopped = false;
 
   constructor(dependencies: SyncDependencies) {
@@ -83,61 +81,73 @@ export class AntiEntropy {
     this.#plan(this.#d.rng.float() * SYNC_SERVER_UP_MS * syncScale(this.#d.clusterSize()));
   }
 
-  /** Pushes what is not in sync. Resolves when it was tried; failures are logged and mended by the next full sync. */
+  /**
+   * Pushes what is not in sync, every service and check on its own and at once, so that the servers commit them together.
+   * Resolves when all of it was tried; failures are logged and mended by the next full sync.
+   */
   async pushChanges(): Promise<void> {
-    if (this.#running !== null) {
-      // Somebody is pushing already; what we changed may have come too late for that run.
-      this.#again = true;
-      await this.#running;
-      if (!this.#hasChanges()) return;
-      if (this.#running !== null) return this.pushChanges();
-    }
-    this.#running = this.#push().finally(() => {
-      this.#running = null;
-    });
-    return this.#running;
-  }
-
-  #hasChanges(): boolean {
-    const { local } = this.#d;
-    if (local.goneServices.size > 0 || local.goneChecks.size > 0) return true;
-    for (const row of local.services.values()) if (!row.inSync) return true;
-    for (const row of local.checks.values()) if (!row.inSync) return true;
-    return false;
-  }
-
-  async #push(): Promise<void> {
-    do {
-      this.#again = false;
-      try {
-        await this.#pushOnce();
-      } catch (error) {
-        if (!this.#stopped) this.#d.log.error('failed to sync changes', { error: errorText(error) });
-        return;
-      }
-    } while (this.#again && this.#hasChanges());
-  }
-
-  async #pushOnce(): Promise<void> {
     const { local } = this.#d;
     const work: Promise<void>[] = [];
-    const deferred: CheckRow[] = [];
-    for (const [id, token] of [...local.goneServices]) work.push(this.#removeService(id, token));
-    for (const [id, token] of [...local.goneChecks]) work.push(this.#removeCheck(id, token));
-    for (const row of [...local.services.values()]) if (!row.inSync) work.push(this.#writeService(row));
-    for (const row of [...local.checks.values()]) {
-      const withService = row.check.ServiceID !== '' && local.services.get(row.check.ServiceID)?.inSync === false;
-      if (row.inSync) continue;
-      if (withService) deferred.push(row);
-      else work.push(this.#writeCheck(row));
+    for (const id of local.goneServices.keys()) work.push(this.#syncService(id));
+    for (const id of local.goneChecks.keys()) work.push(this.#syncCheck(id));
+    for (const id of local.dirtyServices) work.push(this.#syncService(id));
+    for (const id of local.dirtyChecks) work.push(this.#syncCheck(id));
+    if (work.length === 0 && !this.#nodeInSync) work.push(this.#writeNode());
+    try {
+      await all(work);
+    } catch (error) {
+      if (!this.#stopped && error !== this.#reported) {
+        this.#d.log.error('failed to sync changes', { error: errorText(error) });
+      }
+      this.#reported = error;
     }
-    if (!this.#nodeInSync && work.length === 0) work.push(this.#writeNode());
-    await all(work);
-    // Checks with a token of their own could not go with their service, and not before it.
-    await all(
-      deferred
-        .filter((row) => !row.inSync && local.checks.get(row.check.CheckID) === row)
-        .map((row) => this.#writeCheck(row)),
+  }
+
+  /** The last failure that was logged: many may wait for the same write. */
+  #reported: unknown;
+
+  /** Writes under way, by what they are about: at most one for each, so that an older one never lands last. */
+  readonly #underWay = new Map<string, Promise<void>>();
+
+  /** Begins `write` unless one for the same key is under way; then waits for that and sees whether it is still needed. */
+  async #oneAtATime(key: string, isNeeded: () => boolean, write: () => Promise<void>): Promise<void> {
+    for (let running = this.#underWay.get(key); running !== undefined; running = this.#underWay.get(key)) await running;
+    if (!isNeeded()) return;
+    const work = write().finally(() => this.#underWay.delete(key));
+    this.#underWay.set(key, work);
+    await work;
+  }
+
+  #syncService(id: string): Promise<void> {
+    const { local } = this.#d;
+    return this.#oneAtATime(
+      serviceKey(id),
+      () => local.goneServices.has(id) || local.dirtyServices.has(id),
+      async () => {
+        const token = local.goneServices.get(id);
+        if (token !== undefined) await this.#removeService(id, token);
+        const row = local.services.get(id);
+        if (row !== undefined && !row.inSync) await this.#writeService(row);
+      },
+    );
+  }
+
+  /** A check goes with its service where it can, and never before it. */
+  async #syncCheck(id: string): Promise<void> {
+    const { local } = this.#d;
+    const service = local.checks.get(id)?.check.ServiceID ?? '';
+    if (service !== '' && (local.dirtyServices.has(service) || this.#underWay.has(serviceKey(service)))) {
+      await this.#syncService(service);
+    }
+    await this.#oneAtATime(
+      checkKey(id),
+      () => local.goneChecks.has(id) || local.dirtyChecks.has(id),
+      async () => {
+        const token = local.goneChecks.get(id);
+        if (token !== undefined) await this.#removeCheck(id, token);
+        const row = local.checks.get(id);
+        if (row !== undefined && !row.inSync) await this.#writeCheck(row);
+      },
     );
   }
 
@@ -161,9 +171,12 @@ export class AntiEntropy {
 
   async #writeService(row: ServiceRow): Promise<void> {
     const { local } = this.#d;
-    const own = [...local.checks.values()].filter(
-      (c) => !c.inSync && c.check.ServiceID === row.service.ID && c.token === row.token,
-    );
+    const own = [...local.dirtyChecks].flatMap((id) => {
+      const c = local.checks.get(id);
+      const goesAlong = c?.check.ServiceID === row.service.ID && c.token === row.token;
+      // One that is being written is not written twice at once: nobody could say which lands last.
+      return c !== undefined && goesAlong && !this.#underWay.has(checkKey(id)) ? [c] : [];
+    });
     const sent = own.map((c) => c.check);
     await this.#d.caller.write(
       Catalog.Register,
@@ -175,11 +188,10 @@ export class AntiEntropy {
       }),
     );
     this.#nodeInSync = true;
-    if (local.services.get(row.service.ID)?.contentHash === row.contentHash) {
-      (local.services.get(row.service.ID) as ServiceRow).inSync = true;
-    }
+    const now = local.services.get(row.service.ID);
+    if (now?.contentHash === row.contentHash && now.token === row.token) local.markService(row.service.ID, true);
     own.forEach((c, i) => {
-      if (local.checks.get(c.check.CheckID) === c && c.check === sent[i]) c.inSync = true;
+      if (local.checks.get(c.check.CheckID) === c && c.check === sent[i]) local.markCheck(c.check.CheckID, true);
     });
     this.#d.log.info('Synced service', { service: row.service.ID });
   }
@@ -191,7 +203,8 @@ export class AntiEntropy {
       RegisterRequest.make({ ...this.#nodePart(), Checks: [sent], Token: row.token || this.#d.token() }),
     );
     this.#nodeInSync = true;
-    if (row.check === sent) row.inSync = true;
+    if (this.#d.local.checks.get(sent.CheckID) === row && row.check === sent)
+      this.#d.local.markCheck(sent.CheckID, true);
     this.#d.log.info('Synced check', { check: sent.CheckID });
   }
 
@@ -267,10 +280,13 @@ export class AntiEntropy {
 
   #compareServices(remote: Readonly<Record<string, NodeService>> | null): void {
     const { local } = this.#d;
-    for (const row of local.services.values()) {
-      const there = remote?.[row.service.ID];
+    for (const row of [...local.services.values()]) {
+      const { ID } = row.service;
+      // What is being written has yet to show there.
+      if (this.#underWay.has(serviceKey(ID))) continue;
+      const there = remote?.[ID];
       if (there === undefined) {
-        row.inSync = false;
+        local.markService(ID, false);
         continue;
       }
       // With tag override the catalog's tags win, and become ours.
@@ -278,9 +294,7 @@ export class AntiEntropy {
       if (mine !== row.service && JSON.stringify(mine.Tags) !== JSON.stringify(row.service.Tags)) {
         local.putService(mine, row);
       }
-      row.inSync = sameService(mine, there);
-      const current = local.services.get(row.service.ID);
-      if (current !== undefined) current.inSync = row.inSync;
+      local.markService(ID, sameService(mine, there));
     }
     for (const id of Object.keys(remote ?? {})) {
       if (id !== SERVER_OWNED_SERVICE && !local.services.has(id)) local.goneServices.set(id, '');
@@ -291,8 +305,10 @@ export class AntiEntropy {
     const { local } = this.#d;
     const byId = new Map(remote.map((c) => [c.CheckID, c]));
     for (const row of local.checks.values()) {
-      const there = byId.get(row.check.CheckID);
-      row.inSync = there !== undefined && sameCheck(row.check, there);
+      const { CheckID } = row.check;
+      if (this.#underWay.has(checkKey(CheckID))) continue;
+      const there = byId.get(CheckID);
+      local.markCheck(CheckID, there !== undefined && sameCheck(row.check, there));
     }
     for (const check of remote) {
       if (check.CheckID === SERVER_OWNED_CHECK || local.checks.has(check.CheckID)) continue;
@@ -301,6 +317,9 @@ export class AntiEntropy {
     }
   }
 }
+
+const serviceKey = (id: string): string => `service ${id}`;
+const checkKey = (id: string): string => `check ${id}`;
 
 /** Waits for all, then throws what the first failed one threw. */
 async function all(work: readonly Promise<void>[]): Promise<void> {

@@ -150,7 +150,7 @@ export class CheckBoard {
     if (changed === 'output' && options.updateIntervalMs > 0) return this.#defer(id, options.updateIntervalMs);
     this.#deferred.get(id)?.cancel();
     this.#deferred.delete(id);
-    row.inSync = false;
+    local.markCheck(id, false);
     if (changed === 'status') this.#evaluateAliasesSoon();
     this.#d.changed();
   }
@@ -161,9 +161,8 @@ export class CheckBoard {
     const delay = intervalMs / 2 + this.#d.rng.float() * intervalMs;
     const timer = this.#d.clock.after(delay, () => {
       this.#deferred.delete(id);
-      const row = this.#d.local.checks.get(id);
-      if (row === undefined) return;
-      row.inSync = false;
+      if (!this.#d.local.checks.has(id)) return;
+      this.#d.local.markCheck(id, false);
       this.#d.changed();
     });
     this.#deferred.set(id, timer);

@@ -15,6 +15,7 @@ export interface ServiceRow extends LocalService {
   readonly origin: Origin;
   /** The parent's id for a sidecar that was registered with it. */
   readonly sidecarOf: string;
+  /** Whether the catalog has it like this; {@link LocalState.markService} changes it. */
   inSync: boolean;
 }
 
@@ -23,6 +24,7 @@ export interface CheckRow {
   readonly definition: CheckType | null;
   readonly token: string;
   readonly origin: Origin;
+  /** Whether the catalog has it like this; {@link LocalState.markCheck} changes it. */
   inSync: boolean;
 }
 
@@ -51,6 +53,9 @@ export class LocalState {
   /** Removed here, but perhaps still in the catalog. The value is the token that removes it. */
   readonly goneServices = new Map<string, string>();
   readonly goneChecks = new Map<string, string>();
+  /** Ids of what is not in sync, so that finding it costs nothing however much is. */
+  readonly dirtyServices = new Set<string>();
+  readonly dirtyChecks = new Set<string>();
   #serviceViews: Readonly<Record<string, LocalService>> | null = null;
   #checkViews: Readonly<Record<string, HealthCheck>> | null = null;
   readonly #waiting = new Set<() => void>();
@@ -81,6 +86,7 @@ export class LocalState {
     const inSync = same && before.inSync;
     const { token, origin, sidecarOf } = options;
     this.services.set(service.ID, { service, contentHash: hash, token, origin, sidecarOf, inSync });
+    this.markService(service.ID, inSync);
     if (!same) this.#servicesChanged();
     return !same;
   }
@@ -90,8 +96,12 @@ export class LocalState {
     const row = this.services.get(id);
     if (row === undefined) return undefined;
     this.services.delete(id);
+    this.dirtyServices.delete(id);
     const checks = [...this.checks.values()].filter((c) => c.check.ServiceID === id).map((c) => c.check.CheckID);
-    for (const checkId of checks) this.checks.delete(checkId);
+    for (const checkId of checks) {
+      this.checks.delete(checkId);
+      this.dirtyChecks.delete(checkId);
+    }
     if (checks.length > 0) this.#checkViews = null;
     this.goneServices.set(id, row.token);
     this.#servicesChanged();
@@ -110,7 +120,9 @@ export class LocalState {
       before.token === options.token &&
       HealthCheckSchema.toJson(before.check) === HealthCheckSchema.toJson(kept);
     const { token, origin } = options;
-    this.checks.set(check.CheckID, { check: kept, definition, token, origin, inSync: same && before.inSync });
+    const inSync = same && before.inSync;
+    this.checks.set(check.CheckID, { check: kept, definition, token, origin, inSync });
+    this.markCheck(check.CheckID, inSync);
     this.#checkViews = null;
   }
 
@@ -118,6 +130,7 @@ export class LocalState {
     const row = this.checks.get(id);
     if (row === undefined) return false;
     this.checks.delete(id);
+    this.dirtyChecks.delete(id);
     this.goneChecks.set(id, row.token);
     this.#checkViews = null;
     return true;
@@ -132,6 +145,22 @@ export class LocalState {
     row.check = { ...row.check, Status: status, Output: output };
     this.#checkViews = null;
     return Status === status ? 'output' : 'status';
+  }
+
+  markService(id: string, inSync: boolean): void {
+    const row = this.services.get(id);
+    if (row === undefined) return;
+    row.inSync = inSync;
+    if (inSync) this.dirtyServices.delete(id);
+    else this.dirtyServices.add(id);
+  }
+
+  markCheck(id: string, inSync: boolean): void {
+    const row = this.checks.get(id);
+    if (row === undefined) return;
+    row.inSync = inSync;
+    if (inSync) this.dirtyChecks.delete(id);
+    else this.dirtyChecks.add(id);
   }
 
   /** Calls `fn` at the next change of any service. The returned function forgets it. */
