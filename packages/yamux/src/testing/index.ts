@@ -1,0 +1,3 @@
+export { ManualClock, settle } from './manual-clock.ts';
+export { PipeEnd, type PipeOptions, pipe } from './pipe.ts';
+export { type LogLine, recordingLog } from './recording-log.ts';
