@@ -18,6 +18,8 @@ export interface ServerFacts {
   readonly serfStatus: string;
   readonly leader: boolean;
   readonly voter: boolean;
+  /** False when it could not be asked how it does. */
+  readonly answered?: boolean;
   readonly lastContactMs: number;
   readonly lastTerm: number;
   readonly lastIndex: number;
@@ -26,8 +28,8 @@ export interface ServerFacts {
 }
 
 /** A server is healthy when it is alive, has heard of the leader lately, and trails it by little. */
-function isHealthy(s: ServerFacts, leaderTerm: number, leaderIndex: number, config: AutopilotConfig): boolean {
-  if (s.serfStatus !== 'alive') return false;
+export function isHealthy(s: ServerFacts, leaderTerm: number, leaderIndex: number, config: AutopilotConfig): boolean {
+  if (s.serfStatus !== 'alive' || s.answered === false) return false;
   if (s.leader) return true;
   if (s.lastContactMs * 1e6 > config.LastContactThreshold) return false;
   return s.lastTerm === leaderTerm && s.lastIndex + config.MaxTrailingLogs >= leaderIndex;
@@ -41,7 +43,7 @@ function row(s: ServerFacts, healthy: boolean): ServerHealthRow {
     SerfStatus: s.serfStatus,
     Version: s.version,
     Leader: s.leader,
-    LastContact: Math.round(s.lastContactMs * 1e6),
+    LastContact: Number.isFinite(s.lastContactMs) ? Math.round(s.lastContactMs * 1e6) : 0,
     LastTerm: s.lastTerm,
     LastIndex: s.lastIndex,
     Healthy: healthy,

@@ -1,8 +1,14 @@
 export * from './archive.ts';
 export * from './autopilot.ts';
+export * from './autopilot-loop.ts';
+export * from './bootstrap-expect.ts';
 export * from './consensus.ts';
 export * from './coordinates.ts';
 export { HELD_CALLS_MAX } from './hold.ts';
+export * from './leader/first-commands.ts';
+export * from './leader/leader-duties.ts';
+export * from './leader/member-reconciler.ts';
+export * from './raft-stats.ts';
 export { isRetryable } from './retryable.ts';
 export * from './server.ts';
 export * from './servers/flood.ts';

@@ -32,6 +32,7 @@ import { HoldRoom } from './hold.ts';
 import { LockDelays } from './lock-delays.ts';
 import { overviewOf } from './overview.ts';
 import { executeQuery, resolveQuery } from './queries/execute.ts';
+import { raftStats } from './raft-stats.ts';
 import { kvIndex, type ReadHandler, readHandlers } from './reads.ts';
 import { isRetryable } from './retryable.ts';
 import { SessionTimers } from './session-timers.ts';
@@ -63,8 +64,8 @@ const JITTER_FRACTION = 16;
 const LOCAL_METHODS: ReadonlySet<string> = new Set([
   Status.Leader.name,
   Status.Peers.name,
-  'Status.Ping',
-  'Status.RaftStats',
+  Status.Ping.name,
+  Status.RaftStats.name,
   Catalog.ListDatacenters.name,
   CoordinateMethods.ListDatacenters.name,
 ]);
@@ -130,6 +131,16 @@ export class Server implements Caller {
     this.#room = new HoldRoom(clock, rng, options.rpcHoldTimeoutMs);
     this.#momentary = this.#momentaryReads();
     this.#overviewAt = clock.now();
+    store.setHooks({
+      onSession: ({ kind, session }) => {
+        if (!this.#leading) return;
+        if (kind === 'created') this.sessionTimers.reset(session);
+        else this.sessionTimers.clear(session.ID);
+      },
+      onLockDelay: (key, delayNs) => {
+        if (this.#leading) this.lockDelays.close(key, delayNs / 1e6);
+      },
+    });
     this.#context = {
       datacenter: options.datacenter,
       consensus: dependencies.consensus,
@@ -359,6 +370,8 @@ export class Server implements Caller {
             .filter((m) => m.voter)
             .map((m) => m.address),
       ],
+      [Status.Ping.name, () => null],
+      [Status.RaftStats.name, () => raftStats(d.consensus)],
       [Catalog.ListDatacenters.name, () => d.datacenters()],
       [CoordinateMethods.ListDatacenters.name, () => d.wanCoordinates()],
       [Operator.RaftGetConfiguration.name, () => ({ Servers: this.#raftServers(), Index: 0 })],

@@ -87,13 +87,6 @@ export function oneServer(options: { readonly facts?: readonly ServerFacts[] } =
       datacenters: () => ['dc1'],
     },
   );
-  store.setHooks({
-    onSession: ({ kind, session }) => {
-      if (kind === 'created') server.sessionTimers.reset(session);
-      else server.sessionTimers.clear(session.ID);
-    },
-    onLockDelay: (key, delayNs) => server.lockDelays.close(key, delayNs / 1e6),
-  });
   server.startLeading();
   return { clock, store, consensus, server };
 }
