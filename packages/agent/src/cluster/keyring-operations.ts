@@ -2,8 +2,6 @@ import { errorText } from '@proconsul/base';
 import { KeyringRequest, KeyringResponse, KeyringResponses } from '@proconsul/schema';
 import type { KeyOperationResult, SerfPool } from '@proconsul/serf';
 
-export const KEYRING_METHOD = 'Internal.KeyringOperation';
-
 export interface KeyringDependencies {
   readonly datacenter: string;
   readonly lan: SerfPool;

@@ -1,4 +1,4 @@
-import { concatBytes, type Stream } from '@proconsul/base';
+import { concatBytes, ProtocolError, type Stream } from '@proconsul/base';
 import { Reader } from '@proconsul/msgpack';
 
 /** Bytes that may wait for the reader before the sender is held back. */
@@ -117,13 +117,14 @@ export class PacedStream {
   }
 }
 
-/** Bytes that the first value takes; undefined while some are missing. */
+/** Bytes that the first value takes; undefined while some are missing. Throws ProtocolError when it cannot be one. */
 function valueSize(bytes: Uint8Array): number | undefined {
   const reader = new Reader(bytes);
   try {
     reader.skip();
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (error instanceof ProtocolError && error.code === 'MSGPACK_TRUNCATED') return undefined;
+    throw error;
   }
   return reader.offset;
 }

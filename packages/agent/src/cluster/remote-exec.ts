@@ -52,6 +52,7 @@ export class RemoteExec {
   /** Never rejects: what goes wrong is logged. */
   async handle(event: UserEvent): Promise<void> {
     const { log } = this.#d;
+    log.debug('received remote exec event', { id: event.ID });
     if (this.#running >= JOBS_MAX) {
       log.warn('too many remote executions at once, ignored', { event_id: event.ID });
       return;
@@ -74,7 +75,7 @@ export class RemoteExec {
     const out = `${base}/${this.#d.nodeName}`;
     const write = (name: string, value: Uint8Array) => this.#write(`${out}/${name}`, Session, value);
     if (!(await write('ack', new Uint8Array(0)))) throw new Error('failed to write ack: session is gone');
-    this.#d.log.info('remote exec', { script: job.Command ?? job.Args?.join(' ') ?? '(script)' });
+    this.#d.log.info('remote exec script', { script: job.Command ?? '' });
     const code = await execute(job, this.#d.clock, (n, bytes) => write(`out/${pieceName(n)}`, bytes));
     await write('exit', utf8(String(code)));
   }
@@ -137,10 +138,7 @@ function start(command: string, args: readonly string[], output: Output): Promis
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     child.stdout.on('data', (bytes: Uint8Array) => output.add(bytes));
     child.stderr.on('data', (bytes: Uint8Array) => output.add(bytes));
-    child.on('error', (error) => {
-      output.add(utf8(error.message));
-      resolve(EXIT_UNKNOWN);
-    });
+    child.on('error', () => resolve(EXIT_UNKNOWN));
     child.on('close', (code) => resolve(code ?? EXIT_UNKNOWN));
   });
 }

@@ -4,7 +4,7 @@ import { QueryMeta, SnapshotRequest, SnapshotResponse } from '@proconsul/schema'
 import { PacedStream } from './paced-stream.ts';
 
 /** Operations of a snapshot connection. Source: RPC wire, section 8. */
-export const SnapshotOp = { save: 0, restore: 1 } as const;
+const SnapshotOp = { save: 0, restore: 1 } as const;
 
 export interface SavedArchive {
   /** Of the state that was saved. */
