@@ -3,7 +3,7 @@ import { checkType } from '@proconsul/checks';
 import { CheckType, HealthCheck, NodeService } from '@proconsul/schema';
 import { describe, expect, test } from 'vitest';
 import { keptLog, settle, TestClock } from '../testing/test-clock.ts';
-import { DURABLE_AFTER_MS, Persistence } from './persistence.ts';
+import { DURABLE_AFTER_MS, JOURNAL_AGE_MAX_MS, Persistence } from './persistence.ts';
 import type { CheckRow, ServiceRow } from './state.ts';
 
 /** Stands for a hash: 64 hexadecimal digits that differ for different texts. */
@@ -203,6 +203,28 @@ test('what cannot be written into its file stays in the journal and is tried aga
   await w.clock.advance(DURABLE_AFTER_MS);
   await settle();
   expect((await names(w.persistence)).services).toEqual(['web']);
+});
+
+test('while changes go on only the journal is made durable; once it is quiet, or 30 seconds old, the files are', async () => {
+  const w = await world();
+  const files = () => w.disk.list('services');
+  const change = (i: number) => w.persistence.saveService(service(`s${i}`));
+  const aSecond = async () => {
+    await w.clock.advance(1000);
+    await settle();
+  };
+  for (let second = 0; second < 20; second++) {
+    change(second);
+    await aSecond();
+  }
+  expect(await files()).toEqual([]);
+  for (let second = 0; second < 6; second++) await aSecond();
+  expect(await files()).toHaveLength(20);
+  for (let second = 0; second < JOURNAL_AGE_MAX_MS / 1000 + DURABLE_AFTER_MS / 1000; second++) {
+    change(20 + second);
+    await aSecond();
+  }
+  expect((await files()).length).toBeGreaterThan(45);
 });
 
 test('a line that was cut off does not take the next one with it', async () => {

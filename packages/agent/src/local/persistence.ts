@@ -33,6 +33,10 @@ const FILE_BYTES_MAX = 4 * 1024 * 1024;
 /** Changes of definitions are made durable together after this long. */
 export const DURABLE_AFTER_MS: Millis = 3000;
 
+/** While changes go on, the journal alone is made durable, until it is this old or this large. */
+export const JOURNAL_AGE_MAX_MS: Millis = 30_000;
+export const JOURNAL_BYTES_MAX = 32 * 1024 * 1024;
+
 export interface PersistenceDependencies {
   readonly clock: Clock;
   readonly disk: Disk;
@@ -53,11 +57,14 @@ export interface LoadedCheck {
   readonly origin: Origin;
 }
 
+/** The bytes of a file; null for one that has to go. */
+type Content = (() => Uint8Array) | null;
+
 /** Keeps what was registered through the API over a restart. */
 export class Persistence {
   readonly #d: PersistenceDependencies;
   /** What the files do not hold yet; null for one that has to go. */
-  readonly #dirty = new Map<string, (() => Uint8Array) | null>();
+  readonly #dirty = new Map<string, Content>();
   readonly #statePaths = new Map<string, string>();
   #timer: Timer | null = null;
   #journal: AppendFile | null = null;
@@ -66,6 +73,9 @@ export class Persistence {
   /** The last line may have been written in part; an empty one after it keeps the next apart. */
   #torn = false;
   #flushing: Promise<void> | null = null;
+  /** When the journal got its first line that is not in a file yet, and its last one. */
+  #firstNotedAt: Millis = 0;
+  #lastNotedAt: Millis = 0;
 
   constructor(dependencies: PersistenceDependencies) {
     this.#d = dependencies;
@@ -197,6 +207,8 @@ export class Persistence {
     if (this.#held === null) this.#note([line], path);
     else this.#held.push(line);
     this.#dirty.set(path, text === null ? null : () => utf8(text));
+    this.#lastNotedAt = this.#d.clock.now();
+    if (this.#journal?.sizeBytes === line.length) this.#firstNotedAt = this.#lastNotedAt;
     this.#plan();
   }
 
@@ -228,11 +240,34 @@ export class Persistence {
 
   #plan(): void {
     this.#timer ??= this.#d.clock.after(DURABLE_AFTER_MS, () => {
-      void this.flush().then(() => {
+      void (this.#isJournalEnough() ? this.#flushAround() : this.flush()).then(() => {
         this.#timer = null;
         if (this.#dirty.size > 0) this.#plan();
       });
     });
+  }
+
+  /** A change for each of many services in a row would cost two flushes of the disk for each of them, again and again. */
+  #isJournalEnough(): boolean {
+    const now = this.#d.clock.now();
+    const isBusy = now - this.#lastNotedAt < DURABLE_AFTER_MS;
+    const size = this.#journal?.sizeBytes ?? 0;
+    return isBusy && size > 0 && size < JOURNAL_BYTES_MAX && now - this.#firstNotedAt < JOURNAL_AGE_MAX_MS;
+  }
+
+  /** Makes the journal durable, and brings the files up to date that it does not cover. */
+  async #flushAround(): Promise<void> {
+    try {
+      await this.#journal?.sync();
+    } catch (error) {
+      this.#d.log.error('failed to persist', { file: JOURNAL, error: errorText(error) });
+    }
+    const failed = new Map<string, Content>();
+    await this.#write(
+      [...this.#dirty.keys()].filter((path) => path.startsWith(CHECK_STATE)),
+      failed,
+    );
+    for (const [path, content] of failed) if (!this.#dirty.has(path)) this.#dirty.set(path, content);
   }
 
   /** Brings every file up to date, durably and one after the other: the flushes of the log go first. */
@@ -245,9 +280,17 @@ export class Persistence {
 
   /** What cannot be written is tried again later; until then the journal keeps it. */
   async #flushAll(): Promise<void> {
-    const failed = new Map<string, (() => Uint8Array) | null>();
-    while (this.#dirty.size > 0) {
-      const [path, content] = this.#dirty.entries().next().value as [string, (() => Uint8Array) | null];
+    const failed = new Map<string, Content>();
+    while (this.#dirty.size > 0) await this.#write([...this.#dirty.keys()], failed);
+    if (failed.size === 0) return this.#emptyJournal();
+    for (const [path, content] of failed) this.#dirty.set(path, content);
+  }
+
+  /** Takes the changes of `paths` off the list and into their files; what fails goes into `failed`. */
+  async #write(paths: readonly string[], failed: Map<string, Content>): Promise<void> {
+    for (const path of paths) {
+      const content = this.#dirty.get(path);
+      if (content === undefined) continue;
       this.#dirty.delete(path);
       try {
         if (content === null) await this.#d.disk.remove(path);
@@ -258,10 +301,7 @@ export class Persistence {
         failed.set(path, content);
       }
     }
-    if (failed.size === 0) return this.#emptyJournal();
-    for (const [path, content] of failed) this.#dirty.set(path, content);
   }
-
   /** Changes that an agent noted and did not live to put into their files. */
   async #replayJournal(): Promise<void> {
     let bytes: Uint8Array;

@@ -152,8 +152,7 @@ export class Registry {
         ...proxy,
         DestinationServiceName: proxy.DestinationServiceName || parent.Service,
         DestinationServiceID: proxy.DestinationServiceID || parent.ID,
-        LocalServiceAddress: proxy.LocalServiceAddress || '127.0.0.1',
-        LocalServicePort: proxy.LocalServicePort > 0 ? proxy.LocalServicePort : parent.Port,
+        ...localService(proxy, parent),
       },
     });
   }
@@ -262,4 +261,16 @@ export class Registry {
     persistence?.saveCheck(local.checks.get(check.CheckID) as CheckRow);
     this.#d.checks.evaluateAliases();
   }
+}
+
+/** Where a sidecar finds its service: a socket leaves no default for the address and the port. */
+function localService(proxy: ServiceDefinition['Proxy'] & {}, parent: NodeService) {
+  const { LocalServiceAddress, LocalServicePort } = proxy;
+  const LocalServiceSocketPath = proxy.LocalServiceSocketPath || parent.SocketPath;
+  if (LocalServiceSocketPath !== '') return { LocalServiceAddress, LocalServicePort, LocalServiceSocketPath };
+  return {
+    LocalServiceAddress: LocalServiceAddress || '127.0.0.1',
+    LocalServicePort: LocalServicePort > 0 ? LocalServicePort : parent.Port,
+    LocalServiceSocketPath,
+  };
 }
