@@ -1,26 +1,22 @@
-import { type Clock, CONSUL_VERSION, type Disk, errorText, type Log, type Metrics, type Rng } from '@proconsul/base';
+import { type Clock, type Disk, errorText, type Log, type Metrics, type Rng } from '@proconsul/base';
 import type { RuntimeConfig } from '@proconsul/config';
 import { AgentError } from '@proconsul/http-api';
-import { msgpackConfiguration, noTransport, RAFT_DEFAULTS, RaftNode } from '@proconsul/raft';
+import { msgpackConfiguration, noTransport, RAFT_DEFAULTS, RaftNode, type Transport } from '@proconsul/raft';
+import type { Coordinate, RaftStats } from '@proconsul/schema';
 import {
-  AutopilotSetConfigRequest,
-  CARequest,
-  type Coordinate,
-  FederationState,
-  FederationStateRequest,
-  HealthCheck,
-  MessageType,
-  NodeService,
-  RegisterRequest,
-  SystemMetadataEntry,
-  SystemMetadataRequest,
-} from '@proconsul/schema';
-import {
+  Autopilot,
   autopilotFromConfig,
+  DEFAULT_AUTOPILOT,
+  LeaderDuties,
+  type MemberChange,
+  MemberReconciler,
+  type PoolMember,
+  parseServerTags,
   readArchive,
   SERVER_DEFAULTS,
   Server,
-  type ServerFacts,
+  type ServerDependencies,
+  type ServerInfo,
   writeArchive,
 } from '@proconsul/server';
 import { Store } from '@proconsul/store';
@@ -42,10 +38,23 @@ export interface LocalServerDependencies {
   tags(): Readonly<Record<string, string>>;
   /** Called whenever leadership is won and the first duties are done. */
   onLeading(): void;
+  /** What there is beside this server; without it, it is alone. */
+  readonly cluster?: ClusterLinks;
 }
 
-/** Marks a moment as being in UTC. */
-const UTC_OFFSET = -1;
+/** The other servers, as the server side of an agent reaches them. */
+export interface ClusterLinks
+  extends Pick<ServerDependencies, 'leaderCaller' | 'datacenterCaller' | 'wanCoordinates' | 'datacenters'> {
+  readonly transport: Transport;
+  /** The LAN pool, ourselves included. */
+  members(): readonly PoolMember[];
+  /** `Status.RaftStats` of another server. */
+  statsOf(server: ServerInfo): Promise<RaftStats>;
+  /** Marks a failed server as left in both pools. */
+  forceLeave(server: ServerInfo): void;
+  /** Fires `consul:new-leader` with our node name. */
+  announceLeader(): void;
+}
 
 const ORIGIN: Coordinate['Coord'] = { Vec: [0, 0, 0, 0, 0, 0, 0, 0], Error: 1.5, Adjustment: 0, Height: 1e-5 };
 
@@ -56,12 +65,13 @@ export class LocalServer {
   readonly raft: RaftNode;
   readonly server: Server;
   readonly #consensus: RaftConsensus;
-  #stableSinceMs: number;
+  readonly autopilot: Autopilot;
+  readonly reconciler: MemberReconciler;
+  readonly duties: LeaderDuties;
 
   constructor(d: LocalServerDependencies) {
     this.#d = d;
     const { config, clock, rng, log, metrics } = d;
-    this.#stableSinceMs = clock.wallMs();
     this.store = new Store({ datacenter: config.datacenter });
     const serverLog = log.named('server');
     const address = `${config.rpcAdvertiseAddr.ip}:${config.rpcAdvertiseAddr.port}`;
@@ -84,10 +94,11 @@ export class LocalServer {
         disk: d.disk,
         log: serverLog.named('raft'),
         metrics,
-        transport: noTransport,
+        transport: d.cluster?.transport ?? noTransport,
         codec: msgpackConfiguration,
         machine: storeMachine(this.store),
-        onRole: (role) => this.#roleChanged(role),
+        onRole: (role) => this.duties.roleChanged(role),
+        onLeader: () => this.server.leaderChanged(),
       },
     );
     this.#consensus = new RaftConsensus(d.nodeId, this.raft);
@@ -107,29 +118,75 @@ export class LocalServer {
         rng,
         log: serverLog,
         metrics,
-        leaderCaller: () => undefined,
-        datacenterCaller: () => undefined,
-        servers: () => this.#facts(),
-        wanCoordinates: () => [
-          {
-            Datacenter: config.datacenter,
-            AreaID: 'wan',
-            Coordinates: [{ Node: config.nodeName, Segment: '', Partition: '', Coord: ORIGIN }],
-          },
-        ],
-        datacenters: () => [config.datacenter],
+        leaderCaller: () => d.cluster?.leaderCaller(),
+        datacenterCaller: (datacenter) => d.cluster?.datacenterCaller(datacenter),
+        servers: () => this.autopilot.facts(),
+        wanCoordinates: () => d.cluster?.wanCoordinates() ?? this.#ownCoordinates(),
+        datacenters: () => d.cluster?.datacenters() ?? [config.datacenter],
       },
     );
-    this.store.setHooks({
-      onSession: ({ kind, session }) => {
-        if (!this.server.leads()) return;
-        if (kind === 'created') this.server.sessionTimers.reset(session);
-        else this.server.sessionTimers.clear(session.ID);
-      },
-      onLockDelay: (key, delayNs) => {
-        if (this.server.leads()) this.server.lockDelays.close(key, delayNs / 1e6);
-      },
+    this.autopilot = new Autopilot({
+      clock,
+      log: serverLog.named('autopilot'),
+      consensus: this.#consensus,
+      config: () => this.store.operator.autopilot().value ?? DEFAULT_AUTOPILOT,
+      servers: () => this.#servers(),
+      statsOf: (server) => d.cluster?.statsOf(server) ?? Promise.reject(new Error('no other servers')),
+      forceLeave: (server) => d.cluster?.forceLeave(server),
+      nodeMeta: (name) => this.store.catalog.node(name)?.Meta ?? {},
     });
+    this.reconciler = new MemberReconciler(
+      { datacenter: config.datacenter, nodeName: config.nodeName, nodeId: d.nodeId },
+      { clock, log: serverLog, metrics, store: this.store, consensus: this.#consensus, members: () => this.#members() },
+    );
+    this.duties = new LeaderDuties(
+      {
+        datacenter: config.datacenter,
+        autopilot: autopilotFromConfig(config.autopilot),
+        connectEnabled: config.connect.enabled,
+      },
+      {
+        clock,
+        log: serverLog,
+        metrics,
+        store: this.store,
+        consensus: this.#consensus,
+        server: this.server,
+        reconciler: this.reconciler,
+        autopilot: this.autopilot,
+        firstAuthority: async () => {
+          const { firstAuthority } = await import('./connect-ca.ts');
+          return firstAuthority(config, { clock, rng });
+        },
+        announce: () => {
+          if (d.cluster !== undefined) d.cluster.announceLeader();
+          else serverLog.info('New leader elected', { payload: config.nodeName });
+        },
+        established: () => d.onLeading(),
+      },
+    );
+  }
+
+  /** A member of the LAN pool changed. */
+  memberChanged(what: MemberChange, member: PoolMember): void {
+    this.reconciler.changed(what, member);
+  }
+
+  #members(): readonly PoolMember[] {
+    const { cluster, config, identity, tags } = this.#d;
+    if (cluster !== undefined) return cluster.members();
+    const { address } = identity();
+    return [{ name: config.nodeName, address, port: config.rpcAdvertiseAddr.port, status: 'alive', tags: tags() }];
+  }
+
+  #servers(): readonly ServerInfo[] {
+    return this.#members().flatMap((member) => parseServerTags(member) ?? []);
+  }
+
+  #ownCoordinates(): ReturnType<ServerDependencies['wanCoordinates']> {
+    const { config } = this.#d;
+    const Coordinates = [{ Node: config.nodeName, Segment: '', Partition: '', Coord: ORIGIN }];
+    return [{ Datacenter: config.datacenter, AreaID: 'wan', Coordinates }];
   }
 
   /** Opens what is on disk and takes part. Rejects with a clear error when a file is damaged. */
@@ -144,150 +201,8 @@ export class LocalServer {
   }
 
   async stop(): Promise<void> {
-    this.server.stopLeading();
+    this.duties.stop();
     await this.raft.stop();
-  }
-
-  #roleChanged(role: string): void {
-    const log = this.#d.log.named('server');
-    if (role !== 'leader') {
-      this.server.stopLeading();
-      return;
-    }
-    log.info('cluster leadership acquired');
-    this.#lead().then(
-      () => {
-        log.info('New leader elected', { payload: this.#d.config.nodeName });
-        this.#d.onLeading();
-      },
-      (error) => log.error('failed to establish leadership', { error: errorText(error) }),
-    );
-  }
-
-  /** The first duties of a leader. Reads are served only after the barrier: then nothing committed is missing. */
-  async #lead(): Promise<void> {
-    await this.raft.barrier();
-    this.server.startLeading();
-    const { config } = this.#d;
-    if (this.store.operator.autopilot().value === null) {
-      const Config = autopilotFromConfig(config.autopilot);
-      await this.#consensus.propose({
-        type: MessageType.Autopilot,
-        request: AutopilotSetConfigRequest.make({ Datacenter: config.datacenter, Config }),
-      });
-    }
-    await this.#systemMetadata();
-    if (config.connect.enabled) await this.#establishCa();
-    await this.#registerSelf();
-    await this.#federationState();
-  }
-
-  /** Facts that servers of the compatible release write when they lead. Source: recorded logs. */
-  async #systemMetadata(): Promise<void> {
-    const known = new Set(this.store.operator.systemMetadata().value.map((e) => e.Key));
-    const wanted = { 'intention-format': 'config-entry', 'virtual-ips': 'true', 'virtual-ips-term-gateway': 'true' };
-    for (const [Key, Value] of Object.entries(wanted)) {
-      if (known.has(Key)) continue;
-      const Entry = SystemMetadataEntry.make({ Key, Value });
-      await this.#consensus.propose({
-        type: MessageType.SystemMetadata,
-        request: SystemMetadataRequest.make({ Datacenter: this.#d.config.datacenter, Op: 'upsert', Entry }),
-      });
-    }
-  }
-
-  /** The first leader makes the root of trust of the mesh; later ones find it. */
-  async #establishCa(): Promise<void> {
-    if (this.store.connect.roots().value.some((r) => r.Active)) return;
-    const { firstAuthority } = await import('./connect-ca.ts');
-    const { clock, rng, config } = this.#d;
-    for (const request of firstAuthority(config, { clock, rng })) {
-      await this.#consensus.propose({ type: MessageType.ConnectCA, request: CARequest.encodeWire(request) });
-    }
-  }
-
-  /** What this datacenter tells the others. Written once: without mesh gateways nothing of it changes. */
-  async #federationState(): Promise<void> {
-    const { config, clock } = this.#d;
-    if (this.store.federation.get(config.datacenter).value !== null) return;
-    const wallMs = clock.wallMs();
-    const seconds = Math.floor(wallMs / 1000);
-    const UpdatedAt = { seconds, nanos: Math.floor((wallMs - seconds * 1000) * 1e6), offsetMinutes: UTC_OFFSET };
-    const State = FederationState.make({ Datacenter: config.datacenter, UpdatedAt });
-    const request = FederationStateRequest.make({ Datacenter: config.datacenter, Op: 'upsert', State });
-    await this.#consensus.propose({
-      type: MessageType.FederationState,
-      request: FederationStateRequest.encodeWire(request),
-    });
-  }
-
-  /** This server as a service in the catalog, with the check that stands for its membership. */
-  async #registerSelf(): Promise<void> {
-    const { config, nodeId } = this.#d;
-    const me = this.#d.identity();
-    const tags = this.#d.tags();
-    const Service = NodeService.make({
-      ID: 'consul',
-      Service: 'consul',
-      Port: config.rpcAdvertiseAddr.port,
-      Weights: { Passing: 1, Warning: 1 },
-      Meta: {
-        ...(tags['grpc_port'] === undefined ? {} : { grpc_port: tags['grpc_port'] }),
-        ...(tags['grpc_tls_port'] === undefined ? {} : { grpc_tls_port: tags['grpc_tls_port'] }),
-        non_voter: 'false',
-        raft_version: '3',
-        read_replica: 'false',
-        serf_protocol_current: '2',
-        serf_protocol_max: '5',
-        serf_protocol_min: '1',
-        version: CONSUL_VERSION,
-      },
-    });
-    const check = HealthCheck.make({
-      Node: config.nodeName,
-      CheckID: 'serfHealth',
-      Name: 'Serf Health Status',
-      Status: 'passing',
-      Output: 'Agent alive and reachable',
-    });
-    // The rest of the node's record is the agent's to write.
-    const known = this.store.catalog.node(config.nodeName);
-    const request = RegisterRequest.make({
-      Datacenter: config.datacenter,
-      ID: nodeId,
-      Node: config.nodeName,
-      Address: me.address,
-      SkipNodeUpdate: known !== undefined && known.ID === nodeId && known.Address === me.address,
-      Service,
-      Checks: [check],
-    });
-    const result = await this.#consensus.propose({ type: MessageType.Register, request });
-    if (typeof result === 'object' && result !== null && 'error' in result) {
-      this.#d.log.named('server').error('failed to reconcile member', {
-        member: config.nodeName,
-        error: String((result as { error: unknown }).error),
-      });
-    }
-  }
-
-  #facts(): readonly ServerFacts[] {
-    const { config, nodeId } = this.#d;
-    return [
-      {
-        id: nodeId,
-        name: config.nodeName,
-        address: `${config.rpcAdvertiseAddr.ip}:${config.rpcAdvertiseAddr.port}`,
-        version: CONSUL_VERSION,
-        serfStatus: 'alive',
-        leader: this.#consensus.leaderId() === nodeId,
-        voter: true,
-        lastContactMs: 0,
-        lastTerm: this.#consensus.lastTerm(),
-        lastIndex: this.#consensus.lastIndex(),
-        stableSinceMs: this.#stableSinceMs,
-        meta: this.#d.identity().meta,
-      },
-    ];
   }
 
   stats(): Stats {
@@ -343,8 +258,7 @@ export class LocalServer {
       replacement.finish();
       store.flush();
     });
-    this.server.startLeading();
-    await this.#lead();
+    await this.duties.stateReplaced();
     this.server.views.refresh();
   }
 }

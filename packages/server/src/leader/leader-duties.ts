@@ -1,4 +1,4 @@
-import { errorText, type Log, type Metrics, type Millis, type Timer } from '@proconsul/base';
+import { errorText, formatDuration, type Log, type Metrics, type Millis, type Timer } from '@proconsul/base';
 import { type Command, isApplyError } from '@proconsul/store';
 import type { Consensus } from '../consensus.ts';
 import { type FirstDependencies, type FirstOptions, federationCommand, firstCommands } from './first-commands.ts';
@@ -113,7 +113,7 @@ export class LeaderDuties {
       await this.#commit(command);
       if (epoch !== this.#epoch) return;
     }
-    log.debug('successfully established leadership', { duration: `${clock.now() - startedAt}ms` });
+    log.debug('successfully established leadership', { duration: formatDuration(Math.round((clock.now() - startedAt) * 1e6)) });
     autopilot.start();
     await reconciler.start();
     if (epoch !== this.#epoch) return;
