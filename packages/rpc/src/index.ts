@@ -1,1 +1,3 @@
+export * from './calls/index.ts';
+export { RemoteError, RpcError } from './errors.ts';
 export type * from './peer.ts';

@@ -1,4 +1,3 @@
-export * from './extra.ts';
 export * from './table.ts';
 export {
   type AnyWireMethod,

@@ -36,6 +36,8 @@ export interface Part {
   encode(w: Writer, value: unknown): void;
   /** Reads it. Undefined stands for nil. Throws ProtocolError. */
   decode(r: Reader): unknown;
+  /** Of structures that are always there: nothing in them differs from zero, so that they need not be kept. */
+  isZero?(value: unknown): boolean;
   /** Where the field is left out: kept off the wire, or neither read from JSON nor printed. */
   readonly only?: 'json' | 'wire';
 }
@@ -387,13 +389,17 @@ export function shape(table: Readonly<Record<string, Part>>): Shape {
           continue;
         }
         const value = field.part.decode(r);
-        // Peers write every field; what is not printed anyway need not be kept.
-        if (value !== undefined && (field.always || !field.part.isEmpty(value))) out[field.name] = value;
+        if (value !== undefined && isKept(field, value)) out[field.name] = value;
       }
       return out;
     },
+    isZero: (value) => Object.keys(value as object).length === 0,
   };
 }
+
+/** Peers write every field; what would be printed the same without it is not kept. */
+const isKept = ({ part, always }: EntryField, value: unknown): boolean =>
+  always || !(part.isEmpty(value) || part.isZero?.(value) === true);
 
 /** A field that the API has and the wire has not. */
 export const jsonOnly = (part: Part): Part => ({ ...part, only: 'json' });
@@ -406,6 +412,7 @@ export function maybe(of: Part): Part {
     ...of,
     print: (value) => (isNothing(value) ? 'null' : of.print(value)),
     isEmpty: isNothing,
+    isZero: () => false,
     encode: orNil(of),
     decode: (r) => (r.isNil() ? undefined : of.decode(r)),
   };

@@ -1,0 +1,156 @@
+import { type Clock, errorText, type Millis, type Rng } from '@proconsul/base';
+import {
+  type AnyWireMethod,
+  type Caller,
+  type CommonArgs,
+  EndpointError,
+  invalid,
+  noServers,
+  Operator,
+  READ_NOW,
+  type ReadDone,
+  type ReadMeta,
+  type ReadMethod,
+  type ReadOptions,
+  type View,
+  type WireReply,
+  type WriteMethod,
+  wireOf,
+} from '@proconsul/endpoints';
+import type { RpcClient } from '../peer.ts';
+import { callError, isServerFault, mayRetry } from './call-errors.ts';
+import { Patience } from './patience.ts';
+import { RemoteView } from './remote-view.ts';
+import type { ServerChoice } from './server-choice.ts';
+
+/** How servers wait when a read does not say; and the longest wait that they grant. Source: RPC wire, section 4. */
+export const DEFAULT_WAIT_MS: Millis = 300_000;
+export const WAIT_MAX_MS: Millis = 600_000;
+/** Waits are stretched by up to this part. */
+const JITTER_FRACTION = 16;
+
+export interface RemoteCallerDependencies {
+  readonly client: RpcClient;
+  readonly servers: ServerChoice;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  /** How long a call that meets no leader goes on trying (`rpc_hold_timeout`). */
+  readonly holdTimeoutMs: Millis;
+  /** For calls that do not wait (`rpc_client_timeout`). */
+  readonly callTimeoutMs: Millis;
+  /** Undefined: always true. False refuses a call: the agent makes more than it may (`limits.rpc_rate`). */
+  readonly admits?: () => boolean;
+}
+
+const UNKNOWN: ReadMeta = { knownLeader: false, lastContactMs: 0 };
+
+/**
+ * Calls to servers. Bound to one server it makes each call once. With servers to choose from, calls that found no leader
+ * or lost their connection are made again, at other servers, for as long as a call may be held. Errors are
+ * EndpointErrors whose texts tell the hop. `peek` never has an answer.
+ */
+export class RemoteCaller implements Caller {
+  readonly #d: RemoteCallerDependencies;
+
+  constructor(dependencies: RemoteCallerDependencies) {
+    this.#d = dependencies;
+  }
+
+  peek<A extends CommonArgs, T>(_method: ReadMethod<A, T>, _args: A): View<T> | undefined {
+    return undefined;
+  }
+
+  leads(): boolean {
+    return false;
+  }
+
+  read<A extends CommonArgs, T>(
+    method: ReadMethod<A, T>,
+    args: A,
+    options: ReadOptions,
+    done: ReadDone<T>,
+  ): () => void {
+    const abort = new AbortController();
+    const waits = method.blocking && options.minIndex > 0;
+    const startedAt = this.#d.clock.now();
+    const ask = (wire: AnyWireMethod): { body: Uint8Array; timeoutMs: Millis } => {
+      if (!waits) return { body: wire.encodeRequest(args, options), timeoutMs: this.#d.callTimeoutMs };
+      // A wait that begins again has only the rest of its time.
+      const waitMs = Math.max(1, waitOf(options) - (this.#d.clock.now() - startedAt));
+      const rest = waitMs < waitOf(options) ? { ...options, waitMs } : options;
+      return { body: wire.encodeRequest(args, rest), timeoutMs: this.#deadlineMs(waitMs) };
+    };
+    this.#call('read', method.name, args, ask, abort.signal).then(
+      (reply) => {
+        if (abort.signal.aborted) return;
+        done(null, new RemoteView(reply.meta.index, reply.value as T), reply.meta);
+      },
+      (error: Error) => {
+        if (!abort.signal.aborted) done(error, null, UNKNOWN);
+      },
+    );
+    return () => abort.abort();
+  }
+
+  async write<A extends CommonArgs, R>(method: WriteMethod<A, R>, args: A): Promise<R> {
+    const timeoutMs = this.#d.callTimeoutMs;
+    const ask = (wire: AnyWireMethod) => ({ body: wire.encodeRequest(args, READ_NOW), timeoutMs });
+    return (await this.#call('write', method.name, args, ask)).value as R;
+  }
+
+  /** One call, and the same one again as long as that may help. Rejects with EndpointError. */
+  async #call<A extends CommonArgs>(
+    kind: 'read' | 'write',
+    name: string,
+    args: A,
+    ask: (wire: AnyWireMethod) => { body: Uint8Array; timeoutMs: Millis },
+    signal?: AbortSignal,
+  ): Promise<WireReply<unknown>> {
+    const { client, servers, clock, rng, holdTimeoutMs } = this.#d;
+    const wire = wireOf(name, args);
+    if (wire === undefined) throw new EndpointError('NO_METHOD', `rpc: can't find method ${name}`);
+    if (this.#d.admits?.() === false) throw new EndpointError('RPC_RATE_LIMITED', 'RPC rate limit exceeded', 429);
+    let patience: Patience | null = null;
+    for (;;) {
+      const peer = servers.pick(args.Datacenter);
+      if (peer === undefined) throw noServers();
+      const { body, timeoutMs } = encoded(wire, ask);
+      const startedAt = clock.now();
+      let fault: EndpointError;
+      try {
+        const options = signal === undefined ? { timeoutMs } : { timeoutMs, signal };
+        return wire.decodeReply(await client.call(peer, wire.name, body, options), args);
+      } catch (error) {
+        fault = named(name, callError(error));
+        if (signal?.aborted) throw fault;
+        if (isServerFault(error)) servers.failed(peer);
+        if (servers.isFixed === true || !mayRetry(error, kind)) throw fault;
+      }
+      patience ??= new Patience(clock, rng, holdTimeoutMs);
+      patience.renewAfter(clock.now() - startedAt);
+      if (!(await patience.pause(signal))) throw fault;
+    }
+  }
+
+  /** Servers stretch a wait, and may have to look for a leader first. Source: RPC wire, section 4. */
+  #deadlineMs(waitMs: Millis): Millis {
+    return waitMs + waitMs / JITTER_FRACTION + this.#d.holdTimeoutMs;
+  }
+}
+
+const waitOf = ({ waitMs }: ReadOptions): Millis => (waitMs <= 0 ? DEFAULT_WAIT_MS : Math.min(waitMs, WAIT_MAX_MS));
+
+/** What the structure of a request cannot hold is the caller's fault. */
+function encoded<T>(wire: AnyWireMethod, ask: (wire: AnyWireMethod) => T): T {
+  try {
+    return ask(wire);
+  } catch (error) {
+    throw invalid(errorText(error));
+  }
+}
+
+/** Servers of the reference hand leadership over by other means than this method. */
+function named(name: string, fault: EndpointError): EndpointError {
+  if (name !== Operator.TransferLeader.name || fault.code !== 'NO_METHOD') return fault;
+  return new EndpointError('UNSUPPORTED', 'the leader does not take part in leadership transfers over RPC');
+}
