@@ -1,3 +1,4 @@
+export * from './aes-gcm.ts';
 export * from './clock.ts';
 export * from './disk.ts';
 export * from './gzip.ts';
