@@ -1,2 +1,10 @@
+export { fromBase64, toBase64 } from './base64.ts';
+export { COORDINATE, distance, newCoordinate, rawDistance } from './coordinate.ts';
+export { CoordinateClient } from './coordinate-client.ts';
+export { SerfError, type SerfErrorCode } from './errors.ts';
 export type * from './events.ts';
+export { encodeKeyringFile } from './key-answers.ts';
+export { CONSUL_SERF_DEFAULTS, SERF_DEFAULTS, type SerfOptions, USER_EVENT_SIZE_CAP } from './options.ts';
 export type * from './pool.ts';
+export { Serf, type SerfDependencies } from './serf.ts';
+export { decodeTags, encodeTags, META_MAX_BYTES } from './tags.ts';
