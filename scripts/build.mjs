@@ -1,6 +1,6 @@
 // Bundles the program into one file with a source map, beside a launcher that starts it with compiled code at hand.
 import { spawn } from 'node:child_process';
-import { chmodSync, copyFileSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { bundle, checkNode, install, isStale, root } from './lib.mjs';
 
@@ -26,9 +26,21 @@ const result = await build({
   // Kept as they are, they would lose their loader when the script comes from the compiled code.
   supported: { 'dynamic-import': false },
   define: { 'import.meta.url': '__bundleUrl' },
-  banner: { js: "const __bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
+  // The whole file is one function, so that the launcher need not put a copy of it together. `charset` keeps it ASCII: the engine
+  // holds it at one byte a character.
+  charset: 'ascii',
+  banner: {
+    js: "(function (exports, require, module, __filename, __dirname) {const __bundleUrl = require('node:url').pathToFileURL(__filename).href;",
+  },
+  footer: { js: '})' },
 });
 if (result.errors.length > 0) process.exit(1);
+const bytes = readFileSync(join(dist, 'bundle.cjs'));
+const odd = bytes.findIndex((byte) => byte > 127);
+if (odd !== -1) {
+  console.error(`bundle.cjs is not ASCII near ${JSON.stringify(bytes.subarray(odd - 40, odd + 10).toString())}`);
+  process.exit(1);
+}
 rmSync(join(dist, 'bundle.cache'), { force: true });
 copyFileSync(join(root, 'scripts/launcher/proconsul.cjs'), bundle);
 chmodSync(bundle, 0o755);

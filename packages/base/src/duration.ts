@@ -9,7 +9,7 @@ const UNIT_NS: Readonly<Record<string, number>> = {
   h: 3600e9,
 };
 
-const PART = /^(\d*)(?:\.(\d*))?([a-zµμ]+)/;
+const PART = /^(\d*)(?:\.(\d*))?([a-z\u00b5\u03bc]+)/;
 
 /**
  * Nanoseconds of a duration as Go writes it: `300ms`, `-1.5h`, `2h45m`; `0` alone needs no unit.
