@@ -6,6 +6,7 @@ import {
   type LocalService,
   type Member,
   type MetricsSnapshot,
+  serviceContentHash,
   type UserEvent,
 } from '@proconsul/http-api';
 import type { CheckDefinition, HealthCheck, ServiceDefinition } from '@proconsul/schema';
@@ -69,7 +70,10 @@ export class Agent implements AgentApi {
 
   blockOnService(id: string, hash: string, waitMs: number, done: () => void): () => void {
     const { local, clock } = this.#d;
-    const differs = () => local.services.get(id)?.contentHash !== hash;
+    const differs = () => {
+      const row = local.services.get(id);
+      return row === undefined || serviceContentHash(row.service) !== hash;
+    };
     if (differs()) {
       done();
       return () => {};

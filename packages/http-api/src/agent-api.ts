@@ -28,7 +28,7 @@ export interface UserEvent {
   readonly LTime: number;
 }
 
-/** A service that this agent owns, with the hash of its content that hash-based blocking compares. */
+/** A service that this agent owns, with a hash by which its versions are told apart inside the agent. */
 export interface LocalService {
   readonly service: NodeService;
   readonly contentHash: string;

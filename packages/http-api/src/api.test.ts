@@ -2,6 +2,7 @@ import { EndpointError } from '@proconsul/endpoints';
 import { DirEntry, HealthCheck, Node, NodeService, type Session } from '@proconsul/schema';
 import { describe, expect, test } from 'vitest';
 import { AgentError } from './agent-api.ts';
+import { serviceContentHash } from './content-hash.ts';
 import { type FakeCaller, fakeApi } from './testing/fake-front.ts';
 
 const entry = DirEntry.make({
@@ -410,7 +411,7 @@ describe('the agent’s own services', () => {
         services: () => ({ web: { service: web, contentHash: 'abc' } }),
         checks: () => ({ c: HealthCheck.make({ CheckID, ServiceID: 'web', Status }) }),
         blockOnService: (_id, hash, _waitMs, done) => {
-          if (hash !== 'abc') done();
+          if (hash !== serviceContentHash(web)) done();
           return () => {};
         },
       },
@@ -442,10 +443,12 @@ describe('the agent’s own services', () => {
 
   test('are told with a hash, which blocks while it is the same', async () => {
     const w = withStatus('passing');
-    expect((await w.ask('GET', '/v1/agent/service/web')).headers['x-consul-contenthash']).toBe('abc');
+    const answer = await w.ask('GET', '/v1/agent/service/web');
+    const hash = answer.headers['x-consul-contenthash'];
+    expect(JSON.parse(answer.body).ContentHash).toBe(hash);
     expect((await w.ask('GET', '/v1/agent/service/web?hash=other')).status).toBe(200);
-    expect(w.start('GET', '/v1/agent/service/web?hash=abc').answers).toEqual([]);
-    expect((await w.ask('GET', '/v1/agent/service/web?hash=abc&wait=x')).body).toBe('Invalid wait time');
+    expect(w.start('GET', `/v1/agent/service/web?hash=${hash}`).answers).toEqual([]);
+    expect((await w.ask('GET', `/v1/agent/service/web?hash=${hash}&wait=x`)).body).toBe('Invalid wait time');
   });
 
   test('are filtered; a bad filter is a 500', async () => {

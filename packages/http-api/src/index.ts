@@ -1,6 +1,7 @@
 export * from './agent-api.ts';
 export * from './agent-cache.ts';
 export * from './api-exchange.ts';
+export { serviceContentHash } from './content-hash.ts';
 export type { ApiContext, ApiSettings } from './context.ts';
 export * from './exchange.ts';
 export * from './front/index.ts';

@@ -22,10 +22,33 @@ import {
 } from '@proconsul/schema';
 import type { LocalService } from '../agent-api.ts';
 import { type ApiExchange, badRequest, HttpError, parseBool } from '../api-exchange.ts';
+import { serviceContentHash, showsProxy } from '../content-hash.ts';
 import { path, query, type Route } from '../route.ts';
 
-/** Here an empty mode is left out. */
-const AgentProxy = struct('ConnectProxyConfig', { ...proxyFields, Mode: { kind: str, omitEmpty: true } });
+const { DestinationServiceName, DestinationServiceID, LocalServiceAddress, ...others } = proxyFields;
+const { LocalServicePort, LocalServiceSocketPath, TransparentProxy, ...last } = others;
+const AgentExposePath = struct('ExposePath', {
+  ListenerPort: { kind: int, omitEmpty: true },
+  Path: { kind: str, omitEmpty: true },
+  LocalPathPort: { kind: int, omitEmpty: true },
+  Protocol: { kind: str, omitEmpty: true },
+  ParsedFromCheck: bool,
+});
+const AgentExpose = struct('ExposeConfig', {
+  Checks: { kind: bool, omitEmpty: true },
+  Paths: { kind: list(AgentExposePath), omitEmpty: true },
+});
+
+/** Here an empty mode is left out, a path always says whether a check gave it, and the order differs. */
+const AgentProxy = struct('ConnectProxyConfig', {
+  EnvoyExtensions: last.EnvoyExtensions,
+  ...{ DestinationServiceName, DestinationServiceID, LocalServiceAddress, LocalServicePort, LocalServiceSocketPath },
+  Mode: { kind: str, omitEmpty: true },
+  TransparentProxy,
+  ...{ Config: last.Config, Upstreams: last.Upstreams, MeshGateway: last.MeshGateway },
+  Expose: AgentExpose,
+  ...{ MutualTLSMode: last.MutualTLSMode, AccessLogs: last.AccessLogs },
+});
 const proxyOrNull = pointer(AgentProxy);
 const connectOrNull = pointer(ServiceConnect);
 
@@ -53,7 +76,6 @@ const AgentService = struct('AgentService', {
 /** Without a hash: the form in which lists and health answers print a service. */
 function agentService(x: ApiExchange, local: LocalService, withHash: boolean) {
   const s = local.service;
-  const isProxy = s.Kind === 'connect-proxy' || s.Kind.endsWith('-gateway');
   return AgentService.make({
     Kind: s.Kind,
     ID: s.ID,
@@ -66,8 +88,8 @@ function agentService(x: ApiExchange, local: LocalService, withHash: boolean) {
     TaggedAddresses: s.TaggedAddresses,
     Weights: s.Weights ?? { Passing: 1, Warning: 1 },
     EnableTagOverride: s.EnableTagOverride,
-    ContentHash: withHash ? local.contentHash : '',
-    Proxy: isProxy ? s.Proxy : null,
+    ContentHash: withHash ? serviceContentHash(s) : '',
+    Proxy: showsProxy(s.Kind) ? s.Proxy : null,
     Connect: s.Connect.Native ? s.Connect : null,
     PeerName: s.PeerName,
     Datacenter: x.api.datacenter,
@@ -112,7 +134,9 @@ function service(x: ApiExchange): void {
       x.fail(new HttpError(404, `unknown service ID: ${id}`));
       return;
     }
-    x.json(AgentService.toJson(agentService(x, local, true)), [['X-Consul-Contenthash', local.contentHash]]);
+    x.json(AgentService.toJson(agentService(x, local, true)), [
+      ['X-Consul-Contenthash', serviceContentHash(local.service)],
+    ]);
   };
   if (hash === '') {
     send();
