@@ -1,9 +1,6 @@
-import { CodedError, errorText } from '@proconsul/base';
+import { CodedError, errorText, ProtocolError } from '@proconsul/base';
 import { EndpointError } from '@proconsul/endpoints';
-import { RemoteError, RpcError } from '../errors.ts';
-
-const MAKING = 'rpc error making call: ';
-const GETTING = 'rpc error getting client: ';
+import { hopText, RemoteError, RpcError } from '../errors.ts';
 
 /** Texts by which servers are understood, with the status that HTTP answers. Source: RPC wire, texts that clients match. */
 const STATUSES: readonly (readonly [text: string, code: string, status: number])[] = [
@@ -28,21 +25,16 @@ const STATUSES: readonly (readonly [text: string, code: string, status: number])
  * since errors travel as texts.
  */
 export function callError(error: unknown): EndpointError {
-  const text = errorText(error);
-  if (error instanceof RemoteError) return fromText(MAKING + text);
-  if (text.startsWith(MAKING) || text.startsWith(GETTING)) return new EndpointError(codeOf(error), text);
-  return new EndpointError(codeOf(error), (isUnsent(error) ? GETTING : MAKING) + text);
+  if (error instanceof RemoteError) return fromText(hopText(error));
+  // An answer that cannot be read failed on this hop as well.
+  const text = error instanceof ProtocolError ? `rpc error making call: ${error.message}` : hopText(error);
+  return new EndpointError(error instanceof CodedError ? error.code : 'RPC', text);
 }
-
-const codeOf = (error: unknown): string => (error instanceof CodedError ? error.code : 'RPC');
 
 function fromText(text: string): EndpointError {
   for (const [part, code, status] of STATUSES) if (text.includes(part)) return new EndpointError(code, text, status);
   return new EndpointError('REMOTE', text);
 }
-
-/** There was no connection: nothing was asked for. */
-export const isUnsent = (error: unknown): boolean => error instanceof CodedError && error.code === 'RPC_DIAL';
 
 /** Refusals by which nothing was done: the same server a little later, or another one, may do it. */
 const NOTHING_DONE = [
@@ -53,7 +45,7 @@ const NOTHING_DONE = [
   'leadership transfer in progress',
   'please resubmit call for rechunking',
   'rate limit exceeded, try again later or against a different server',
-  GETTING,
+  'rpc error getting client: ',
 ];
 
 /** A server that could not reach the next one in time: what was asked for may have been done. */
@@ -69,18 +61,13 @@ const holds = (text: string, parts: readonly string[]): boolean => parts.some((p
 
 /** Whether a call that failed so may be made again: a change only when nothing was done. */
 export function mayRetry(error: unknown, kind: 'read' | 'write'): boolean {
-  if (isUnsent(error)) return true;
+  if (error instanceof RpcError) return !error.isSent || (kind === 'read' && error.code !== 'RPC_TIMEOUT');
   const text = errorText(error);
-  if (holds(text, NOTHING_DONE)) return true;
-  if (kind === 'write') return false;
-  return isBroken(error) || holds(text, BROKEN_BEHIND);
+  return holds(text, NOTHING_DONE) || (kind === 'read' && holds(text, BROKEN_BEHIND));
 }
-
-/** The connection broke under the call. Not: no answer in time. */
-const isBroken = (error: unknown): boolean => error instanceof RpcError && error.code !== 'RPC_TIMEOUT';
 
 const OTHER_SERVER = 'try again later or against a different server';
 
 /** Whether the server, rather than the call, is at fault. */
 export const isServerFault = (error: unknown): boolean =>
-  !(error instanceof RemoteError) || error.message.includes(OTHER_SERVER);
+  error instanceof RpcError || errorText(error).includes(OTHER_SERVER);

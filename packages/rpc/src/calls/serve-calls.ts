@@ -1,4 +1,4 @@
-import { errorText, ProtocolError } from '@proconsul/base';
+import { errorText } from '@proconsul/base';
 import {
   type AnyWireMethod,
   type Caller,
@@ -84,11 +84,19 @@ function encoded(wire: AnyWireMethod, view: View<unknown>, meta: ReadMeta, args:
 /** Numbers of kinds of values in the reference's decoder. Source: recorded answers. */
 const VALUE_TYPES: Partial<Record<MsgpackKind, number>> = { int: 3, float: 4, bool: 5, str: 6 };
 
+function valueType(body: Uint8Array): number | undefined {
+  try {
+    return VALUE_TYPES[new Reader(body).peekKind()];
+  } catch {
+    return undefined;
+  }
+}
+
 function decoded(wire: AnyWireMethod, body: Uint8Array): WireRequest<unknown> {
   try {
     return wire.decodeRequest(body);
   } catch (error) {
-    const type = error instanceof ProtocolError ? VALUE_TYPES[new Reader(body).peekKind()] : undefined;
+    const type = valueType(body);
     if (type === undefined) throw new Error(`codec.decoder: ${errorText(error)}`);
     throw new Error(`codec.decoder: Only encoded map or array can be decoded into a struct. (valueType: ${type})`);
   }
