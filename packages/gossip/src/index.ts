@@ -1,3 +1,4 @@
+export { addressBytes, addressText, hostPort } from './address.ts';
 export { type Broadcast, BroadcastQueue } from './broadcast-queue.ts';
 export * from './delegate.ts';
 export { GossipError } from './errors.ts';

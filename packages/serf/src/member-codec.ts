@@ -1,9 +1,8 @@
 import { ProtocolError } from '@proconsul/base';
-import { type GossipNode, NodeState } from '@proconsul/gossip';
+import { addressBytes, addressText, type GossipNode, NodeState } from '@proconsul/gossip';
 import { Writer } from '@proconsul/msgpack';
 import type { SerfMember } from './events.ts';
 import { readFields, readUint } from './fields.ts';
-import { ipFromBytes, ipToBytes } from './ip.ts';
 import { bodyOf, MessageType } from './messages.ts';
 import { decodeTags, readTags, writeTags } from './tags.ts';
 
@@ -20,7 +19,7 @@ export function encodeConflictResponse(m: SerfMember): Uint8Array {
     w.uint(value);
   };
   w.key('Addr');
-  w.bytes(ipToBytes(m.address) ?? new Uint8Array(0));
+  w.bytes(addressBytes(m.address) ?? new Uint8Array(0));
   uint('DelegateCur', m.delegate[2]);
   uint('DelegateMax', m.delegate[1]);
   uint('DelegateMin', m.delegate[0]);
@@ -47,7 +46,7 @@ export function decodeConflictResponse(message: Uint8Array): SerfMember {
   const protocol: [number, number, number] = [0, 0, 0];
   const delegate: [number, number, number] = [0, 0, 0];
   readFields(r, {
-    Addr: () => (address = ipFromBytes(r.bytes() ?? new Uint8Array(0))),
+    Addr: () => (address = addressText(r.bytes() ?? new Uint8Array(0))),
     DelegateCur: () => (delegate[2] = readUint(r, 255)),
     DelegateMax: () => (delegate[1] = readUint(r, 255)),
     DelegateMin: () => (delegate[0] = readUint(r, 255)),

@@ -10,11 +10,11 @@ import {
   type Rng,
   shuffle,
 } from '@proconsul/base';
+import { addressBytes, addressText } from '@proconsul/gossip';
 import { AskedQuery } from './asked-query.ts';
 import { SerfError } from './errors.ts';
 import type { IncomingQuery, SerfMember } from './events.ts';
 import { compileFilters, encodeNodeFilter, encodeTagFilter } from './filters.ts';
-import { ipFromBytes, ipToBytes } from './ip.ts';
 import { LamportClock, LTIME_MAX } from './lamport-clock.ts';
 import {
   encodeQuery,
@@ -112,7 +112,7 @@ export class Queries {
     if (options.nodes !== undefined && options.nodes.length > 0) filters.push(encodeNodeFilter(options.nodes));
     for (const [tag, expression] of Object.entries(options.tags ?? {})) filters.push(encodeTagFilter(tag, expression));
     return {
-      Addr: ipToBytes(self.address) ?? EMPTY_BYTES,
+      Addr: addressBytes(self.address) ?? EMPTY_BYTES,
       Filters: filters.length === 0 ? null : filters,
       Flags: options.wantAck ? QUERY_ACK : 0,
       ID: this.#d.rng.int(2 ** 32),
@@ -204,7 +204,7 @@ export class Queries {
   }
 
   #answer(query: QueryMessage, message: Uint8Array): void {
-    const host = ipFromBytes(query.Addr);
+    const host = addressText(query.Addr);
     if (host === undefined || query.Port === 0) return;
     this.#d.send({ host, port: query.Port }, message);
     this.#relay(query, message);

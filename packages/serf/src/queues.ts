@@ -1,5 +1,5 @@
 import type { Labels, Log, Metrics } from '@proconsul/base';
-import { BroadcastQueue } from './broadcast-queue.ts';
+import { BroadcastQueue, transmitLimit } from '@proconsul/gossip';
 import type { SerfOptions } from './options.ts';
 
 export interface QueuesDependencies {
@@ -22,10 +22,16 @@ export class Queues {
     this.#options = options;
     this.#labels = options.metricLabels;
     this.#d = dependencies;
-    const wanted = () => options.retransmitMult * Math.ceil(Math.log10(dependencies.aliveCount() + 1));
-    this.intents = new BroadcastQueue(options.queueDepthMax, wanted);
-    this.queries = new BroadcastQueue(options.queueDepthMax, wanted);
-    this.events = new BroadcastQueue(options.queueDepthMax, wanted);
+    const wanted = () => transmitLimit(options.retransmitMult, dependencies.aliveCount());
+    this.intents = new BroadcastQueue(wanted);
+    this.queries = new BroadcastQueue(wanted);
+    this.events = new BroadcastQueue(wanted);
+  }
+
+  /** Drops what was sent most often when the queue is full. `finished` is called once, also when it was dropped. */
+  add(queue: BroadcastQueue, message: Uint8Array, finished?: () => void): void {
+    queue.add({ message, ...(finished === undefined ? {} : { finished }) });
+    queue.prune(this.#options.queueDepthMax);
   }
 
   take(overhead: number, limit: number): Uint8Array[] {
@@ -45,9 +51,9 @@ export class Queues {
   check(): void {
     const named = { Intent: this.intents, Query: this.queries, Event: this.events };
     for (const [name, queue] of Object.entries(named)) {
-      this.#d.metrics.sample(`serf.queue.${name}`, queue.depth, this.#labels);
-      if (queue.depth >= this.#options.queueDepthWarning) {
-        this.#d.log.warn(`serf: ${name} queue depth: ${queue.depth}`);
+      this.#d.metrics.sample(`serf.queue.${name}`, queue.size, this.#labels);
+      if (queue.size >= this.#options.queueDepthWarning) {
+        this.#d.log.warn(`serf: ${name} queue depth: ${queue.size}`);
       }
     }
   }

@@ -1,6 +1,7 @@
 import { type Endpoint, type Log, type Rng, shuffle } from '@proconsul/base';
+import { hostPort } from '@proconsul/gossip';
 import type { SerfMember } from './events.ts';
-import { hostPort, splitHostPort } from './ip.ts';
+import { splitHostPort } from './host-port.ts';
 
 /** Joins one address; true when it answered. Never rejects. */
 export type TryJoin = (address: Endpoint) => Promise<boolean>;

@@ -1,8 +1,7 @@
 import { type Endpoint, errorText, type Labels, type Log, type Metrics } from '@proconsul/base';
-import type { Delegate, GossipNode } from '@proconsul/gossip';
+import { addressText, type Delegate, type GossipNode, hostPort } from '@proconsul/gossip';
 import type { Coordinates } from './coordinates.ts';
 import type { SerfMember } from './events.ts';
-import { hostPort, ipFromBytes } from './ip.ts';
 import { memberOf } from './member-codec.ts';
 import type { MemberTable } from './member-table.ts';
 import {
@@ -70,22 +69,22 @@ export class SerfDelegate implements Delegate {
     [MessageType.leave]: (message) => {
       const intent = decodeLeave(message);
       this.#p.log.debug(`serf: messageLeaveType: ${intent.Node}`);
-      if (this.#p.members.leaveIntent(intent)) this.#p.queues.intents.push(message.slice());
+      if (this.#p.members.leaveIntent(intent)) this.#p.queues.add(this.#p.queues.intents, message.slice());
     },
     [MessageType.join]: (message) => {
       const intent = decodeJoin(message);
       this.#p.log.debug(`serf: messageJoinType: ${intent.Node}`);
-      if (this.#p.members.joinIntent(intent)) this.#p.queues.intents.push(message.slice());
+      if (this.#p.members.joinIntent(intent)) this.#p.queues.add(this.#p.queues.intents, message.slice());
     },
     [MessageType.userEvent]: (message) => {
       const event = decodeUserEvent(message);
       this.#p.log.debug(`serf: messageUserEventType: ${event.Name}`);
-      if (this.#p.events.receive(event)) this.#p.queues.events.push(message.slice());
+      if (this.#p.events.receive(event)) this.#p.queues.add(this.#p.queues.events, message.slice());
     },
     [MessageType.query]: (message) => {
       const query = decodeQuery(message);
       this.#p.log.debug(`serf: messageQueryType: ${query.Name}`);
-      if (this.#p.queries.receive(query)) this.#p.queues.queries.push(message.slice());
+      if (this.#p.queries.receive(query)) this.#p.queues.add(this.#p.queues.queries, message.slice());
     },
     [MessageType.queryResponse]: (message) => {
       const response = decodeQueryResponse(message);
@@ -97,7 +96,7 @@ export class SerfDelegate implements Delegate {
 
   #relay(message: Uint8Array): void {
     const { address, port, message: inner } = decodeRelay(message);
-    const host = ipFromBytes(address);
+    const host = addressText(address);
     if (host === undefined || port === 0 || inner.length === 0) return;
     this.#p.log.debug(`serf: Relaying response to addr: ${hostPort(host, port)}`);
     this.#p.send({ host, port }, inner.slice());

@@ -10,14 +10,13 @@ import {
   sleep,
   type Timer,
 } from '@proconsul/base';
-import { type Delegate, type GossipNode, type GossipPool, type Keyring, NodeState } from '@proconsul/gossip';
+import { type Delegate, type GossipNode, type GossipPool, hostPort, type Keyring, NodeState } from '@proconsul/gossip';
 import { resolveConflict } from './conflict.ts';
 import { Coordinates } from './coordinates.ts';
 import { SerfError } from './errors.ts';
 import type { IncomingQuery, MemberEventKind, SerfEvent, SerfMember } from './events.ts';
 import { every } from './every.ts';
 import { answerInternal, isInternal } from './internal-queries.ts';
-import { hostPort } from './ip.ts';
 import { KeyManager } from './key-manager.ts';
 import { InternalQuery } from './key-messages.ts';
 import { memberOf } from './member-codec.ts';
@@ -132,7 +131,7 @@ export class Serf implements SerfPool {
       self: () => this.self,
       alive: () => this.#members.all().filter(({ status }) => status === 'alive' || status === 'leaving'),
       send: (to, message) => this.#send(to, message),
-      spread: (message) => this.#queues.queries.push(message),
+      spread: (message) => this.#queues.add(this.#queues.queries, message),
       deliver: (query, time) => this.#deliver(query, time),
     });
   }
@@ -244,7 +243,7 @@ export class Serf implements SerfPool {
   #announceJoin(): void {
     const intent = { LTime: this.#members.clock.time, Node: this.#options.name };
     this.#members.joinIntent(intent);
-    this.#queues.intents.push(encodeJoin(intent));
+    this.#queues.add(this.#queues.intents, encodeJoin(intent));
   }
 
   leave(): Promise<void> {
@@ -274,7 +273,7 @@ export class Serf implements SerfPool {
   #spread(message: Uint8Array): Promise<boolean> {
     return new Promise((resolve) => {
       void sleep(this.#d.clock, this.#options.broadcastTimeoutMs, this.#stopped.signal).then(() => resolve(false));
-      this.#queues.intents.push(message, () => resolve(true));
+      this.#queues.add(this.#queues.intents, message, () => resolve(true));
     });
   }
 
@@ -297,7 +296,7 @@ export class Serf implements SerfPool {
     if (this.#members.get(name) === undefined) return false;
     const intent = { LTime: this.#members.clock.next(), Node: name, Prune: prune };
     this.#members.leaveIntent(intent);
-    if (this.#pool.aliveCount() > 1) this.#queues.intents.push(encodeLeave(intent));
+    if (this.#pool.aliveCount() > 1) this.#queues.add(this.#queues.intents, encodeLeave(intent));
     return true;
   }
 
@@ -311,7 +310,7 @@ export class Serf implements SerfPool {
   }
 
   userEvent(name: string, payload: Uint8Array, coalesce: boolean): void {
-    this.#queues.events.push(this.#events.create(name, payload.slice(), coalesce));
+    this.#queues.add(this.#queues.events, this.#events.create(name, payload.slice(), coalesce));
   }
 
   async query(name: string, payload: Uint8Array, options: QueryOptions): Promise<void> {
@@ -353,15 +352,15 @@ export class Serf implements SerfPool {
     return {
       coordinate_resets: String(this.#coordinates.resets),
       encrypted: String(this.isEncrypted()),
-      event_queue: String(this.#queues.events.depth),
+      event_queue: String(this.#queues.events.size),
       event_time: String(this.#events.clock.time),
       failed: String(this.#members.count('failed')),
       health_score: String(this.#pool.healthScore()),
-      intent_queue: String(this.#queues.intents.depth),
+      intent_queue: String(this.#queues.intents.size),
       left: String(this.#members.count('left')),
       member_time: String(this.#members.clock.time),
       members: String(this.#members.size),
-      query_queue: String(this.#queues.queries.depth),
+      query_queue: String(this.#queues.queries.size),
       query_time: String(this.#queries.clock.time),
     };
   }
