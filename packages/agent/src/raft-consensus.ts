@@ -1,4 +1,5 @@
 import type { MembershipChange, RaftNode } from '@proconsul/raft';
+import { MessageType } from '@proconsul/schema';
 import type { Consensus, RaftMember } from '@proconsul/server';
 import { type Command, encodeCommand } from '@proconsul/store';
 
@@ -47,7 +48,10 @@ export class RaftConsensus implements Consensus {
   }
 
   propose(command: Command): Promise<unknown> {
-    return this.#node.propose(encodeCommand(command.type, command.request), { command });
+    const data = encodeCommand(command.type, command.request);
+    // Of all commands, only those on keys may come in pieces.
+    if (command.type === MessageType.KVS) return this.#node.proposeChunked(data, { command });
+    return this.#node.propose(data, { command });
   }
 
   members(): readonly RaftMember[] {

@@ -1,20 +1,47 @@
-import type { StateMachine } from '@proconsul/raft';
-import type { Command, Store } from '@proconsul/store';
+import { CodedError } from '@proconsul/base';
+import { ChunkAssembler, type Entry, type StateMachine } from '@proconsul/raft';
+import { type Command, isSupportedCommand, type Store } from '@proconsul/store';
 
-/** The store as Raft drives it. Watchers hear of a batch once all of it is applied. */
+/**
+ * The store as Raft drives it. Watchers hear of a batch once all of it is applied. Commands in several pieces are put together.
+ * Throws CodedError FSM_UNKNOWN_COMMAND for a command of a newer version that may not be skipped: going on would make this
+ * server's state another one than its peers', so its part ends there, with what it has.
+ */
 export function storeMachine(store: Store): StateMachine {
+  const chunks = new ChunkAssembler();
+  const applyPiece = (entry: Entry): unknown => {
+    const outcome = chunks.take(entry);
+    if (outcome.kind === 'plain') return applyCommand(entry.data, entry);
+    if (outcome.kind === 'whole') return applyCommand(outcome.data, entry);
+    store.skipTo(entry.index);
+    return outcome.kind === 'refused' ? { error: outcome.why } : null;
+  };
+  const applyCommand = (data: Uint8Array, entry: Entry): unknown => {
+    if (entry.command === undefined && !isSupportedCommand(data)) throw unknownCommand(entry, data);
+    return store.apply(entry.index, data, entry.command as Command | undefined);
+  };
   return {
     apply(entries) {
-      const results = entries.map((e) => store.apply(e.index, e.data, e.command as Command | undefined));
+      const results = entries.map((e) => (e.extensions === undefined ? applyCommand(e.data, e) : applyPiece(e)));
       store.flush();
       return results;
     },
-    snapshot: () => store.snapshot(),
-    async restore(chunks) {
+    snapshot: () => store.snapshot(chunks.size > 0 ? chunks.encodeState() : undefined),
+    async restore(pieces) {
       const restore = store.restore();
-      for await (const chunk of chunks) restore.push(chunk);
+      for await (const piece of pieces) restore.push(piece);
       restore.finish();
+      chunks.restoreState(restore.chunking());
       store.flush();
     },
   };
+}
+
+function unknownCommand({ index }: Entry, data: Uint8Array): CodedError {
+  const type = (data[0] ?? 0) & 127;
+  return new CodedError(
+    'FSM_UNKNOWN_COMMAND',
+    `log entry ${index} is a command of type ${type}, which this version does not know; upgrade this server to the version of its peers`,
+    { index, type },
+  );
 }

@@ -1,3 +1,4 @@
+export * from './chunking.ts';
 export * from './configuration.ts';
 export { msgpackConfiguration } from './configuration-codec.ts';
 export { RaftCore } from './core.ts';

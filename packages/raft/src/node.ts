@@ -10,6 +10,7 @@ import {
   type Timer,
 } from '@proconsul/base';
 import { Applier } from './applier.ts';
+import { CHUNK_BYTES, CHUNKS_MAX, chunksOf } from './chunking.ts';
 import {
   type Configuration,
   type ConfigurationCodec,
@@ -63,6 +64,11 @@ interface IncomingRequest {
 }
 
 const NO_DATA = new Uint8Array(0);
+
+function randomU64(rng: Rng): bigint {
+  const { buffer } = rng.bytes(8);
+  return new DataView(buffer as ArrayBuffer).getBigUint64(0);
+}
 
 /**
  * A Raft server on a disk, a clock and a transport: carries out what {@link RaftCore} decides, in its order, and applies
@@ -264,6 +270,25 @@ export class RaftNode {
     options: { readonly command?: unknown; readonly extensions?: Uint8Array } = {},
   ): Promise<unknown> {
     return this.#propose({ type: LogType.command, data, ...options });
+  }
+
+  /**
+   * As {@link RaftNode.propose} for a command that may be too large for one entry: it is cut into pieces, which the state machine
+   * puts together. Resolves with what the state machine made of the last one.
+   */
+  async proposeChunked(data: Uint8Array, options: { readonly command?: unknown } = {}): Promise<unknown> {
+    if (data.length <= CHUNK_BYTES) return this.propose(data, options);
+    const { pendingMax, pendingMaxBytes } = this.#options;
+    const { size, bytes } = this.#proposals;
+    const chunks = chunksOf(data, randomU64(this.#d.rng));
+    // All or none: a command without its last pieces would only be held.
+    if (chunks.length > CHUNKS_MAX) throw new RaftError('ENTRY_TOO_LARGE');
+    if (size + chunks.length > pendingMax || bytes + data.length > pendingMaxBytes) throw new RaftError('QUEUE_FULL');
+    const last = chunks.length - 1;
+    const results = await Promise.all(
+      chunks.map((chunk, i) => this.#propose({ type: LogType.command, ...chunk, ...(i === last ? options : {}) })),
+    );
+    return results[last];
   }
 
   /** Resolves when everything that was in the log before it is applied here. */

@@ -68,6 +68,11 @@ export function commandType(data: Uint8Array): number {
   return first & ~IGNORE_UNKNOWN;
 }
 
+/** Whether a server that meets this command can go on: it knows the type, or may skip it. */
+export function isSupportedCommand(data: Uint8Array): boolean {
+  return maySkip(data) || data.length === 0 || KNOWN.has(commandType(data));
+}
+
 export function maySkip(data: Uint8Array): boolean {
   return ((data[0] ?? 0) & IGNORE_UNKNOWN) !== 0;
 }

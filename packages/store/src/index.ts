@@ -1,5 +1,5 @@
 export type { CatalogUsage } from './catalog-reads.ts';
-export { type Command, decodeCommand, encodeCommand } from './command.ts';
+export { type Command, decodeCommand, encodeCommand, isSupportedCommand } from './command.ts';
 export type { ConfigEntryValue } from './config-table.ts';
 export { DEP_KINDS, type Dep, type DepKind, dep, type ReadResult } from './dep.ts';
 export type { GatewayService } from './gateway-services.ts';

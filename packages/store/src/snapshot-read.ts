@@ -51,6 +51,7 @@ export class SnapshotReader {
   #hasHeader = false;
   #records = 0;
   #skipped = 0;
+  #chunking: Uint8Array | undefined;
   readonly #indexes: [string, number][] = [];
 
   constructor(datacenter: string) {
@@ -60,6 +61,11 @@ export class SnapshotReader {
   /** Records read so far. */
   get records(): number {
     return this.#records;
+  }
+
+  /** The value of the record on commands that are not complete yet. */
+  get chunking(): Uint8Array | undefined {
+    return this.#chunking;
   }
 
   /** Records of types that are not known: passed over. */
@@ -223,6 +229,7 @@ export class SnapshotReader {
       case MessageType.FreeVirtualIP:
         return loadFreeIp(state, value);
       case MessageType.ChunkingState:
+        this.#chunking = value.slice();
         return;
       default:
         this.#skipped++;

@@ -36,15 +36,16 @@ export const SNAPSHOT_CHUNK_BYTES = 256 * 1024;
 
 /**
  * The tables as Consul's state.bin, in chunks: `{LastIndex}`, then records `u8 type | msgpack value` in the order that
- * the reference writes them. Everything is sorted, so that equal tables give equal bytes.
+ * the reference writes them. Everything is sorted, so that equal tables give equal bytes. `chunking` is the value of the record
+ * on commands that are not complete yet; without it there are none.
  * Source: recorded snapshots.
  */
-export function* writeSnapshot(copy: StateCopy): Generator<Uint8Array, void, undefined> {
+export function* writeSnapshot(copy: StateCopy, chunking?: Uint8Array): Generator<Uint8Array, void, undefined> {
   const writer = new Writer('rpc', SNAPSHOT_CHUNK_BYTES + 4096);
   writer.mapHeader(1);
   writer.key('LastIndex');
   writer.uint(copy.lastIndex);
-  for (const part of parts(writer, copy)) {
+  for (const part of parts(writer, copy, chunking)) {
     void part;
     if (writer.length < SNAPSHOT_CHUNK_BYTES) continue;
     yield writer.finish();
@@ -54,7 +55,7 @@ export function* writeSnapshot(copy: StateCopy): Generator<Uint8Array, void, und
 }
 
 /** Writes record after record, and yields between them whenever the chunk may be full. */
-function* parts(writer: Writer, copy: StateCopy): Generator<void, void, undefined> {
+function* parts(writer: Writer, copy: StateCopy, chunking: Uint8Array | undefined): Generator<void, void, undefined> {
   writeVirtualIps(writer, copy);
   yield;
   for (const node of copy.nodes) yield writeNode(writer, node);
@@ -83,7 +84,7 @@ function* parts(writer: Writer, copy: StateCopy): Generator<void, void, undefine
   for (const row of copy.metadata) yield writeRecord(writer, MessageType.SystemMetadata, SystemMetadataEntry, row);
   for (const [name, value] of copy.indexes) yield writeIndex(writer, name, value);
   yield* opaque(writer, copy, [PEERINGS, TRUST_BUNDLES, PEERING_SECRETS, RESOURCES]);
-  writeChunkingState(writer);
+  writeChunkingState(writer, chunking);
 }
 
 function* opaque(writer: Writer, copy: StateCopy, kinds: readonly OpaqueKind[]): Generator<void, void, undefined> {
@@ -237,9 +238,10 @@ function writeIndex(writer: Writer, name: string, value: number): void {
   writer.uint(value);
 }
 
-/** Chunked commands are put together before they come here, so that nothing is ever half read. */
-function writeChunkingState(writer: Writer): void {
+/** The pieces of commands that are not complete yet are kept outside the tables; this record stands for them, last of all. */
+function writeChunkingState(writer: Writer, chunking: Uint8Array | undefined): void {
   writer.byte(MessageType.ChunkingState);
+  if (chunking !== undefined) return writer.raw(chunking);
   writer.mapHeader(1);
   writer.key('ChunkMap');
   writer.mapHeader(0);

@@ -65,6 +65,8 @@ export interface Restore {
   complete(): void;
   /** Puts the restored tables in place and wakes every watcher at the next flush. Throws SnapshotError. */
   finish(): RestoreReport;
+  /** Once complete: the value of the record on commands that are not complete yet. */
+  chunking(): Uint8Array | undefined;
 }
 
 export interface RestoreReport {
@@ -131,9 +133,10 @@ export class Store {
     return this.#watches.size;
   }
 
-  snapshot(): StoreSnapshot {
+  /** `chunking` is the value of the record on commands that are not complete yet, where there are any. */
+  snapshot(chunking?: Uint8Array): StoreSnapshot {
     const copy = copyState(this.#state);
-    return { index: copy.lastIndex, chunks: () => writeSnapshot(copy) };
+    return { index: copy.lastIndex, chunks: () => writeSnapshot(copy, chunking) };
   }
 
   /** Starts reading a snapshot beside the tables in use. */
@@ -153,6 +156,7 @@ export class Store {
         this.#watches.touchEverything();
         return { index: state.lastIndex, records: reader.records, skipped: reader.skipped };
       },
+      chunking: () => reader.chunking,
     };
   }
 
