@@ -189,15 +189,33 @@ export class LocalServer {
     return [{ Datacenter: config.datacenter, AreaID: 'wan', Coordinates }];
   }
 
-  /** Opens what is on disk and takes part. Rejects with a clear error when a file is damaged. */
+  /** Reads what is on disk. Rejects with a clear error when a file is damaged. */
+  async open(): Promise<void> {
+    await this.raft.open();
+  }
+
+  /** Whether this server has never been in a cluster. */
+  isFresh(): boolean {
+    return this.raft.lastIndex === 0 && this.raft.configuration().servers.length === 0;
+  }
+
+  /** Takes part. */
   async start(): Promise<void> {
     const { config } = this.#d;
-    await this.raft.open();
-    const isNew = this.raft.configuration().servers.length === 0;
+    const isNew = this.isFresh();
     await this.raft.start();
     if (!isNew || !(config.bootstrap || config.devMode)) return;
     const address = `${config.rpcAdvertiseAddr.ip}:${config.rpcAdvertiseAddr.port}`;
     await this.raft.bootstrap({ servers: [{ id: this.#d.nodeId, address, suffrage: 'voter' }] });
+  }
+
+  /** Before a leave: somebody else shall lead. */
+  async handOver(): Promise<void> {
+    const voters = this.#consensus.members().filter((m) => m.voter);
+    if (!this.server.leads() || voters.length < 2) return;
+    await this.#consensus.transferLeadership('').catch((error) => {
+      this.#d.log.named('server').error('failed to transfer leadership', { error: errorText(error) });
+    });
   }
 
   async stop(): Promise<void> {
@@ -220,9 +238,8 @@ export class LocalServer {
     };
   }
 
-  /** A verified archive of the state of this moment. */
+  /** A verified archive of the state of this moment, as this server has it. */
   async save(): Promise<{ index: number; chunks: AsyncIterable<Uint8Array> }> {
-    if (!this.server.leads()) throw new AgentError(500, 'No cluster leader');
     const { clock } = this.#d;
     const capture = this.store.snapshot();
     const index = Math.max(capture.index, 1);

@@ -97,8 +97,8 @@ class Assembly implements RunningAgent {
     const config = this.#config;
     const { log, clock } = this.#context;
     this.#side = await this.#makeSide();
-    const { caller, membership } = this.#side;
     await this.#side.start();
+    const { caller, membership } = this.#side;
     this.#part = new LocalPart({
       context: this.#context,
       local: this.#local,
@@ -134,7 +134,8 @@ class Assembly implements RunningAgent {
       const { ServerSide } = await import('./cluster/server-side.ts');
       return new ServerSide(this.#context, events);
     }
-    throw new Error('server = false: client agents are not available in this release');
+    const { ClientSide } = await import('./cluster/client-side.ts');
+    return new ClientSide(this.#context, events);
   }
 
   /** Events for remote execution are orders, not news: they are not shown. */

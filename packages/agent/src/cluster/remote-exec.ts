@@ -3,9 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, errorText, fromUtf8, type Log, type Millis, type Timer, utf8 } from '@proconsul/base';
-import { type Caller, KVS, READ_NOW } from '@proconsul/endpoints';
+import { type Caller, KVS } from '@proconsul/endpoints';
 import type { UserEvent } from '@proconsul/http-api';
 import { DirEntry, KVSRequest } from '@proconsul/schema';
+import { readNow } from './read-now.ts';
 
 /** Output is written in pieces of at most this many bytes, at least this often. */
 export const OUTPUT_BYTES: number = 4 * 1024;
@@ -82,12 +83,7 @@ export class RemoteExec {
 
   async #job(Key: string): Promise<Job> {
     const args = { Datacenter: '', Token: this.#d.token(), Key };
-    const entry = await new Promise<DirEntry | null>((resolve, reject) => {
-      this.#d.caller.read(KVS.Get, args, { ...READ_NOW, consistency: 'stale' }, (error, view) => {
-        if (error !== null || view === null) reject(error);
-        else resolve(view.value);
-      });
-    });
+    const entry = await readNow(this.#d.caller, KVS.Get, args, 'stale');
     if (entry === null) throw new Error(`failed to get remote exec job: no such key: ${Key}`);
     return JSON.parse(fromUtf8(entry.Value ?? new Uint8Array(0)));
   }

@@ -1,131 +1,252 @@
-import { CONSUL_VERSION, MemoryDisk } from '@proconsul/base';
+import { MemoryDisk, sleep } from '@proconsul/base';
+import type { RuntimeConfig } from '@proconsul/config';
 import type { Caller } from '@proconsul/endpoints';
 import type { UserEvent } from '@proconsul/http-api';
+import { type RpcClient, serveCalls } from '@proconsul/rpc';
+import { EventFireRequest, KeyringRequest, SnapshotRequest } from '@proconsul/schema';
 import type { NetworkCoordinate } from '@proconsul/serf';
+import { BootstrapExpect } from '@proconsul/server';
 import { type AgentContext, nodeIdentity } from '../context.ts';
 import { LocalServer } from '../local-server.ts';
 import type { Stats } from '../self.ts';
 import { serverGauges } from '../server-gauges.ts';
-import { decodeEventPayload, encodeEventPayload } from './event-payload.ts';
-import { LoneMembership } from './lone-membership.ts';
+import { encodeEventPayload } from './event-payload.ts';
 import type { Membership } from './membership.ts';
-import type { ClusterSide, KeyringAnswer, SideEvents, SnapshotOptions } from './side.ts';
-import { serverTags } from './tags.ts';
+import { handleUserEvent } from './pool-user-events.ts';
+import { RejoinAge } from './rejoin-age.ts';
+import { resolveHost } from './resolve-host.ts';
+import { noDiscovery, RetryJoin } from './retry-join.ts';
+import { ServerRpc } from './rpc.ts';
+import { SerfMembership } from './serf-membership.ts';
+import { ServerCalls } from './server-calls.ts';
+import { peerOf, ServerLinks } from './server-links.ts';
+import { ServerPools } from './server-pools.ts';
+import type { ClusterSide, KeyringAnswer, KeyringOperation, SideEvents, SnapshotOptions } from './side.ts';
+import { type SavedArchive, serveSnapshot } from './snapshot-stream.ts';
 
-const ORIGIN: NetworkCoordinate = { Vec: [0, 0, 0, 0, 0, 0, 0, 0], Error: 1.5, Adjustment: 0, Height: 1e-5 };
-
-/** The server of a datacenter. */
+/** A server of its datacenter: the state, the pools, and the ways to the other servers. */
 export class ServerSide implements ClusterSide {
   readonly #context: AgentContext;
   readonly #events: SideEvents;
+  readonly #rpc: ServerRpc;
+  readonly #links: ServerLinks;
+  readonly #pools: ServerPools;
   readonly #server: LocalServer;
-  readonly membership: Membership;
-  #eventTime = 1;
+  readonly #calls: ServerCalls;
+  readonly #bootstrap: BootstrapExpect;
+  readonly #age: RejoinAge | undefined;
+  readonly #joins: RetryJoin[] = [];
+  #membership: Membership | undefined;
 
   constructor(context: AgentContext, events: SideEvents) {
     this.#context = context;
     this.#events = events;
-    const { nodeId, clock, rng, log, metrics } = context;
+    const { clock, disk, log } = context;
     const config = context.config();
-    const tags = serverTags({
-      datacenter: config.datacenter,
-      nodeId,
-      version: CONSUL_VERSION,
-      serverPort: config.rpcAdvertiseAddr.port,
-      grpcPort: config.ports.grpc,
-      grpcTlsPort: config.ports.grpcTls,
-      wanPort: config.serfAdvertiseAddrWan?.port ?? -1,
-      aclEnabled: config.acl.enabled,
-      bootstrap: config.bootstrap,
-      bootstrapExpect: config.bootstrapExpect,
-      useTls: false,
+    this.#rpc = new ServerRpc(context);
+    const client: RpcClient = this.#rpc.client;
+    this.#links = new ServerLinks({
+      context,
+      rpc: this.#rpc,
+      lan: () => this.#pools.lan,
+      wan: () => this.#pools.wan,
+      leader: () => this.#server.raft.leader(),
     });
-    this.membership = new LoneMembership({
-      name: config.nodeName,
+    this.#pools = this.#makePools();
+    this.#server = this.#makeServer();
+    this.#calls = new ServerCalls({
       datacenter: config.datacenter,
-      lan: config.serfAdvertiseAddrLan,
-      wan: config.serfAdvertiseAddrWan,
-      tags,
+      callTimeoutMs: config.rpcClientTimeoutMs,
+      client,
+      links: this.#links,
+      pools: this.#pools,
+      server: this.#server,
     });
-    this.#server = new LocalServer({
-      config,
+    this.#bootstrap = this.#makeBootstrap();
+    this.#age = disk === null ? undefined : new RejoinAge({ disk, clock, log });
+    this.#collectGauges();
+  }
+
+  #makePools(): ServerPools {
+    const log = this.#context.log.named('server');
+    const { serverUp, userEvent, fatal } = this.#events;
+    return new ServerPools(this.#context, {
+      directory: this.#links.directory,
+      router: this.#links.router,
+      lanChanged: (what, member) => {
+        this.#server.memberChanged(what, member);
+        this.#bootstrap.check();
+      },
+      userEvent: (event) => handleUserEvent(event, log, { newLeader: serverUp, userEvent }),
+      quit: () => fatal(new Error('another agent has the name of this node')),
+    });
+  }
+
+  #makeServer(): LocalServer {
+    const { nodeId, disk, clock, rng, log, metrics, config } = this.#context;
+    return new LocalServer({
+      config: config(),
       nodeId,
-      disk: context.disk ?? new MemoryDisk(),
+      disk: disk ?? new MemoryDisk(),
       clock,
       rng,
       log,
       metrics,
-      identity: () => nodeIdentity(context),
-      tags: () => tags,
-      onLeading: () => events.serverUp(),
+      identity: () => nodeIdentity(this.#context),
+      tags: () => this.#pools.lan.self.tags,
+      onLeading: () => this.#events.serverUp(),
+      cluster: this.#links,
     });
-    metrics.collectWith(
-      serverGauges(metrics, this.#server, {
-        datacenter: config.datacenter,
-        members: () => {
-          const lan = this.membership.lan();
-          const servers = lan.filter((m) => m.Tags['role'] === 'consul').length;
-          return { servers, clients: lan.length - servers };
-        },
-      }),
+  }
+
+  #makeBootstrap(): BootstrapExpect {
+    const { clock, log, config } = this.#context;
+    const { datacenter, nodeName, bootstrapExpect } = config();
+    return new BootstrapExpect(
+      { datacenter, nodeName, expect: bootstrapExpect },
+      {
+        clock,
+        log: log.named('server'),
+        members: () => this.#pools.lan.members(),
+        peersOf: (server) => this.#rpc.peersOf(peerOf(server)),
+        isFresh: () => this.#server.isFresh(),
+        bootstrap: (configuration) => this.#server.raft.bootstrap(configuration),
+      },
     );
+  }
+
+  #collectGauges(): void {
+    const { metrics, config } = this.#context;
+    const members = () => {
+      const alive = this.#pools.lan.members().filter((m) => m.status === 'alive');
+      const servers = alive.filter((m) => m.tags['role'] === 'consul').length;
+      return { servers, clients: alive.length - servers };
+    };
+    metrics.collectWith(serverGauges(metrics, this.#server, { datacenter: config().datacenter, members }));
   }
 
   get caller(): Caller {
     return this.#server.server;
   }
 
-  async start(): Promise<void> {
-    const { log, config } = this.#context;
-    const { nodeName, advertiseAddrLan } = config();
-    log.named('server').named('serf').named('lan').info(`serf: EventMemberJoin: ${nodeName} ${advertiseAddrLan}`);
-    await this.#server.start();
+  get membership(): Membership {
+    this.#membership ??= new SerfMembership({
+      lan: { pool: this.#pools.lan, port: this.#context.config().serfBindAddrLan.port },
+      wan: this.#wanAt(),
+      isServer: true,
+      resolve: resolveHost,
+      log: this.#context.log,
+      gossipLog: this.#context.log.named('server').named('memberlist').named('lan'),
+    });
+    return this.#membership;
   }
 
-  join(): void {}
+  #wanAt() {
+    const { wan } = this.#pools;
+    const bind = this.#context.config().serfBindAddrWan;
+    return wan === undefined || bind === undefined ? undefined : { pool: wan, port: bind.port };
+  }
+
+  async start(): Promise<void> {
+    await this.#age?.check(this.#context.config().serverRejoinAgeMaxMs);
+    try {
+      await this.#rpc.listen({
+        call: serveCalls(this.#server.server, this.#calls.extra),
+        raft: (stream) => this.#links.transport.serve(stream),
+        snapshot: (stream) => void serveSnapshot(stream, this.#calls),
+      });
+      await this.#server.open();
+      await this.#pools.start();
+      await this.#server.start();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+    this.#age?.start();
+    this.#bootstrap.check();
+  }
+
+  join(): void {
+    const { clock, log, config } = this.#context;
+    const { retryJoinLan, retryJoinWan } = config();
+    for (const [cluster, settings] of [
+      ['LAN', retryJoinLan],
+      ['WAN', retryJoinWan],
+    ] as const) {
+      const loop = new RetryJoin(cluster, settings, {
+        clock,
+        log,
+        discover: noDiscovery,
+        join: (addresses) => this.membership.join(addresses, cluster === 'WAN'),
+        exhausted: (error) => this.#events.fatal(error),
+      });
+      this.#joins.push(loop);
+      loop.start();
+    }
+  }
 
   async leave(): Promise<void> {
-    this.#context.log.named('server').info('server starting leave');
+    const { clock, log, config } = this.#context;
+    const serverLog = log.named('server');
+    serverLog.info('server starting leave');
+    for (const loop of this.#joins) loop.stop();
+    await this.#server.handOver();
+    await this.#pools.leave();
+    const { leaveDrainTimeMs } = config();
+    serverLog.info('Waiting to drain RPC traffic', { drain_time: `${leaveDrainTimeMs / 1000}s` });
+    await sleep(clock, leaveDrainTimeMs);
   }
 
-  stop(): Promise<void> {
-    return this.#server.stop();
+  async stop(): Promise<void> {
+    for (const loop of this.#joins) loop.stop();
+    this.#bootstrap.stop();
+    this.#age?.stop();
+    await this.#pools.stop();
+    await this.#server.stop();
+    await this.#rpc.stop();
   }
 
-  reload(): void {}
+  reload(next: RuntimeConfig): void {
+    this.#rpc.reload(next);
+  }
 
   stats(): Stats {
-    return this.#server.stats();
+    const { consul, ...rest } = this.#server.stats();
+    const { wan, lan } = this.#pools;
+    return {
+      ...rest,
+      consul: { ...consul, known_datacenters: String(this.#links.datacenters().length) },
+      serf_lan: lan.stats(),
+      ...(wan === undefined ? {} : { serf_wan: wan.stats() }),
+    };
   }
 
   coordinate(): NetworkCoordinate {
-    return ORIGIN;
+    return this.#pools.lan.coordinate();
   }
 
-  async fireEvent(event: UserEvent): Promise<void> {
-    this.#events.userEvent(decodeEventPayload(encodeEventPayload(event), ++this.#eventTime));
+  async fireEvent(event: UserEvent, Datacenter: string, Token: string): Promise<void> {
+    const Payload = encodeEventPayload(event);
+    await this.#calls.fire(EventFireRequest.make({ Datacenter, Token, Name: event.Name, Payload, AllowStale: true }));
   }
 
-  async keyring(): Promise<readonly KeyringAnswer[]> {
-    const { datacenter: Datacenter, nodeName } = this.#context.config();
-    const answer = (WAN: boolean, name: string): KeyringAnswer => ({
-      WAN,
-      Datacenter,
-      Segment: '',
-      Messages: { [name]: 'Keyring is empty (encryption not enabled)' },
-      Keys: null,
-      PrimaryKeys: null,
-      NumNodes: 1,
-      Error: '1/1 nodes reported failure',
-    });
-    return [answer(true, `${nodeName}.${Datacenter}`), answer(false, nodeName)];
+  keyring({ op, key, relayFactor, localOnly, token }: KeyringOperation): Promise<readonly KeyringAnswer[]> {
+    return this.#calls.keyring().run(
+      KeyringRequest.make({
+        Operation: op,
+        Key: key,
+        RelayFactor: relayFactor,
+        LocalOnly: localOnly,
+        Token: token,
+      }),
+    );
   }
 
-  snapshotSave(_o: SnapshotOptions) {
-    return this.#server.save();
+  snapshotSave({ datacenter, stale, token }: SnapshotOptions): Promise<SavedArchive> {
+    return this.#calls.save(SnapshotRequest.make({ Datacenter: datacenter, AllowStale: stale, Token: token }));
   }
 
-  snapshotRestore(archive: AsyncIterable<Uint8Array>): Promise<void> {
-    return this.#server.restore(archive);
+  snapshotRestore(archive: AsyncIterable<Uint8Array>, o: Omit<SnapshotOptions, 'stale'>): Promise<void> {
+    return this.#calls.restore(SnapshotRequest.make({ Datacenter: o.datacenter, Token: o.token }), archive);
   }
 }

@@ -1,0 +1,226 @@
+import { CONSUL_VERSION, formatDuration } from '@proconsul/base';
+import type { RuntimeConfig } from '@proconsul/config';
+import { type Caller, noServers } from '@proconsul/endpoints';
+import type { UserEvent } from '@proconsul/http-api';
+import { callError, RemoteCaller, type RpcPeer } from '@proconsul/rpc';
+import { EventFireRequest, KeyringRequest, KeyringResponses, SnapshotRequest } from '@proconsul/schema';
+import type { NetworkCoordinate, Serf, SerfEvent } from '@proconsul/serf';
+import { parseServerTags, type ServerInfo } from '@proconsul/server';
+import type { AgentContext } from '../context.ts';
+import type { Stats } from '../self.ts';
+import { encodeEventPayload } from './event-payload.ts';
+import type { Membership } from './membership.ts';
+import { lanRefusal } from './merge-rules.ts';
+import { handleUserEvent } from './pool-user-events.ts';
+import { makePool } from './pools.ts';
+import { resolveHost } from './resolve-host.ts';
+import { noDiscovery, RetryJoin } from './retry-join.ts';
+import { RpcSide } from './rpc.ts';
+import { SerfMembership } from './serf-membership.ts';
+import { peerOf } from './server-links.ts';
+import { ServerManager } from './server-manager.ts';
+import { started } from './server-pools.ts';
+import type { ClusterSide, KeyringAnswer, KeyringOperation, SideEvents, SnapshotOptions } from './side.ts';
+import { askForArchive, giveArchive, type SavedArchive } from './snapshot-stream.ts';
+import { clientTags } from './tags.ts';
+import { TokenBucket } from './token-bucket.ts';
+
+/** A client agent: a member of the LAN pool that asks servers for everything that is not its own. */
+export class ClientSide implements ClusterSide {
+  readonly #context: AgentContext;
+  readonly #events: SideEvents;
+  readonly #rpc: RpcSide;
+  readonly #manager: ServerManager;
+  readonly #bucket: TokenBucket;
+  readonly caller: Caller;
+  #pool: Serf | undefined;
+  #membership: Membership | undefined;
+  #join: RetryJoin | undefined;
+
+  constructor(context: AgentContext, events: SideEvents) {
+    this.#context = context;
+    this.#events = events;
+    const { clock, rng, log } = context;
+    const config = context.config();
+    this.#rpc = new RpcSide(context);
+    this.#manager = new ServerManager({
+      clock,
+      rng,
+      log: log.named('router').named('manager'),
+      clusterSize: () => this.#pool?.members().length ?? 1,
+      ping: (peer) => this.#rpc.ping(peer),
+    });
+    this.#bucket = new TokenBucket(config.rpcRateLimit, config.rpcMaxBurst, clock);
+    this.caller = new RemoteCaller({
+      client: this.#rpc.client,
+      servers: this.#manager,
+      clock,
+      rng,
+      holdTimeoutMs: config.rpcHoldTimeoutMs,
+      callTimeoutMs: config.rpcClientTimeoutMs,
+      admits: () => this.#bucket.take(),
+    });
+  }
+
+  get #lan(): Serf {
+    return this.#pool as Serf;
+  }
+
+  get membership(): Membership {
+    this.#membership ??= new SerfMembership({
+      lan: { pool: this.#lan, port: this.#context.config().serfBindAddrLan.port },
+      wan: undefined,
+      isServer: false,
+      resolve: resolveHost,
+      log: this.#context.log,
+      gossipLog: this.#context.log.named('client').named('memberlist').named('lan'),
+    });
+    return this.#membership;
+  }
+
+  async start(): Promise<void> {
+    const config = this.#context.config();
+    const { nodeId } = this.#context;
+    const us = { nodeName: config.nodeName, nodeId, datacenter: config.datacenter };
+    const timeout = config.advertiseReconnectTimeoutMs;
+    this.#pool = await makePool('lan', this.#context, {
+      tags: clientTags({
+        datacenter: config.datacenter,
+        nodeId,
+        version: CONSUL_VERSION,
+        reconnectTimeout: timeout > 0 ? formatDuration(timeout * 1e6) : '',
+      }),
+      onEvent: (event) => this.#onEvent(event),
+      refuse: (members) => lanRefusal(members, us),
+      onQuit: () => this.#events.fatal(new Error('another agent has the name of this node')),
+    });
+    await started(this.#pool, 'lan');
+    this.#manager.start();
+  }
+
+  #onEvent(event: SerfEvent): void {
+    const log = this.#context.log.named('client');
+    if (event.kind === 'user') {
+      const { serverUp, userEvent } = this.#events;
+      handleUserEvent(event, log, { newLeader: serverUp, userEvent });
+      return;
+    }
+    if (event.kind !== 'member') return;
+    const { what, member } = event;
+    const server = parseServerTags(member);
+    if (server === undefined || server.datacenter !== this.#context.config().datacenter) return;
+    const text = `${server.shortName} (Addr: tcp/${server.address}) (DC: ${server.datacenter})`;
+    if (what === 'join' || what === 'update') {
+      if (what === 'join') log.info('adding server', { server: text });
+      this.#add(server);
+    } else {
+      log.info('removing server', { server: text });
+      this.#manager.remove(server.shortName);
+    }
+  }
+
+  #add(server: ServerInfo): void {
+    if (this.#manager.put(peerOf(server))) this.#events.serverUp();
+  }
+
+  join(): void {
+    const { clock, log, config } = this.#context;
+    this.#join = new RetryJoin('LAN', config().retryJoinLan, {
+      clock,
+      log,
+      discover: noDiscovery,
+      join: (addresses) => this.membership.join(addresses, false),
+      exhausted: (error) => this.#events.fatal(error),
+    });
+    this.#join.start();
+  }
+
+  async leave(): Promise<void> {
+    this.#context.log.named('client').info('client starting leave');
+    this.#join?.stop();
+    await this.#lan.leave();
+  }
+
+  async stop(): Promise<void> {
+    this.#join?.stop();
+    this.#manager.stop();
+    await this.#pool?.stop();
+    await this.#rpc.stop();
+  }
+
+  reload(next: RuntimeConfig): void {
+    this.#bucket.configure(next.rpcRateLimit, next.rpcMaxBurst);
+    this.#rpc.reload(next);
+  }
+
+  stats(): Stats {
+    const { acl } = this.#context.config();
+    return {
+      consul: {
+        acl: acl.enabled ? 'enabled' : 'disabled',
+        known_servers: String(this.#manager.count),
+        server: 'false',
+      },
+      serf_lan: this.#lan.stats(),
+    };
+  }
+
+  coordinate(): NetworkCoordinate {
+    return this.#lan.coordinate();
+  }
+
+  async fireEvent(event: UserEvent, Datacenter: string, Token: string): Promise<void> {
+    const Payload = encodeEventPayload(event);
+    const dc = Datacenter || this.#context.config().datacenter;
+    const request = EventFireRequest.make({ Datacenter: dc, Token, Name: event.Name, Payload, AllowStale: true });
+    await this.#call('Internal.EventFire', EventFireRequest.encodeWire(request));
+  }
+
+  async keyring(o: KeyringOperation): Promise<readonly KeyringAnswer[]> {
+    const request = KeyringRequest.make({
+      Operation: o.op,
+      Key: o.key,
+      RelayFactor: o.relayFactor,
+      LocalOnly: o.localOnly,
+      Token: o.token,
+    });
+    const reply = await this.#call('Internal.KeyringOperation', KeyringRequest.encodeWire(request));
+    return KeyringResponses.decodeWire(reply).Responses ?? [];
+  }
+
+  /** Calls a server; the next one when there is no connection to the first. */
+  async #call(method: string, body: Uint8Array): Promise<Uint8Array> {
+    const timeoutMs = this.#context.config().rpcClientTimeoutMs;
+    for (let left = this.#manager.count; ; left--) {
+      const peer = this.#server();
+      try {
+        return await this.#rpc.client.call(peer, method, body, { timeoutMs });
+      } catch (error) {
+        const fault = callError(error);
+        if (fault.code !== 'RPC_DIAL' || left <= 1) throw fault;
+        this.#manager.failed(peer);
+      }
+    }
+  }
+
+  #server(): RpcPeer {
+    const peer = this.#manager.pick('');
+    if (peer === undefined) throw noServers();
+    return peer;
+  }
+
+  async snapshotSave({ datacenter, stale, token }: SnapshotOptions): Promise<SavedArchive> {
+    const request = SnapshotRequest.make({ Datacenter: datacenter, AllowStale: stale, Token: token });
+    return await askForArchive(await this.#dialSnapshot(), request);
+  }
+
+  async snapshotRestore(archive: AsyncIterable<Uint8Array>, o: Omit<SnapshotOptions, 'stale'>): Promise<void> {
+    const request = SnapshotRequest.make({ Datacenter: o.datacenter, Token: o.token });
+    await giveArchive(await this.#dialSnapshot(), request, archive);
+  }
+
+  #dialSnapshot() {
+    const timeoutMs = this.#context.config().rpcClientTimeoutMs;
+    return this.#rpc.client.dial(this.#server(), 'snapshot', { timeoutMs });
+  }
+}

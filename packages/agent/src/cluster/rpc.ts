@@ -1,0 +1,144 @@
+import type { TlsLayer } from '@proconsul/base';
+import type { RuntimeConfig } from '@proconsul/config';
+import { type Caller, Status } from '@proconsul/endpoints';
+import { nodeNetwork } from '@proconsul/io-node';
+import {
+  CLIENT_POOL,
+  type DialRules,
+  oneServer,
+  RemoteCaller,
+  type RpcHandlers,
+  RpcListener,
+  type RpcListenerOptions,
+  type RpcPeer,
+  RpcPool,
+  SERVER_POOL,
+  type ServerChoice,
+  serverName,
+} from '@proconsul/rpc';
+import type { RaftStats } from '@proconsul/schema';
+import type { AgentContext } from '../context.ts';
+import { readNow } from './read-now.ts';
+import { internalTls } from './tls.ts';
+
+/** Servers are asked how they do, whom they know, and whether they live; a later answer is of no use. */
+const ASK_TIMEOUT_MS = 10_000;
+
+const dialRules = ({ tls, dns }: RuntimeConfig): DialRules => ({
+  verifyOutgoing: tls.internalRpc.verifyOutgoing,
+  verifyServerHostname: tls.internalRpc.verifyServerHostname,
+  domain: dns.domain,
+});
+
+/** Calls to servers. */
+export class RpcSide {
+  readonly #context: AgentContext;
+  protected readonly tls: TlsLayer | undefined;
+  readonly client: RpcPool;
+
+  /** Throws when the certificates of `tls.internal_rpc` cannot be read. */
+  constructor(context: AgentContext) {
+    this.#context = context;
+    const { clock, log, metrics } = context;
+    const config = context.config();
+    this.tls = internalTls(config);
+    this.client = new RpcPool(
+      { ...dialRules(config), sizes: config.server ? SERVER_POOL : CLIENT_POOL },
+      {
+        network: nodeNetwork,
+        clock,
+        log: log.named('rpc'),
+        metrics,
+        ...(this.tls === undefined ? {} : { tls: this.tls }),
+      },
+    );
+  }
+
+  /** A caller that always goes to the same server, and calls once. */
+  to(peer: RpcPeer, failed: ServerChoice['failed'] = () => {}): Caller {
+    const { clock, rng, config } = this.#context;
+    const { rpcHoldTimeoutMs: holdTimeoutMs, rpcClientTimeoutMs: callTimeoutMs } = config();
+    const servers = { ...oneServer(peer), failed };
+    return new RemoteCaller({ client: this.client, servers, clock, rng, holdTimeoutMs, callTimeoutMs });
+  }
+
+  #ask(peer: RpcPeer): Caller {
+    const { clock, rng } = this.#context;
+    const timeouts = { holdTimeoutMs: ASK_TIMEOUT_MS, callTimeoutMs: ASK_TIMEOUT_MS };
+    return new RemoteCaller({ client: this.client, servers: oneServer(peer), clock, rng, ...timeouts });
+  }
+
+  /** Addresses of the Raft peers that a server knows. */
+  peersOf(peer: RpcPeer): Promise<readonly string[]> {
+    return readNow(this.#ask(peer), Status.Peers, about(peer));
+  }
+
+  statsOf(peer: RpcPeer): Promise<RaftStats> {
+    return readNow(this.#ask(peer), Status.RaftStats, about(peer));
+  }
+
+  async ping(peer: RpcPeer): Promise<boolean> {
+    try {
+      await readNow(this.#ask(peer), Status.Ping, about(peer));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  reload(next: RuntimeConfig): void {
+    this.client.reload({ ...dialRules(next), sizes: next.server ? SERVER_POOL : CLIENT_POOL });
+  }
+
+  async stop(): Promise<void> {
+    this.client.close();
+  }
+}
+
+const about = (peer: RpcPeer) => ({ Datacenter: peer.datacenter, Token: '' });
+
+function listenerOptions(c: RuntimeConfig): Partial<RpcListenerOptions> {
+  const { verifyIncoming, verifyServerHostname } = c.tls.internalRpc;
+  return {
+    handshakeTimeoutMs: c.rpcHandshakeTimeoutMs,
+    connectionsPerAddressMax: c.rpcMaxConnsPerClient,
+    verifyIncoming,
+    ...(verifyIncoming && verifyServerHostname ? { raftServerName: serverName(c.datacenter, c.dns.domain) } : {}),
+  };
+}
+
+/** Calls to other servers, and the port where they and the clients call us. */
+export class ServerRpc extends RpcSide {
+  readonly #server: AgentContext;
+  #listener: RpcListener | undefined;
+
+  constructor(context: AgentContext) {
+    super(context);
+    this.#server = context;
+  }
+
+  /** Rejects when the port is taken. */
+  async listen(handlers: RpcHandlers): Promise<void> {
+    const { clock, log, metrics } = this.#server;
+    const config = this.#server.config();
+    this.#listener = new RpcListener(listenerOptions(config), {
+      network: nodeNetwork,
+      clock,
+      log: log.named('server').named('rpc'),
+      metrics,
+      handlers,
+      ...(this.tls === undefined ? {} : { tls: this.tls }),
+    });
+    await this.#listener.listen({ host: config.rpcBindAddr.ip, port: config.rpcBindAddr.port });
+  }
+
+  override reload(next: RuntimeConfig): void {
+    super.reload(next);
+    this.#listener?.reload(listenerOptions(next));
+  }
+
+  override async stop(): Promise<void> {
+    await super.stop();
+    await this.#listener?.close();
+  }
+}
