@@ -203,6 +203,7 @@ export class ServerSide implements ClusterSide {
     this.#age?.stop();
     await this.#pools.stop();
     await this.#server.stop();
+    this.#links.transport.close();
     await this.#rpc.stop();
   }
 
