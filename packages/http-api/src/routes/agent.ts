@@ -42,7 +42,7 @@ function memberJson(m: Member): string {
 function members(x: ApiExchange): void {
   const wan = x.query.get('wan') !== '';
   const segment = x.query.get('segment');
-  if (wan && segment !== '') throw badRequest('Cannot provide a segment with wan=true');
+  if (wan && segment !== '' && segment !== '_all') throw badRequest('Cannot provide a segment with wan=true');
   const filter = memberFilter(x.query.get('filter'));
   const found = x.api.agent.members({ wan, segment }).filter((m) => filter === null || filter.matches(m));
   x.json(`[${found.map(memberJson).join(',')}]`);
