@@ -7,4 +7,5 @@ export * from './network-error.ts';
 export * from './rng.ts';
 export { LISTEN_BACKLOG } from './tcp.ts';
 export * from './tls.ts';
+export * from './tls-layer.ts';
 export { UDP_BUFFER_BYTES } from './udp.ts';

@@ -21,12 +21,15 @@ export class NodeStream implements Stream {
   #error: Error | undefined;
   #closed = false;
 
-  constructor(socket: Socket) {
+  /** `below` tells the two addresses when the socket itself has none, since it runs over another stream. */
+  constructor(socket: Socket, below?: Stream) {
     this.socket = socket;
     (socket as OwnedSocket)[STREAM] = this;
     const { remoteAddress, remotePort, localAddress, localPort } = socket;
-    this.remote = remoteAddress ? { host: plainHost(remoteAddress), port: remotePort ?? 0 } : NOWHERE;
-    this.local = localAddress ? { host: plainHost(localAddress), port: localPort ?? 0 } : NOWHERE;
+    this.remote = remoteAddress
+      ? { host: plainHost(remoteAddress), port: remotePort ?? 0 }
+      : (below?.remote ?? NOWHERE);
+    this.local = localAddress ? { host: plainHost(localAddress), port: localPort ?? 0 } : (below?.local ?? NOWHERE);
     socket.on('end', onEnd);
     socket.on('error', onError);
     socket.on('close', onClose);

@@ -30,6 +30,11 @@ export interface RpcClient {
 export interface RpcHandlers {
   /** Answers one call with the bytes of the reply; what it rejects with goes back as text. `signal`: the caller is gone. */
   call(method: string, body: Uint8Array, from: Endpoint, signal: AbortSignal): Promise<Uint8Array>;
+  /**
+   * As `call`, for TLS connections without a client certificate: only `AutoEncrypt` and `AutoConfig` belong here.
+   * Undefined: such connections are closed.
+   */
+  insecureCall?(method: string, body: Uint8Array, from: Endpoint, signal: AbortSignal): Promise<Uint8Array>;
   raft(stream: Stream): void;
   snapshot(stream: Stream): void;
   /** Undefined: such connections are closed. */

@@ -10,7 +10,7 @@ export const WINDOW_UPDATE_BYTES = WINDOW_BYTES / 2;
 export const FRAME_BYTES_MAX = 64 * 1024;
 
 /** A write answers false while more than this waits on its stream. */
-export const HIGH_WATER_BYTES = 64 * 1024;
+export const HIGH_WATER_BYTES = 4 * 1024;
 
 /** Streams that the other side has opened and nobody has taken yet. Beyond it they are reset. */
 export const ACCEPT_BACKLOG = 256;

@@ -1,0 +1,162 @@
+import * as net from 'node:net';
+import * as tls from 'node:tls';
+import {
+  NetworkError,
+  type Stream,
+  type TlsAcceptOptions,
+  type TlsConnectOptions,
+  type TlsLayer,
+  type TlsPeer,
+} from '@proconsul/base';
+import { NodeStream } from './stream.ts';
+import { StreamDuplex } from './stream-duplex.ts';
+
+/** Certificates and rules of a {@link TlsLayer}. PEM texts, several certificates one after the other where a chain is meant. */
+export interface TlsLayerOptions {
+  readonly key?: string;
+  readonly cert?: string;
+  /** Trusted authorities; left out, those that Node brings. */
+  readonly ca?: string | readonly string[];
+  /** Dialling: the other side's certificate must come from `ca`. Without it anybody is talked to. */
+  readonly verifyOutgoing: boolean;
+  readonly minVersion?: tls.SecureVersion;
+  /** OpenSSL names, separated by colons. */
+  readonly ciphers?: string;
+}
+
+export interface ReloadableTlsLayer extends TlsLayer {
+  /** Others for handshakes from now on. Throws NetworkError EINVAL and changes nothing if they cannot be used. */
+  reload(options: TlsLayerOptions): void;
+}
+
+/** TLS over streams that are connected already. Throws NetworkError EINVAL when keys and certificates cannot be read. */
+export function nodeTlsLayer(options: TlsLayerOptions): ReloadableTlsLayer {
+  return new NodeTlsLayer(options);
+}
+
+type Secured = { readonly stream: Stream; readonly peer: TlsPeer };
+
+class NodeTlsLayer implements ReloadableTlsLayer {
+  #options: TlsLayerOptions;
+  #context: tls.SecureContext;
+
+  constructor(options: TlsLayerOptions) {
+    this.#options = options;
+    this.#context = secureContext(options);
+  }
+
+  reload(options: TlsLayerOptions): void {
+    this.#context = secureContext(options);
+    this.#options = options;
+  }
+
+  accept(stream: Stream, options: TlsAcceptOptions): Promise<Secured> {
+    if (this.#options.cert === undefined) {
+      stream.destroy();
+      return Promise.reject(new NetworkError('EINVAL', 'tls: no certificates configured'));
+    }
+    return new Promise((resolve, reject) => {
+      // A server of its own for each connection: only so does Node tell which handshake an event belongs to.
+      const server = tls.createServer({
+        ...contextOptions(this.#options),
+        requestCert: options.clientCertificate !== 'none',
+        rejectUnauthorized: options.clientCertificate === 'required',
+        handshakeTimeout: options.timeoutMs,
+        ...(options.alpn ? { ALPNProtocols: [...options.alpn] } : {}),
+      });
+      const below = new StreamDuplex(stream);
+      const fail = (error: Error & { code?: string }) => {
+        below.destroy();
+        reject(new NetworkError(error.code ?? 'EPROTO', `tls: ${error.message}`));
+      };
+      server.once('secureConnection', (socket) => resolve(secured(socket, stream)));
+      server.on('tlsClientError', fail);
+      below.on('error', () => undefined);
+      below.once('close', () => reject(new NetworkError('ECONNRESET', 'tls: EOF')));
+      server.emit('connection', below as unknown as net.Socket);
+    });
+  }
+
+  connect(stream: Stream, options: TlsConnectOptions): Promise<Secured> {
+    const { serverName, timeoutMs, alpn } = options;
+    const { verifyOutgoing } = this.#options;
+    return new Promise((resolve, reject) => {
+      const below = new StreamDuplex(stream);
+      const socket = tls.connect({
+        socket: below,
+        secureContext: this.#context,
+        rejectUnauthorized: verifyOutgoing,
+        ...(serverName !== undefined && net.isIP(serverName) === 0 ? { servername: serverName } : {}),
+        checkServerIdentity: (_host, certificate) =>
+          serverName === undefined ? undefined : tls.checkServerIdentity(serverName, certificate),
+        ...(alpn ? { ALPNProtocols: [...alpn] } : {}),
+      });
+      const finish = () => {
+        clearTimeout(timer);
+        socket.off('error', fail);
+        socket.off('close', closed);
+      };
+      const fail = (error: Error & { code?: string }) => {
+        finish();
+        socket.on('error', () => undefined);
+        socket.destroy();
+        below.destroy();
+        reject(new NetworkError(error.code ?? 'EPROTO', `tls: ${error.message}`));
+      };
+      const closed = () => fail(new NetworkError('ECONNRESET', 'EOF'));
+      const timer = setTimeout(() => fail(new NetworkError('ETIMEDOUT', 'handshake timed out')), timeoutMs);
+      socket.on('error', fail);
+      socket.on('close', closed);
+      below.on('error', () => undefined);
+      socket.once('secureConnect', () => {
+        finish();
+        resolve(secured(socket, stream));
+      });
+    });
+  }
+}
+
+function secured(socket: tls.TLSSocket, below: Stream): Secured {
+  const names = subjectAltNames(socket.getPeerX509Certificate()?.subjectAltName ?? '');
+  return {
+    stream: new NodeStream(socket, below),
+    peer: {
+      alpn: socket.alpnProtocol || '',
+      verified: socket.authorized,
+      dnsNames: names.filter(([kind]) => kind === 'DNS').map(([, name]) => name),
+      uris: names.filter(([kind]) => kind === 'URI').map(([, name]) => name),
+    },
+  };
+}
+
+/**
+ * Parts of `DNS:a, URI:"with, comma"` as Node prints them: a name with a character that could mislead stands in quotes
+ * as a JSON string. Source: the documentation of `x509.subjectAltName`.
+ */
+export function subjectAltNames(text: string): [kind: string, name: string][] {
+  const names: [string, string][] = [];
+  for (const [, kind, quoted, plain] of text.matchAll(/(?:^|, )([A-Za-z ]+):(?:("(?:[^"\\]|\\.)*")|([^,]*))/g)) {
+    if (quoted === undefined) names.push([kind!, plain!]);
+    else names.push([kind!, JSON.parse(quoted) as string]);
+  }
+  return names;
+}
+
+function contextOptions(options: TlsLayerOptions): tls.SecureContextOptions {
+  const { key, cert, ca, minVersion, ciphers } = options;
+  return {
+    ...(key === undefined ? {} : { key }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(ca === undefined ? {} : { ca: typeof ca === 'string' ? ca : [...ca] }),
+    ...(minVersion === undefined ? {} : { minVersion }),
+    ...(ciphers === undefined ? {} : { ciphers }),
+  };
+}
+
+function secureContext(options: TlsLayerOptions): tls.SecureContext {
+  try {
+    return tls.createSecureContext(contextOptions(options));
+  } catch (error) {
+    throw new NetworkError('EINVAL', `tls: ${(error as Error).message}`);
+  }
+}

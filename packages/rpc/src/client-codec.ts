@@ -1,0 +1,140 @@
+import { type Clock, errorText, type Millis, type Stream } from '@proconsul/base';
+import { RemoteError, RpcError } from './errors.ts';
+import { REPLY_BYTES_MAX, REPLY_HEADER_BYTES_MAX } from './limits.ts';
+import { decodeReplyHeader, encodeRequest, type ReplyHeader } from './message.ts';
+import { ValueReader } from './value-reader.ts';
+
+interface PendingCall {
+  readonly seq: number;
+  readonly resolve: (body: Uint8Array) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** The calling side of msgpack-RPC on one stream: one call at a time. */
+export class ClientCodec {
+  readonly #stream: Stream;
+  readonly #clock: Clock;
+  readonly #reader = new ValueReader();
+  #pending: PendingCall | undefined;
+  #header: ReplyHeader | undefined;
+  #isClosed = false;
+  #error: Error | undefined;
+  #closedHandler: (() => void) | undefined;
+
+  constructor(stream: Stream, clock: Clock) {
+    this.#stream = stream;
+    this.#clock = clock;
+    stream.onEnd(() => this.#fail('EOF'));
+    stream.onClose((error) => this.#fail(error?.message ?? 'EOF'));
+    stream.onData((bytes) => {
+      this.#reader.push(bytes);
+      this.#advance();
+    });
+  }
+
+  /** False once the stream is of no more use. */
+  get isOpen(): boolean {
+    return !this.#isClosed;
+  }
+
+  /** Called once, when the stream is of no more use. */
+  onClosed(fn: () => void): void {
+    this.#closedHandler = fn;
+  }
+
+  /**
+   * Resolves with the body of the answer, which is the caller's. Rejects with RemoteError (the stream can take the next
+   * call) or RpcError (it is closed).
+   */
+  call(
+    seq: number,
+    method: string,
+    body: Uint8Array,
+    { timeoutMs, signal }: { readonly timeoutMs: Millis; readonly signal?: AbortSignal },
+  ): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      if (this.#isClosed || this.#pending !== undefined) {
+        reject(new RpcError('RPC_CLOSED', this.#error?.message ?? 'stream closed', false));
+        return;
+      }
+      if (signal?.aborted) {
+        reject(new RpcError('RPC_CANCELED', 'context canceled', false));
+        return;
+      }
+      const timer = this.#clock.after(timeoutMs, () => this.#giveUp('RPC_TIMEOUT', 'i/o deadline reached'));
+      const canceled = () => this.#giveUp('RPC_CANCELED', 'context canceled');
+      signal?.addEventListener('abort', canceled, { once: true });
+      const done = () => {
+        timer.cancel();
+        signal?.removeEventListener('abort', canceled);
+        this.#pending = undefined;
+      };
+      this.#pending = {
+        seq,
+        resolve: (reply) => {
+          done();
+          resolve(reply);
+        },
+        reject: (error) => {
+          done();
+          reject(error);
+        },
+      };
+      this.#stream.write(encodeRequest(seq, method, body));
+    });
+  }
+
+  /** Ends the stream; a call under way fails. */
+  close(): void {
+    if (this.#isClosed) return;
+    if (this.#pending === undefined) this.#stream.end();
+    else this.#stream.destroy();
+    this.#fail('stream closed');
+  }
+
+  #advance(): void {
+    try {
+      for (;;) {
+        const value = this.#reader.next(this.#header === undefined ? REPLY_HEADER_BYTES_MAX : REPLY_BYTES_MAX);
+        if (value === undefined) return;
+        if (this.#header === undefined) this.#header = this.#accept(value);
+        else this.#finish(this.#header, value);
+        if (this.#isClosed) return;
+      }
+    } catch (error) {
+      this.#giveUp('RPC_PROTOCOL', errorText(error));
+    }
+  }
+
+  #accept(bytes: Uint8Array): ReplyHeader {
+    const header = decodeReplyHeader(bytes);
+    if (this.#pending === undefined) throw new Error('answer without a call');
+    if (header.seq !== this.#pending.seq) throw new Error('answer to another call');
+    return header;
+  }
+
+  #finish(header: ReplyHeader, body: Uint8Array): void {
+    const pending = this.#pending!;
+    this.#header = undefined;
+    if (header.error === '') pending.resolve(body);
+    else pending.reject(new RemoteError(header.error));
+  }
+
+  /** The answer, if it comes at all, is no longer wanted, and nobody can tell where the next one would begin. */
+  #giveUp(code: 'RPC_TIMEOUT' | 'RPC_CANCELED' | 'RPC_PROTOCOL', text: string): void {
+    const pending = this.#pending;
+    this.#pending = undefined;
+    this.#stream.destroy();
+    this.#fail(text);
+    pending?.reject(new RpcError(code, text, true));
+  }
+
+  #fail(text: string): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#error = new Error(text);
+    this.#reader.clear();
+    this.#pending?.reject(new RpcError('RPC_CLOSED', text, true));
+    this.#closedHandler?.();
+  }
+}

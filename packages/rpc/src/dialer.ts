@@ -1,0 +1,66 @@
+import { type Clock, errorText, type Network, type Stream, type TlsLayer } from '@proconsul/base';
+import { RpcError } from './errors.ts';
+import { FirstByte } from './first-byte.ts';
+import { DIAL_MS } from './limits.ts';
+import type { RpcPeer } from './peer.ts';
+import { serverName } from './peer-name.ts';
+
+export interface DialRules {
+  /** `tls.internal_rpc.verify_outgoing`: every connection is encrypted, not only those to servers that offer it. */
+  readonly verifyOutgoing: boolean;
+  /** `tls.internal_rpc.verify_server_hostname`: the certificate must be that of a server of the datacenter. */
+  readonly verifyServerHostname: boolean;
+  /** `domain`. */
+  readonly domain: string;
+}
+
+export const DIAL_RULES: DialRules = { verifyOutgoing: false, verifyServerHostname: false, domain: 'consul.' };
+
+export interface DialDependencies {
+  readonly network: Pick<Network, 'dial'>;
+  readonly clock: Clock;
+  /** Undefined: nothing is encrypted, whatever servers offer. */
+  readonly tls?: TlsLayer;
+}
+
+/**
+ * A connection to a server, past its first byte: with TLS the byte 3, the handshake, and then the byte of `kind`.
+ * Rejects with RpcError RPC_DIAL.
+ */
+export async function dialServer(
+  peer: RpcPeer,
+  kind: 'multiplex' | 'raft' | 'snapshot' | 'grpc' | 'single',
+  rules: DialRules,
+  { network, clock, tls }: DialDependencies,
+  timeoutMs: number = DIAL_MS,
+): Promise<Stream> {
+  const deadline = clock.now() + timeoutMs;
+  try {
+    if (rules.verifyOutgoing && tls === undefined) throw new Error('verify_outgoing is set but there is no TLS');
+    const { host, port } = peer.address;
+    const connection = await network.dial({ host, port, timeoutMs });
+    const isTls = tls !== undefined && (rules.verifyOutgoing || peer.useTls);
+    const stream = isTls ? await encrypt(connection, peer, rules, tls, deadline - clock.now()) : connection;
+    stream.write(Uint8Array.of(FirstByte[kind]));
+    return stream;
+  } catch (error) {
+    throw new RpcError('RPC_DIAL', errorText(error), false);
+  }
+}
+
+async function encrypt(
+  connection: Stream,
+  peer: RpcPeer,
+  rules: DialRules,
+  tls: TlsLayer,
+  timeoutMs: number,
+): Promise<Stream> {
+  connection.write(Uint8Array.of(FirstByte.tls));
+  const name = rules.verifyServerHostname ? { serverName: serverName(peer.datacenter, rules.domain) } : {};
+  try {
+    return (await tls.connect(connection, { timeoutMs: Math.max(timeoutMs, 1), ...name })).stream;
+  } catch (error) {
+    connection.destroy();
+    throw error;
+  }
+}

@@ -1,0 +1,91 @@
+import type { Clock, Timer } from '@proconsul/base';
+import type { YamuxSession } from '@proconsul/yamux';
+import { ClientCodec } from './client-codec.ts';
+import { RpcError } from './errors.ts';
+import { CALLS_PER_SERVER_MAX, type PoolSizes } from './limits.ts';
+
+interface IdleStream {
+  readonly codec: ClientCodec;
+  readonly since: number;
+}
+
+/** One multiplexed connection to a server, with the streams that wait for their next call. */
+export class ServerConnection {
+  readonly #session: YamuxSession;
+  readonly #sizes: PoolSizes;
+  readonly #clock: Clock;
+  /** The one used last is at the end. */
+  #idle: IdleStream[] = [];
+  #calls = 0;
+  #idleTimer: Timer | undefined;
+
+  /** `closed` is called once, when no call can be made here any more. */
+  constructor(session: YamuxSession, sizes: PoolSizes, clock: Clock, closed: () => void) {
+    this.#session = session;
+    this.#sizes = sizes;
+    this.#clock = clock;
+    session.onClose(() => {
+      this.#idleTimer?.cancel();
+      closed();
+    });
+    this.#watchIdle();
+  }
+
+  get isOpen(): boolean {
+    return this.#session.isOpen;
+  }
+
+  get idleStreamCount(): number {
+    return this.#idle.length;
+  }
+
+  /** A stream for one call, to be given back. Throws RpcError. */
+  take(): ClientCodec {
+    if (this.#calls >= CALLS_PER_SERVER_MAX) {
+      throw new RpcError('RPC_OVERLOADED', 'too many calls to one server', false);
+    }
+    const codec = this.#reuse() ?? this.#open();
+    this.#calls++;
+    this.#idleTimer?.cancel();
+    return codec;
+  }
+
+  /** The call is over. */
+  give(codec: ClientCodec): void {
+    this.#calls--;
+    if (codec.isOpen) {
+      if (this.#idle.length < this.#sizes.idleStreamsMax) this.#idle.push({ codec, since: this.#clock.now() });
+      else codec.close();
+    }
+    if (this.#calls === 0) this.#watchIdle();
+    // A server that says goodbye closes when the last call is done; there will be no other one.
+    if (this.#calls === 0 && !this.#session.isOpen) this.#session.close();
+  }
+
+  close(): void {
+    this.#session.close();
+  }
+
+  #reuse(): ClientCodec | undefined {
+    const oldest = this.#clock.now() - this.#sizes.idleMs;
+    for (let last = this.#idle.pop(); last !== undefined; last = this.#idle.pop()) {
+      if (!last.codec.isOpen) continue;
+      if (last.since > oldest) return last.codec;
+      last.codec.close();
+    }
+    return undefined;
+  }
+
+  #open(): ClientCodec {
+    try {
+      return new ClientCodec(this.#session.open(), this.#clock);
+    } catch (error) {
+      throw new RpcError('RPC_CLOSED', (error as Error).message, false);
+    }
+  }
+
+  #watchIdle(): void {
+    this.#idleTimer?.cancel();
+    this.#idleTimer = this.#clock.after(this.#sizes.idleMs, () => this.close());
+  }
+}
