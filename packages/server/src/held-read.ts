@@ -32,6 +32,10 @@ export interface ReadSteps<T> {
   meta(): ReadMeta;
   /** To be called when we stop leading. */
   readonly deposed: Set<() => void>;
+  /** To be called when there is another leader. */
+  readonly forwarded: Set<() => void>;
+  /** Id of the leader, empty while there is none. */
+  leaderId(): string;
   /** How long a read waits that asks for so much, without the random extra. */
   waitMs(wanted: Millis): Millis;
 }
@@ -130,14 +134,27 @@ export class HeldRead<A extends CommonArgs, T> {
   }
 
   #forward(to: Caller): void {
+    const { forwarded, leaderId } = this.#steps;
+    const leader = leaderId();
     let isTold = false;
+    // The old leader may never answer, and need not: it may be cut off with our connection to it intact.
+    const leaderChanged = () => {
+      const now = leaderId();
+      if (now !== leader && now !== '') this.attempt();
+    };
     const cancel = to.read(this.#method, this.#args, this.#optionsLeft(), (error, view, meta) => {
       isTold = true;
+      forwarded.delete(leaderChanged);
       if (this.#isOver) return;
       if (error === null) this.#finish(null, view, meta);
       else this.#failed(error);
     });
-    if (!isTold) this.#cancel = cancel;
+    if (isTold) return;
+    forwarded.add(leaderChanged);
+    this.#cancel = () => {
+      forwarded.delete(leaderChanged);
+      cancel();
+    };
   }
 
   #failed(error: Error): void {

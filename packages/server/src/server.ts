@@ -115,6 +115,8 @@ export class Server implements Caller {
   readonly #room: HoldRoom;
   /** Waiting reads that only a leader may answer: they go to the next one. */
   readonly #deposed = new Set<() => void>();
+  /** Reads that another server answers. */
+  readonly #forwarded = new Set<() => void>();
   #overview: unknown = { Nodes: null, Services: null, Checks: null };
   #overviewAt = 0;
   #leading = false;
@@ -187,6 +189,7 @@ export class Server implements Caller {
   /** There is another leader, or none: calls that wait for one look again. */
   leaderChanged(): void {
     this.#room.wake();
+    for (const look of [...this.#forwarded]) look();
   }
 
   stopLeading(): void {
@@ -219,6 +222,8 @@ export class Server implements Caller {
       mayAnswer: () => options.consistency === 'stale' || LOCAL_METHODS.has(method.name) || this.leads(),
       meta: () => this.#meta(),
       deposed: this.#deposed,
+      forwarded: this.#forwarded,
+      leaderId: () => this.#d.consensus.leaderId(),
       waitMs: (wanted) => this.#baseWaitMs(wanted),
     });
     read.attempt();

@@ -113,7 +113,9 @@ export class LeaderDuties {
       await this.#commit(command);
       if (epoch !== this.#epoch) return;
     }
-    log.debug('successfully established leadership', { duration: formatDuration(Math.round((clock.now() - startedAt) * 1e6)) });
+    log.debug('successfully established leadership', {
+      duration: formatDuration(Math.round((clock.now() - startedAt) * 1e6)),
+    });
     autopilot.start();
     await reconciler.start();
     if (epoch !== this.#epoch) return;

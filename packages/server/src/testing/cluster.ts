@@ -1,0 +1,447 @@
+import { type Disk, type Log, noMetrics, type Rng, seededRng, silentLog } from '@proconsul/base';
+import type { Caller, ReadDone, ReadMeta, View } from '@proconsul/endpoints';
+import {
+  msgpackConfiguration,
+  RAFT_DEFAULTS,
+  RaftError,
+  RaftNode,
+  type RaftResponse,
+  type RequestHandler,
+  type Transport,
+} from '@proconsul/raft';
+import { EventQueue, SimClock, SimFiles } from '@proconsul/sim';
+import { type Command, encodeCommand, Store } from '@proconsul/store';
+import { DEFAULT_AUTOPILOT } from '../autopilot.ts';
+import { Autopilot } from '../autopilot-loop.ts';
+import { BootstrapExpect } from '../bootstrap-expect.ts';
+import type { Consensus } from '../consensus.ts';
+import { LeaderDuties } from '../leader/leader-duties.ts';
+import { type MemberChange, MemberReconciler } from '../leader/member-reconciler.ts';
+import { raftStats } from '../raft-stats.ts';
+import { SERVER_DEFAULTS, Server } from '../server.ts';
+import type { PoolMember } from '../servers/member.ts';
+import { parseServerTags } from '../servers/server-tags.ts';
+import { settle } from './manual-clock.ts';
+
+/** A message takes this long, and a request without an answer is given up after that. */
+const DELAY_MS = 1;
+const ANSWER_WITHIN_MS = 1000;
+
+export const NOT_CONNECTED = 'rpc error getting client: failed to get conn: dial tcp: connection refused';
+
+/** Tags of a server, as gossip carries them. */
+export function tagsOf(id: string, given: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return {
+    ...{ role: 'consul', dc: 'dc1', id, port: '8300', vsn: '2', vsn_min: '2', vsn_max: '3', raft_vsn: '3' },
+    ...{ build: '1.21.0:', segment: '', acls: '0', wan_join_port: '8302' },
+    ...given,
+  };
+}
+
+/** Raft as a server sees it; every life of a server has its own. */
+class NodeConsensus implements Consensus {
+  readonly #node: RaftNode;
+  constructor(node: RaftNode) {
+    this.#node = node;
+  }
+  id = () => this.#node.core.id;
+  leads = () => this.#node.hasLease();
+  leaderAddress = () => this.#node.leader()?.address ?? '';
+  leaderId = () => this.#node.leader()?.id ?? '';
+  lastContactMs = () => this.#node.lastContactMs();
+  stateAgeMs = () => this.#node.stateAgeMs();
+  verifyLeader = () => this.#node.verifyLeader();
+  barrier = () => this.#node.barrier();
+  propose = (command: Command) => this.#node.propose(encodeCommand(command.type, command.request), { command });
+  members = () =>
+    this.#node.configuration().servers.map((s) => ({ id: s.id, address: s.address, voter: s.suffrage === 'voter' }));
+  lastIndex = () => this.#node.lastIndex;
+  lastTerm = () => this.#node.lastTerm;
+  appliedIndex = () => this.#node.appliedIndex;
+  addNonvoter = (id: string, address: string) => this.#node.addNonvoter(id, address);
+  addVoter = (id: string, address: string) => this.#node.addVoter(id, address);
+  demoteVoter = (id: string) => this.#node.demote(id);
+  removeMember = (id: string) => this.#node.remove(id);
+  transferLeadership = (id: string) => this.#node.transferLeadership(id === '' ? undefined : id);
+}
+
+/** One life of a server: everything that a process has in memory. */
+export interface Life {
+  isOver: boolean;
+  readonly node: RaftNode;
+  readonly store: Store;
+  readonly consensus: Consensus;
+  readonly server: Server;
+  readonly autopilot: Autopilot;
+  readonly reconciler: MemberReconciler;
+  readonly duties: LeaderDuties;
+  readonly bootstrap: BootstrapExpect;
+}
+
+export interface ClusterOptions {
+  readonly seed: number;
+  readonly size: number;
+  readonly datacenter?: string;
+  /** 0: the first server writes the configuration of all by itself. */
+  readonly expect?: number;
+  readonly tags?: (id: string) => Readonly<Record<string, string>>;
+}
+
+/** Several servers in one process on virtual time: real Raft nodes and stores, a network that can be cut. */
+export class TestCluster {
+  readonly events = new EventQueue();
+  readonly clock = new SimClock(this.events);
+  readonly rng: Rng;
+  readonly options: ClusterOptions;
+  readonly members: PoolMember[] = [];
+  readonly lives = new Map<string, Life>();
+  readonly logged: string[] = [];
+  /** Names of servers that announced that they lead, in order. */
+  readonly announced: string[] = [];
+  readonly #disks = new Map<string, SimFiles>();
+  readonly #handlers = new Map<string, RequestHandler>();
+  readonly #cut = new Set<string>();
+
+  constructor(options: ClusterOptions) {
+    this.options = options;
+    this.rng = seededRng(options.seed);
+    for (let i = 1; i <= options.size; i++) this.addMember(`s${i}`);
+  }
+
+  get ids(): string[] {
+    return this.members.map((m) => m.tags['id'] as string);
+  }
+
+  addMember(id: string): void {
+    const expect = this.options.expect ?? 0;
+    const tags = tagsOf(id, {
+      dc: this.options.datacenter ?? 'dc1',
+      ...(expect > 0 ? { expect: String(expect) } : {}),
+      ...this.options.tags?.(id),
+    });
+    const address = `10.0.0.${this.members.length + 1}`;
+    this.members.push({ name: id, address, port: 8301, status: 'alive', tags });
+  }
+
+  addressOf = (id: string): string => `${this.members.find((m) => m.tags['id'] === id)?.address}:8300`;
+
+  life(id: string): Life {
+    const life = this.lives.get(id);
+    if (life === undefined) throw new Error(`${id} is not up`);
+    return life;
+  }
+
+  /** Starts every server and waits until one leads. */
+  async start(): Promise<void> {
+    for (const id of this.ids) await this.boot(id);
+    if ((this.options.expect ?? 0) === 0) {
+      const servers = this.ids.map((id) => ({ id, address: this.addressOf(id), suffrage: 'voter' as const }));
+      for (const id of this.ids) await this.settled(this.life(id).node.bootstrap({ servers }));
+    }
+    await this.until(() => this.leader() !== undefined, 30_000);
+  }
+
+  async boot(id: string): Promise<void> {
+    const life = this.#makeLife(id);
+    this.lives.set(id, life);
+    const opened = life.node.open().then(() => life.node.start());
+    await this.settled(opened);
+    life.bootstrap.check();
+  }
+
+  /** kill -9: what is on the disk stays. */
+  crash(id: string): void {
+    const life = this.life(id);
+    life.isOver = true;
+    life.duties.stop();
+    this.#handlers.delete(id);
+    this.lives.delete(id);
+    this.#disks.get(id)?.kill();
+  }
+
+  /** Nothing passes between `id` and anybody else. */
+  isolate(id: string): void {
+    this.#cut.add(id);
+  }
+
+  heal(): void {
+    this.#cut.clear();
+  }
+
+  /** What gossip learns of a member, at every server at once. */
+  setStatus(id: string, status: PoolMember['status'], what: MemberChange): void {
+    const at = this.members.findIndex((m) => m.tags['id'] === id);
+    const member = { ...(this.members[at] as PoolMember), status };
+    this.members[at] = member;
+    for (const life of this.lives.values()) life.reconciler.changed(what, member);
+    for (const life of this.lives.values()) life.bootstrap.check();
+  }
+
+  /** The server that leads and has taken up all its duties. */
+  leader(): string | undefined {
+    return this.ids.find((id) => this.lives.get(id)?.duties.isEstablished && this.lives.get(id)?.server.leads());
+  }
+
+  /** Lets virtual time pass. */
+  async advance(ms: number): Promise<void> {
+    const until = this.events.now + ms;
+    for (;;) {
+      await settle();
+      if (!this.events.step(until)) break;
+    }
+    await settle();
+  }
+
+  async until(condition: () => boolean, withinMs: number): Promise<void> {
+    const until = this.events.now + withinMs;
+    for (;;) {
+      await settle();
+      if (condition()) return;
+      if (!this.events.step(until)) throw new Error(`not within ${withinMs} ms`);
+    }
+  }
+
+  /** Waits for a promise while virtual time passes. */
+  async settled<T>(work: Promise<T>, withinMs = 60_000): Promise<T> {
+    let isOver = false;
+    const over = () => {
+      isOver = true;
+    };
+    work.then(over, over);
+    await this.until(() => isOver, withinMs);
+    return await work;
+  }
+
+  #makeLife(id: string): Life {
+    const datacenter = this.options.datacenter ?? 'dc1';
+    const { clock, rng } = this;
+    const log = this.#log(id);
+    const store = new Store({ datacenter });
+    const isAlive = () => !life.isOver;
+    const mortal = {
+      now: () => clock.now(),
+      wallMs: () => clock.wallMs(),
+      after: (ms: number, fn: () => void) => clock.after(ms, () => isAlive() && fn()),
+    };
+    const node = new RaftNode(
+      { ...RAFT_DEFAULTS, id, address: this.addressOf(id) },
+      {
+        clock: mortal,
+        rng,
+        disk: this.#diskOf(id),
+        log: silentLog,
+        metrics: noMetrics,
+        transport: this.#transport(id, isAlive),
+        codec: msgpackConfiguration,
+        machine: {
+          apply: (entries) => {
+            const results = entries.map((e) => store.apply(e.index, e.data, e.command as Command | undefined));
+            store.flush();
+            return results;
+          },
+          snapshot: () => store.snapshot(),
+          restore: async () => {
+            throw new Error('no snapshots here');
+          },
+        },
+        onRole: (role) => isAlive() && life.duties.roleChanged(role),
+        onLeader: () => isAlive() && life.server.leaderChanged(),
+      },
+    );
+    const consensus = new NodeConsensus(node);
+    const members = () => this.members;
+    const servers = () => this.members.flatMap((m) => parseServerTags(m) ?? []);
+    const autopilot = new Autopilot({
+      clock: mortal,
+      log,
+      consensus,
+      config: () => store.operator.autopilot().value ?? DEFAULT_AUTOPILOT,
+      servers,
+      statsOf: async (server) => {
+        await this.#travel(id, server.id);
+        return raftStats(this.life(server.id).consensus);
+      },
+      forceLeave: (server) => this.setStatus(server.id, 'left', 'leave'),
+      nodeMeta: () => ({}),
+    });
+    const server: Server = new Server(
+      { ...SERVER_DEFAULTS, datacenter },
+      {
+        store,
+        consensus,
+        clock: mortal,
+        rng,
+        log,
+        metrics: noMetrics,
+        leaderCaller: () => {
+          const leader = consensus.leaderId();
+          return servers().some((s) => s.id === leader) ? this.callerTo(leader, id) : undefined;
+        },
+        datacenterCaller: () => undefined,
+        servers: () => autopilot.facts(),
+        wanCoordinates: () => [],
+        datacenters: () => [datacenter],
+      },
+    );
+    const reconciler = new MemberReconciler(
+      { datacenter, nodeName: id, nodeId: id },
+      { clock: mortal, log, metrics: noMetrics, store, consensus, members },
+    );
+    const duties = new LeaderDuties(
+      { datacenter, autopilot: DEFAULT_AUTOPILOT, connectEnabled: false },
+      {
+        ...{ clock: mortal, log, metrics: noMetrics, store, consensus, server, reconciler, autopilot },
+        firstAuthority: async () => [],
+        announce: () => this.announced.push(id),
+      },
+    );
+    const bootstrap = new BootstrapExpect(
+      { datacenter, nodeName: id, expect: this.options.expect ?? 0 },
+      {
+        clock: mortal,
+        log,
+        members,
+        peersOf: async (other) => {
+          await this.#travel(id, other.id);
+          return this.life(other.id)
+            .consensus.members()
+            .map((m) => m.address);
+        },
+        isFresh: () => node.core.isFresh,
+        bootstrap: (configuration) => node.bootstrap(configuration),
+      },
+    );
+    const life: Life = {
+      isOver: false,
+      ...{ node, store, consensus, server, autopilot, reconciler, duties, bootstrap },
+    };
+    return life;
+  }
+
+  #log(id: string): Log {
+    const write = (level: string) => (message: string, fields?: Readonly<Record<string, unknown>>) => {
+      const rest = Object.entries(fields ?? {}).map(([key, value]) => ` ${key}=${String(value)}`);
+      this.logged.push(`${id} ${level} ${message}${rest.join('')}`);
+    };
+    const log: Log = {
+      trace() {},
+      debug: write('debug'),
+      info: write('info'),
+      warn: write('warn'),
+      error: write('error'),
+      named: () => log,
+    };
+    return log;
+  }
+
+  /** The disk of a server. A new life mounts it anew, so that a dead one can write no more. */
+  #diskOf(id: string): Disk {
+    const files = this.#disks.get(id) ?? new SimFiles(this.events, this.rng);
+    this.#disks.set(id, files);
+    return files.mount();
+  }
+
+  isConnected(from: string, to: string): boolean {
+    return this.lives.has(to) && !this.#cut.has(from) && !this.#cut.has(to);
+  }
+
+  #travel(from: string, to: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.events.after(DELAY_MS, () => {
+        if (this.isConnected(from, to)) resolve();
+        else reject(new Error(NOT_CONNECTED));
+      });
+    });
+  }
+
+  #transport(from: string, isAlive: () => boolean): Transport {
+    return {
+      onRequest: (handler) => {
+        if (handler) this.#handlers.set(from, handler);
+        else this.#handlers.delete(from);
+      },
+      send: (to, request, state) =>
+        new Promise<RaftResponse>((resolve, reject) => {
+          const pass = (a: string, b: string, deliver: () => void) =>
+            this.events.after(DELAY_MS + this.rng.float(), () => {
+              if (!this.#cut.has(a) && !this.#cut.has(b)) deliver();
+            });
+          this.events.after(ANSWER_WITHIN_MS, () => isAlive() && reject(new Error('no answer')));
+          pass(from, to.id, () => {
+            this.#handlers.get(to.id)?.(
+              request,
+              (response) => pass(to.id, from, () => isAlive() && resolve(response)),
+              state,
+            );
+          });
+        }),
+    };
+  }
+
+  /** Calls to a server over the network, as a connection makes them: texts of errors tell the hop. */
+  callerTo(to: string, from: string): Caller {
+    const hop = (error: unknown): Error => {
+      const text = (error as Error).message;
+      if (error instanceof RaftError || !text.startsWith('rpc error'))
+        return new Error(`rpc error making call: ${text}`);
+      return error as Error;
+    };
+    return {
+      peek: () => undefined,
+      leads: () => false,
+      read: (method, args, options, done) =>
+        this.#readOver(from, to, hop, (life, told) => life.server.read(method, args, options, told), done),
+      write: async (method, args) => {
+        await this.#travel(from, to);
+        const life = this.life(to);
+        const result = await life.server.write(method, args).catch((error) => {
+          throw hop(error);
+        });
+        if (life.isOver || !this.isConnected(to, from)) throw new Error('rpc error making call: EOF');
+        await this.#travel(to, from);
+        return result;
+      },
+    };
+  }
+
+  #readOver<T>(
+    from: string,
+    to: string,
+    hop: (error: unknown) => Error,
+    ask: (life: Life, told: ReadDone<T>) => () => void,
+    done: ReadDone<T>,
+  ): () => void {
+    let isOver = false;
+    let cancel: () => void = () => {};
+    const tell = (error: Error | null, view: View<T> | null, meta: ReadMeta) => {
+      if (isOver) return;
+      isOver = true;
+      done(error, view, meta);
+    };
+    const nobody = { knownLeader: false, lastContactMs: 0 };
+    this.#travel(from, to).then(
+      () => {
+        if (isOver) return;
+        const life = this.life(to);
+        cancel = ask(life, (error, view, meta) => {
+          this.#travel(to, from).then(
+            () => !life.isOver && tell(error === null ? null : hop(error), view, meta),
+            () => undefined,
+          );
+        });
+        // A process that dies takes its connections with it.
+        const watch = () => {
+          if (isOver) return;
+          if (life.isOver) tell(new Error('rpc error making call: EOF'), null, nobody);
+          else this.events.after(10, watch);
+        };
+        watch();
+      },
+      (error) => tell(error, null, nobody),
+    );
+    return () => {
+      isOver = true;
+      cancel();
+    };
+  }
+}
