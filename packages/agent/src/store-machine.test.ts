@@ -27,7 +27,7 @@ describe('the store as a state machine', () => {
     const bytes = new Uint8Array(1_200_000).fill(65);
     const pieces = chunksOf(put('big', bytes), 77n);
     expect(pieces).toHaveLength(3);
-    pieces.forEach((p, i) => machine.apply([entry(10 + i, p.data, p.extensions)]));
+    for (const [i, p] of pieces.entries()) machine.apply([entry(10 + i, p.data, p.extensions)]);
     const { value } = store.kv.get('big');
     expect(value?.Value?.length).toBe(1_200_000);
     expect(value?.ModifyIndex).toBe(12);

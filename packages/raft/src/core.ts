@@ -184,7 +184,7 @@ export class RaftCore {
       'leader-address': '',
       'leader-id': '',
     });
-    s.electionDeadline = at + s.randomised(s.options.heartbeatTimeoutMs);
+    s.electionDeadline = at + s.patienceMs();
     if (s.isSoleVoter) campaign(s, at, false);
   }
 
@@ -203,7 +203,7 @@ export class RaftCore {
     s.emit({ kind: 'append', entries: [entry], truncateFrom: undefined });
     s.pushConfiguration(1, configuration);
     // Standing for election must wait until the entry is durable. A vote without it would be taken for that of an old server.
-    s.electionDeadline = at + s.randomised(s.options.heartbeatTimeoutMs);
+    s.electionDeadline = at + s.patienceMs();
   }
 
   #request(s: RaftState, at: Millis, token: number, request: RaftRequest): void {

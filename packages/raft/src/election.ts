@@ -14,7 +14,7 @@ import { becomeFollower } from './step-down.ts';
 
 /** The election timer has run out, or the leader asked us to stand. */
 export function campaign(s: RaftState, at: Millis, transfer: boolean): void {
-  s.electionDeadline = at + s.randomised(s.options.electionTimeoutMs);
+  s.electionDeadline = at + s.retryMs();
   // The entry of the bootstrap is on its way to the disk. A vote without it would be taken for that of an old server.
   if (s.durableIndex === 0 && s.runs.lastIndex > 0) return;
   if (!s.mayBeVoter(s.options.id)) {
@@ -22,6 +22,7 @@ export function campaign(s: RaftState, at: Millis, transfer: boolean): void {
     warnCannotStand(s);
     return;
   }
+  if (s.role === 'candidate') s.attempts++;
   if (s.role === 'follower') {
     s.log('warn', 'heartbeat timeout reached, starting election', {
       'last-leader-addr': s.leaderAddress ?? '',
@@ -70,7 +71,7 @@ function stand(s: RaftState, at: Millis): void {
   s.votes = ownVote(s);
   s.refusals = new Set();
   s.setVote(s.term + 1, s.options.id);
-  s.electionDeadline = at + s.randomised(s.options.electionTimeoutMs);
+  s.electionDeadline = at + s.retryMs();
   if (s.votes.size >= s.quorum) return win(s, at);
   const request: VoteRequest = {
     kind: 'request-vote',
@@ -113,12 +114,12 @@ export function onVoteResponse(s: RaftState, at: Millis, from: ServerId, sent: S
 }
 
 /**
- * Whether a leader is known and alive, so that an election would only disturb it. For one heartbeat timeout after the start
- * we assume so: before it we may have answered a leader whose lease counts on us.
+ * Whether a leader is known and alive, so that an election would only disturb it. For a while after the start we assume so:
+ * before it we may have answered a leader whose lease counts on us.
  */
 function leaderIsKnown(s: RaftState, at: Millis): boolean {
   if (s.role === 'leader') return true;
-  return s.role === 'follower' && s.term > 0 && at - s.lastContactAt < s.options.heartbeatTimeoutMs;
+  return s.role === 'follower' && s.term > 0 && at - s.lastContactAt < s.refusalMs;
 }
 
 /**
@@ -148,7 +149,7 @@ export function onVoteRequest(s: RaftState, at: Millis, token: number, request: 
   if (s.role !== 'follower' || (s.votedFor !== undefined && s.votedFor !== request.from)) return answer(false);
   if (!isUpToDate(s, request)) return answer(false);
   if (s.votedFor === undefined) s.setVote(s.term, request.from);
-  s.electionDeadline = at + s.randomised(s.options.heartbeatTimeoutMs);
+  s.electionDeadline = at + s.patienceMs();
   answer(true);
 }
 

@@ -20,7 +20,7 @@ function hearLeader(s: RaftState, at: Millis, from: ServerId, address: string, t
   if (term > s.term || s.role !== 'follower') becomeFollower(s, at, term);
   s.setLeader(from, findServer(s.configuration, from)?.address ?? address);
   s.lastContactAt = at;
-  s.electionDeadline = at + s.randomised(s.options.heartbeatTimeoutMs);
+  s.electionDeadline = at + s.patienceMs();
   return true;
 }
 
@@ -158,7 +158,7 @@ export function onSnapshotStored(
   if (!ok) return respond(false);
   if (index <= s.commitIndex || s.role === 'leader') return respond(index <= s.commitIndex);
   s.lastContactAt = at;
-  s.electionDeadline = at + s.randomised(s.options.heartbeatTimeoutMs);
+  s.electionDeadline = at + s.patienceMs();
   const keepLog = s.durableIndex >= index && s.runs.term(index) === term;
   const later = keepLog ? s.configurations.filter((c) => c.index > index) : [];
   // The caller forgets what the snapshot covers: so do we, or a later leader would try to send it.

@@ -17,6 +17,7 @@ export {
   type RaftOptions,
   WAITING_INPUTS_MAX,
 } from './options.ts';
+export * from './recover.ts';
 export { type SnapshotMeta, SnapshotStore } from './snapshot-store.ts';
 export type { ConfigurationAt, CoreOptions, InitialState } from './state.ts';
 export type { StateCapture, StateMachine } from './state-machine.ts';

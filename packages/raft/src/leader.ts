@@ -17,6 +17,7 @@ const NO_DATA = new Uint8Array(0);
 
 export function becomeLeader(s: RaftState, at: Millis): void {
   s.setRole('leader');
+  s.attempts = 0;
   s.leaderSince = at;
   s.round = 0;
   s.verifies = [];
@@ -159,6 +160,8 @@ export function onLeaderTimer(s: RaftState, at: Millis): void {
   }
   if (s.transfer && at >= s.transfer.deadline) failTransfer(s, at);
   if (s.peers.size === 0 || at < s.heartbeatAt) return;
+  // A round whose messages were lost is repeated, together with who came meanwhile.
+  if (s.verifies.length > 0) s.round++;
   sendHeartbeats(s, at);
   for (const peer of s.peers.values()) {
     if (peer.inFlight > 0 || peer.installing) continue;
@@ -178,15 +181,25 @@ export function hasLease(s: RaftState, now: Millis): boolean {
   return now - acked < s.options.leaderLeaseTimeoutMs;
 }
 
-function noteAck(s: RaftState, peer: Progress, sent: Sent): void {
+function noteAck(s: RaftState, at: Millis, peer: Progress, sent: Sent): void {
   if (sent.at > peer.ackedSentAt) peer.ackedSentAt = sent.at;
   if (sent.round <= peer.ackedRound) return;
   peer.ackedRound = sent.round;
   if (s.verifies.length === 0) return;
   const round = ackedByQuorum(s, (p) => p.ackedRound, Number.POSITIVE_INFINITY);
-  while (s.verifies.length > 0 && s.verifies[0]!.round <= round) {
-    s.emit({ kind: 'done', token: s.verifies.shift()!.token });
+  let done = 0;
+  while (done < s.verifies.length && s.verifies[done]!.round <= round) {
+    s.emit({ kind: 'done', token: s.verifies[done++]!.token });
   }
+  if (done > 0) s.verifies = s.verifies.slice(done);
+  // Those that came meanwhile share the next round.
+  if (round >= s.round && s.verifies.length > 0) beginRound(s, at);
+}
+
+/** A round of heartbeats whose answers confirm whoever asked before it. */
+function beginRound(s: RaftState, at: Millis): void {
+  s.round++;
+  sendHeartbeats(s, at);
 }
 
 export function onAppendResponse(
@@ -199,7 +212,7 @@ export function onAppendResponse(
   if (response && response.term > s.term) return becomeFollower(s, at, response.term);
   const peer = s.peers.get(from);
   if (s.role !== 'leader' || sent.term !== s.term || !peer) return;
-  if (response?.term === s.term) noteAck(s, peer, sent);
+  if (response?.term === s.term) noteAck(s, at, peer, sent);
   if (sent.heartbeat) return;
   peer.inFlight = Math.max(0, peer.inFlight - 1);
   if (response?.success) return onMatched(s, at, peer, sent.lastIndex);
@@ -247,7 +260,7 @@ export function onInstallResponse(
   if (s.role !== 'leader' || sent.term !== s.term || !peer) return;
   peer.installing = false;
   if (!response) return;
-  noteAck(s, peer, sent);
+  noteAck(s, at, peer, sent);
   if (!response.success) return;
   peer.nextIndex = Math.max(peer.nextIndex, index + 1);
   onMatched(s, at, peer, index);
@@ -307,9 +320,9 @@ export function onChangeMembership(
 export function onVerify(s: RaftState, at: Millis, token: number): void {
   if (s.role !== 'leader' || s.halted) return s.emit({ kind: 'refused', token, code: 'NOT_LEADER' });
   if (s.isSoleVoter) return s.emit({ kind: 'done', token });
-  s.round++;
-  s.verifies.push({ token, round: s.round });
-  sendHeartbeats(s, at);
+  const isFirst = s.verifies.length === 0;
+  s.verifies.push({ token, round: s.round + 1 });
+  if (isFirst) beginRound(s, at);
 }
 
 export function onTransfer(s: RaftState, at: Millis, token: number, to: ServerId | undefined): void {

@@ -23,11 +23,11 @@ export interface CoreOptions {
    * their state is. Source: rates of such requests measured on servers.
    */
   readonly vouches?: boolean;
-  /** A follower that hears nothing for one to two times this long stands for election. */
+  /** A follower that hears nothing for {@link PATIENCE} to twice that share of this stands for election. */
   readonly heartbeatTimeoutMs: Millis;
-  /** A candidate that has no result after one to two times this long tries again. */
+  /** A candidate that has no result after a part of this tries again; see {@link retryMs}. */
   readonly electionTimeoutMs: Millis;
-  /** A leader that no quorum has answered for this long steps down. Shorter than the heartbeat timeout. */
+  /** A leader that no quorum has answered for this long steps down, and speaks for the cluster alone no longer. */
   readonly leaderLeaseTimeoutMs: Millis;
   readonly preVote: boolean;
 }
@@ -36,6 +36,16 @@ export interface CoreOptions {
 export const APPEND_ENTRIES_MAX = 64;
 /** Append-entries requests under way to one peer that is caught up. Source: the same. */
 export const IN_FLIGHT_MAX = 2;
+
+/**
+ * Share of the heartbeat timeout after which the first follower may stand. Heartbeats come ten times in that timeout, and a
+ * pre-vote disturbs nobody who still hears the leader, so there is no need to wait for all of it.
+ */
+export const PATIENCE = 0.65;
+/** Followers refuse to vote for this many leases after they heard a leader: clocks may run apart by 9 %. */
+export const LEASE_MARGIN = 1.2;
+/** Share of the election timeout after which the first new attempt is made; each later one waits twice as long, up to all of it. */
+export const FIRST_RETRY = 0.3;
 
 /** Token of a `restore-snapshot` effect whose state the caller has loaded already. */
 export const STATE_REPLACED_TOKEN = -1;
@@ -114,6 +124,8 @@ export class RaftState {
   electionDeadline: Millis = 0;
   warnedNoPeers = false;
   // Candidate.
+  /** Elections without a result, in a row. */
+  attempts = 0;
   preVoting = false;
   votes = new Set<ServerId>();
   refusals = new Set<ServerId>();
@@ -217,9 +229,21 @@ export class RaftState {
     this.emit({ kind: 'leader', id, address });
   }
 
-  /** One to two times `baseMs`. */
-  randomised(baseMs: Millis): Millis {
-    return baseMs + this.rng.float() * baseMs;
+  /** How long a follower that hears nothing waits before it stands. Different each time, so that one is first. */
+  patienceMs(): Millis {
+    const base = this.options.heartbeatTimeoutMs * PATIENCE;
+    return Math.max(base, this.refusalMs * 1.05) + this.rng.float() * base;
+  }
+
+  /** For how long after a word of the leader nobody gets our vote: a leader that heard from us counts on that. */
+  get refusalMs(): Millis {
+    return this.options.leaderLeaseTimeoutMs * LEASE_MARGIN;
+  }
+
+  /** How long a candidate waits for a result: soon again after a split vote, longer when answers seem to take their time. */
+  retryMs(): Millis {
+    const base = this.options.electionTimeoutMs * Math.min(1, FIRST_RETRY * 2 ** this.attempts);
+    return base + this.rng.float() * base;
   }
 
   requestHeader(): { from: ServerId; address: string; term: number } {

@@ -10,6 +10,7 @@ export function becomeFollower(s: RaftState, at: Millis, term: number): void {
   if (term > s.term) s.setVote(term, undefined);
   if (before === 'leader') endLeadership(s);
   s.preVoting = false;
+  s.attempts = 0;
   if (before !== 'follower') {
     s.setRole('follower');
     s.log('info', 'entering follower state', {
@@ -20,7 +21,7 @@ export function becomeFollower(s: RaftState, at: Millis, term: number): void {
     s.emit({ kind: 'count', name: 'raft.state.follower' });
   }
   if (before === 'leader') s.setLeader(undefined, undefined);
-  s.electionDeadline = at + s.randomised(s.options.heartbeatTimeoutMs);
+  s.electionDeadline = at + s.patienceMs();
 }
 
 /** Settles what only a leader can settle. The caller changes the role. */

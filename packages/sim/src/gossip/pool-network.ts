@@ -1,0 +1,195 @@
+import {
+  type Datagrams,
+  type DialOptions,
+  type Endpoint,
+  type Listener,
+  type Millis,
+  type Network,
+  NetworkError,
+  type Rng,
+  type Stream,
+} from '@proconsul/base';
+import type { EventQueue } from '../event-queue.ts';
+import type { SimProcess } from './process.ts';
+import { SimStream } from './sim-stream.ts';
+
+/** How bad the packets of a network, or of one member, fare. Shares are between 0 and 1. */
+export interface PacketWeather {
+  readonly delayMinMs: Millis;
+  readonly delayMaxMs: Millis;
+  /** Share of packets that take up to {@link STRAGGLER_MS}, and so overtake each other. */
+  readonly stragglers: number;
+  readonly loss: number;
+  readonly duplicates: number;
+}
+
+export const LAN_WEATHER: PacketWeather = { delayMinMs: 0.2, delayMaxMs: 2, stragglers: 0, loss: 0, duplicates: 0 };
+
+/** Delay of the slowest packets. */
+export const STRAGGLER_MS = 900;
+
+interface Host {
+  readonly process: SimProcess;
+  packets: ((bytes: Uint8Array, from: Endpoint) => void) | undefined;
+  accept: ((stream: Stream) => void) | undefined;
+  /** Share of the packets to and from it that are lost, besides what the network loses. */
+  loss: number;
+}
+
+/** Packets and streams between the members of a pool, each at an address of its own. Everything uses one port. */
+export class PoolNetwork {
+  readonly #events: EventQueue;
+  readonly #rng: Rng;
+  readonly #hosts = new Map<string, Host>();
+  readonly #blocked = new Set<string>();
+  weather: PacketWeather = LAN_WEATHER;
+  packets = 0;
+  packetBytes = 0;
+  streams = 0;
+  streamBytes = 0;
+  /** Something happened on a stream: promises may be waiting to go on. */
+  hasStreamNews = false;
+
+  constructor(events: EventQueue, rng: Rng) {
+    this.#events = events;
+    this.#rng = rng;
+  }
+
+  /** The network as the process at `address` sees it. An address that was used before is taken over. */
+  attach(address: string, process: SimProcess): Network {
+    const host: Host = { process, packets: undefined, accept: undefined, loss: 0 };
+    this.#hosts.set(address, host);
+    return {
+      bindUdp: (options, onDatagram) => {
+        host.packets = onDatagram;
+        return Promise.resolve(this.#datagrams(address, options.port, host));
+      },
+      listen: (options, onConnection) => {
+        host.accept = onConnection;
+        const close = (): Promise<void> => {
+          host.accept = undefined;
+          return Promise.resolve();
+        };
+        return Promise.resolve<Listener>({ local: { host: address, port: options.port }, close });
+      },
+      dial: (options) => this.#dial(address, process, options),
+    };
+  }
+
+  setLoss(address: string, loss: number): void {
+    const host = this.#hosts.get(address);
+    if (host !== undefined) host.loss = loss;
+  }
+
+  /** Nothing passes from `from` to `to` any more; the other way is not affected. */
+  block(from: string, to: string): void {
+    this.#blocked.add(`${from} ${to}`);
+  }
+
+  heal(): void {
+    this.#blocked.clear();
+  }
+
+  #datagrams(address: string, port: number, host: Host): Datagrams {
+    const local = { host: address, port };
+    return {
+      local,
+      send: (bytes, to) => {
+        this.packets++;
+        this.packetBytes += bytes.length;
+        const copies = this.#rng.float() < this.weather.duplicates ? 2 : 1;
+        for (let i = 0; i < copies; i++) this.#carryPacket(bytes, local, to.host);
+      },
+      close: () => {
+        host.packets = undefined;
+        return Promise.resolve();
+      },
+    };
+  }
+
+  #carryPacket(bytes: Uint8Array, from: Endpoint, to: string): void {
+    const { loss, stragglers } = this.weather;
+    const target = this.#hosts.get(to);
+    if (target === undefined || this.#blocked.has(`${from.host} ${to}`)) return;
+    const passes = (1 - loss) * (1 - target.loss) * (1 - (this.#hosts.get(from.host)?.loss ?? 0));
+    if (passes < 1 && this.#rng.float() >= passes) return;
+    const isSlow = stragglers > 0 && this.#rng.float() < stragglers;
+    this.#events.after(isSlow ? this.#rng.float() * STRAGGLER_MS : this.#delay(), () => {
+      target.process.receive(() => target.packets?.(bytes, from), true);
+    });
+  }
+
+  #delay(): Millis {
+    const { delayMinMs, delayMaxMs } = this.weather;
+    return delayMinMs + this.#rng.float() * (delayMaxMs - delayMinMs);
+  }
+
+  /** A lossy path makes a stream slower: what is lost is sent again. A blocked one never answers. */
+  #streamDelay(from: string, to: string): Millis {
+    const loss =
+      1 - (1 - this.weather.loss) * (1 - (this.#hosts.get(from)?.loss ?? 0)) * (1 - (this.#hosts.get(to)?.loss ?? 0));
+    let delay = this.#delay();
+    for (let wait = RESEND_MS; loss > 0 && this.#rng.float() < loss && wait < RESEND_MS * 64; wait *= 2) delay += wait;
+    return delay;
+  }
+
+  #dial(from: string, process: SimProcess, { host: to, port, timeoutMs }: DialOptions): Promise<Stream> {
+    return new Promise((resolve, reject) => {
+      let isOpen = true;
+      const settle = (fn: () => void): void => {
+        if (!isOpen) return;
+        isOpen = false;
+        timer.cancel();
+        this.hasStreamNews = true;
+        fn();
+      };
+      const fail = (code: string, text: string): void =>
+        settle(() => reject(new NetworkError(code, `dial tcp ${to}:${port}: ${text}`)));
+      const timer = process.after(timeoutMs, () => fail('ETIMEDOUT', 'i/o timeout'));
+      const carry = (a: string, b: string, fn: () => void): void => this.#carryStream(a, b, fn);
+      carry(from, to, () => {
+        const target = this.#hosts.get(to);
+        if (target === undefined) return;
+        // The kernel answers for a process that stands still; for one that is gone it refuses.
+        const accept = target.process.isUp ? target.accept : undefined;
+        carry(to, from, () => {
+          process.receive(() => {
+            if (accept === undefined) return fail('ECONNREFUSED', 'connect: connection refused');
+            settle(() => resolve(this.#connect(from, process, { host: to, port }, target, accept)));
+          }, false);
+        });
+      });
+    });
+  }
+
+  #connect(from: string, process: SimProcess, to: Endpoint, target: Host, accept: (stream: Stream) => void): Stream {
+    this.streams++;
+    const near = { host: from, port: 40_000 };
+    const carry = (a: string, b: string, owner: SimProcess) => (size: number, fn: () => void) => {
+      this.streamBytes += size;
+      this.#carryStream(a, b, () =>
+        owner.receive(() => {
+          this.hasStreamNews = true;
+          fn();
+        }, false),
+      );
+    };
+    const ours = new SimStream(near, to, carry(from, to.host, target.process));
+    const theirs = new SimStream(to, near, carry(to.host, from, process));
+    ours.pair(theirs);
+    theirs.pair(ours);
+    target.process.receive(() => {
+      this.hasStreamNews = true;
+      accept(theirs);
+    }, false);
+    return ours;
+  }
+
+  #carryStream(from: string, to: string, fn: () => void): void {
+    if (this.#blocked.has(`${from} ${to}`)) return;
+    this.#events.after(this.#streamDelay(from, to), fn);
+  }
+}
+
+/** First wait before a lost segment is sent again; it doubles each time. */
+const RESEND_MS = 200;

@@ -1,0 +1,85 @@
+import type { Clock, Millis, Timer } from '@proconsul/base';
+import type { EventQueue } from '../event-queue.ts';
+import { type ClockDrift, SimClock } from '../sim-clock.ts';
+
+/** Packets that wait in the socket of a process that stands still; further ones are lost. */
+export const SOCKET_PACKETS_MAX = 1500;
+
+/**
+ * A process that may stand still (as after SIGSTOP, or starved of CPU) or die. While it stands still nothing in it happens;
+ * afterwards first all timers fire that are due, and then it reads what waits in its sockets, as an event loop does.
+ */
+export class SimProcess implements Clock {
+  readonly #events: EventQueue;
+  readonly #clock: SimClock;
+  readonly #timers: (() => void)[] = [];
+  readonly #input: (() => void)[] = [];
+  #packets = 0;
+  #stalls = 0;
+  isUp = true;
+
+  constructor(events: EventQueue, drift?: ClockDrift) {
+    this.#events = events;
+    this.#clock = new SimClock(events, drift);
+  }
+
+  now(): Millis {
+    return this.#clock.now();
+  }
+
+  wallMs(): Millis {
+    return this.#clock.wallMs();
+  }
+
+  after(delayMs: Millis, fn: () => void): Timer {
+    let isOpen = true;
+    const fire = (): void => {
+      if (!isOpen) return;
+      isOpen = false;
+      fn();
+    };
+    const timer = this.#clock.after(delayMs, () => {
+      if (!this.isUp || !isOpen) return;
+      if (this.isStalled) this.#timers.push(fire);
+      else fire();
+    });
+    return {
+      cancel: () => {
+        isOpen = false;
+        timer.cancel();
+      },
+    };
+  }
+
+  get isStalled(): boolean {
+    return this.#stalls > 0;
+  }
+
+  /** Stands still from now on for `forMs` of virtual time. */
+  stall(forMs: Millis): void {
+    this.#stalls++;
+    this.#events.after(forMs, () => {
+      this.#stalls--;
+      if (!this.isStalled && this.isUp) this.#resume();
+    });
+  }
+
+  /** Something arrives at a socket of it. */
+  receive(fn: () => void, isPacket: boolean): void {
+    if (!this.isUp) return;
+    if (!this.isStalled) return fn();
+    if (isPacket && this.#packets++ >= SOCKET_PACKETS_MAX) return;
+    this.#input.push(fn);
+  }
+
+  kill(): void {
+    this.isUp = false;
+    this.#timers.length = 0;
+    this.#input.length = 0;
+  }
+
+  #resume(): void {
+    this.#packets = 0;
+    for (const queue of [this.#timers, this.#input]) for (const fn of queue.splice(0)) fn();
+  }
+}
