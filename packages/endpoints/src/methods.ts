@@ -64,6 +64,8 @@ export interface ServiceArgs extends ListArgs {
   readonly PeerName: string;
   /** `/v1/health/service?passing`: drops instances with a check that is not passing. Catalog ignores it. */
   readonly OnlyPassing: boolean;
+  /** What DNS wants: drops instances with a critical check. Catalog ignores it. */
+  readonly ExceptCritical?: boolean;
   readonly MergeCentralConfig: boolean;
 }
 

@@ -26,6 +26,11 @@ export function isPassing(instance: Instance): boolean {
   return true;
 }
 
+export function isCritical(instance: Instance): boolean {
+  for (const check of healthOf(instance).Checks ?? []) if (check.Status === 'critical') return true;
+  return false;
+}
+
 /** All checks of a node by check id. */
 export function nodeChecks(state: State, node: string): ReadResult<readonly HealthCheck[]> {
   const key = node.toLowerCase();

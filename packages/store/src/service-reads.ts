@@ -1,7 +1,7 @@
 import type { CheckServiceNode, HealthCheck, ServiceNode } from '@proconsul/schema';
 import { flatInstance, hasMeta, isFilter, unknownServiceIndex } from './catalog-reads.ts';
 import type { Instance, ServiceGroup } from './catalog-table.ts';
-import { atNode, healthOf, isPassing } from './check-lists.ts';
+import { atNode, healthOf, isCritical, isPassing } from './check-lists.ts';
 import { type Dep, dep, type ReadResult } from './dep.ts';
 import { ingressGateways, terminatingGateways } from './gateway-services.ts';
 import type { State } from './state.ts';
@@ -20,6 +20,8 @@ export interface ServiceSelection {
   readonly Ingress?: boolean;
   /** Only instances whose checks, their nodes' included, are all passing. Health reads only. */
   readonly OnlyPassing?: boolean;
+  /** Only instances without a check, their nodes' included, that is critical. Health reads only. */
+  readonly ExceptCritical?: boolean;
   /** Services of peers are not kept: the answer is empty. */
   readonly PeerName?: string;
 }
@@ -64,6 +66,7 @@ function findGateways(state: State, names: readonly string[], kind: string): Fou
 function matches(instance: Instance, want: ServiceSelection): boolean {
   if (want.TagFilter !== false && want.ServiceTags !== undefined && !hasTags(instance, want.ServiceTags)) return false;
   if (!hasMeta(instance.node, want.NodeMetaFilters ?? null)) return false;
+  if (want.ExceptCritical === true && isCritical(instance)) return false;
   return want.OnlyPassing !== true || isPassing(instance);
 }
 
@@ -91,7 +94,7 @@ function select(state: State, want: ServiceSelection): { instances: Instance[]; 
 
 /** Instances of a service as flat records. */
 export function serviceNodes(state: State, want: ServiceSelection): ReadResult<readonly ServiceNode[]> {
-  const { instances, index, deps } = select(state, { ...want, OnlyPassing: false });
+  const { instances, index, deps } = select(state, { ...want, OnlyPassing: false, ExceptCritical: false });
   const value = instances.map(flatInstance);
   if (want.Connect !== true) return { index, value, deps };
   // The reference follows the index of the service behind the proxies, and so does not see the proxies themselves.

@@ -75,6 +75,11 @@ export const ofNamedNode: RequestCodec<NamedNodeArgs> = reading<NamedNodeArgs, N
 const tagsOf = (r: ServiceSpecificRequest): readonly string[] =>
   r.ServiceTags !== null && r.ServiceTags.length > 0 ? r.ServiceTags : r.ServiceTag !== '' ? [r.ServiceTag] : [];
 
+function healthFilter({ OnlyPassing, ExceptCritical }: ServiceArgs): number {
+  if (OnlyPassing) return HealthFilter.onlyPassing;
+  return ExceptCritical === true ? HealthFilter.exceptCritical : HealthFilter.all;
+}
+
 export const ofService: RequestCodec<ServiceArgs> = reading<ServiceArgs, ServiceSpecificRequest>(
   ServiceSpecificRequest,
   {
@@ -91,12 +96,13 @@ export const ofService: RequestCodec<ServiceArgs> = reading<ServiceArgs, Service
     write: (args) => ({
       ...withSource.write(args),
       ServiceTags: args.ServiceTags.length === 0 ? null : args.ServiceTags,
-      HealthFilterType: args.OnlyPassing ? HealthFilter.onlyPassing : HealthFilter.all,
+      HealthFilterType: healthFilter(args),
     }),
     read: (r) => ({
       ...withSource.read(r),
       ServiceTags: tagsOf(r),
       OnlyPassing: r.HealthFilterType === HealthFilter.onlyPassing,
+      ...(r.HealthFilterType === HealthFilter.exceptCritical ? { ExceptCritical: true } : {}),
     }),
   },
 );

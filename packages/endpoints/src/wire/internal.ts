@@ -39,8 +39,14 @@ export const federationMethods: readonly AnyWireMethod[] = [
     FederationState.Get,
     reading<StateArgs, FederationStateQuery>(FederationStateQuery, {
       same: [],
-      write: ({ Target }) => ({ TargetDatacenter: Target }),
-      read: ({ TargetDatacenter }) => ({ Target: TargetDatacenter }),
+      // Servers of the reference look up the datacenter that the call goes to.
+      write: ({ Datacenter, Target }) => ({
+        TargetDatacenter: Target,
+        Datacenter: Datacenter === '' ? Target : Datacenter,
+      }),
+      read: ({ Datacenter, TargetDatacenter }) => ({
+        Target: TargetDatacenter === '' ? Datacenter : TargetDatacenter,
+      }),
     }),
     member(FederationStateResponse, 'State'),
   ),

@@ -2,6 +2,7 @@ import { Catalog, type ListArgs, type NodeArgs, type ServiceArgs } from '@procon
 import { quoteJson, stringifyAny } from '@proconsul/gojson';
 import {
   DeregisterRequest,
+  GatewayService,
   isObject,
   list,
   type Node,
@@ -18,6 +19,7 @@ import { path, query, type Route } from '../route.ts';
 import { blockingParams } from './kv.ts';
 
 const nodes = list(NodeSchema);
+const served = list(GatewayService);
 const serviceNodes = list(ServiceNodeSchema);
 
 const DECODE = 'Request decode failed: ';
@@ -151,14 +153,6 @@ const datacenters: ReadSpec<{ Datacenter: string; Token: string }, readonly stri
   render: (found) => ({ body: `[${found.map(quoteJson).join(',')}]` }),
 };
 
-const NAMED = new Set(['Gateway', 'Service', 'GatewayKind', 'CreateIndex', 'ModifyIndex']);
-
-/** Of a gateway's service, what does not apply to it is left out. */
-function withoutZeros(row: unknown): Record<string, unknown> {
-  const entries = Object.entries(row as Record<string, unknown>);
-  return Object.fromEntries(entries.filter(([key, value]) => NAMED.has(key) || (value !== null && Boolean(value))));
-}
-
 const gatewayServices: ReadSpec<{ Datacenter: string; Token: string; ServiceName: string }, readonly unknown[]> = {
   method: Catalog.GatewayServices,
   meta: true,
@@ -167,7 +161,7 @@ const gatewayServices: ReadSpec<{ Datacenter: string; Token: string; ServiceName
     if (x.rest === '') throw badRequest('Missing gateway name');
     return { ...x.commonArgs(), ServiceName: x.rest };
   },
-  render: (found) => ({ body: stringifyAny(found.map(withoutZeros) as never) }),
+  render: (found) => ({ body: served.toJson(found.map((row) => GatewayService.make(row as Partial<GatewayService>))) }),
 };
 
 const filter = query('filter', 'Filter expression.');

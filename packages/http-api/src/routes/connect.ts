@@ -8,8 +8,8 @@ import { blockingParams } from './kv.ts';
 
 const roots = list(CARoot);
 
-function rootsJson(found: CaRoots, index: number, knownLeader: boolean, lastContactMs: number): string {
-  return `{"ActiveRootID":${quoteJson(found.ActiveRootID)},"TrustDomain":${quoteJson(found.TrustDomain)},"Roots":${roots.toJson(found.Roots)},"Index":${index},"LastContact":${Math.round(lastContactMs * 1e6)},"KnownLeader":${knownLeader},"ConsistencyLevel":"","NotModified":false,"Backend":0,"ResultsFilteredByACLs":false}`;
+function rootsJson(found: CaRoots): string {
+  return `{"ActiveRootID":${quoteJson(found.ActiveRootID)},"TrustDomain":${quoteJson(found.TrustDomain)},"Roots":${roots.toJson(found.Roots)}}`;
 }
 
 /** `?pem`: the certificates alone. */
@@ -54,7 +54,7 @@ function answerRoots(x: ApiExchange, cached: boolean): void {
           ] as const)
         : []),
     ];
-    x.json(rootsJson(view.value, view.index, meta.knownLeader, meta.lastContactMs), headers);
+    x.json(rootsJson(view.value), headers);
   });
   if (!x.answered) x.req.onAbort(cancel);
 }

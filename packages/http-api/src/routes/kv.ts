@@ -18,6 +18,7 @@ const RAW_HEADERS = [
 const single: ReadSpec<{ Datacenter: string; Token: string; Key: string }, DirEntry | null> = {
   method: KVS.Get,
   meta: true,
+  bareErrors: true,
   args: (x) => ({ ...x.commonArgs(), Key: x.rest }),
   render: (entry, x) => {
     if (entry === null) return { status: 404, body: null };
@@ -29,6 +30,7 @@ const single: ReadSpec<{ Datacenter: string; Token: string; Key: string }, DirEn
 const recurse: ReadSpec<{ Datacenter: string; Token: string; Key: string }, readonly DirEntry[] | null> = {
   method: KVS.List,
   meta: true,
+  bareErrors: true,
   args: (x) => ({ ...x.commonArgs(), Key: x.rest }),
   render: (found, x) => {
     if (found === null || found.length === 0) return { status: 404, body: null };
@@ -40,6 +42,7 @@ const recurse: ReadSpec<{ Datacenter: string; Token: string; Key: string }, read
 const keys: ReadSpec<{ Datacenter: string; Token: string; Prefix: string; Seperator: string }, readonly string[]> = {
   method: KVS.ListKeys,
   meta: true,
+  bareErrors: true,
   args: (x) => ({
     ...x.commonArgs(),
     Prefix: x.rest,

@@ -82,9 +82,12 @@ function encoded(wire: AnyWireMethod, view: View<unknown>, meta: ReadMeta, args:
 }
 
 /** Numbers of kinds of values in the reference's decoder. Source: recorded answers. */
-const VALUE_TYPES: Partial<Record<MsgpackKind, number>> = { int: 3, float: 4, bool: 5, str: 6 };
+const VALUE_TYPES: Partial<Record<MsgpackKind, number>> = { int: 2, float: 4, bool: 5, str: 6 };
+const UNSIGNED_TYPE = 3;
+const isUnsignedForm = (code: number): boolean => code >= 0xcc && code <= 0xcf;
 
 function valueType(body: Uint8Array): number | undefined {
+  if (isUnsignedForm(body[0] ?? 0)) return UNSIGNED_TYPE;
   try {
     return VALUE_TYPES[new Reader(body).peekKind()];
   } catch {
