@@ -4,6 +4,7 @@ import { debugConfig, type RuntimeConfig } from '@proconsul/config';
 import { AgentError, type UserEvent } from '@proconsul/http-api';
 import { NodeDisk, systemClock, systemRng } from '@proconsul/io-node';
 import { Agent } from './agent.ts';
+import { CoordinateSender } from './cluster/coordinate-sender.ts';
 import type { RemoteExec } from './cluster/remote-exec.ts';
 import { REMOTE_EXEC_EVENT } from './cluster/remote-exec-event.ts';
 import type { ClusterSide, SideEvents } from './cluster/side.ts';
@@ -70,6 +71,7 @@ class Assembly implements RunningAgent {
   #fronts!: Fronts;
   #watches!: WatchSet;
   #agent!: Agent;
+  #coordinates: CoordinateSender | undefined;
   #exec: RemoteExec | undefined;
 
   constructor(options: RunOptions) {
@@ -122,6 +124,28 @@ class Assembly implements RunningAgent {
     this.#side.join();
     this.#part.start();
     log.info('Consul agent running!');
+    if (!config.disableCoordinates) this.#sendCoordinates();
+  }
+
+  #sendCoordinates(): void {
+    const { clock, rng, log } = this.#context;
+    const { datacenter, nodeName, syncCoordinateRateTarget, syncCoordinateIntervalMinMs } = this.#config;
+    const { caller, membership } = this.#side;
+    this.#coordinates = new CoordinateSender({
+      clock,
+      rng,
+      log,
+      caller,
+      datacenter,
+      nodeName,
+      rateTarget: syncCoordinateRateTarget,
+      intervalMinMs: syncCoordinateIntervalMinMs,
+      clusterSize: () => membership.lan().length,
+      hasServers: () => membership.lan().some((m) => m.Tags['role'] === 'consul'),
+      coordinate: () => this.#side.coordinate(),
+      token: () => this.#config.acl.tokens.agent || this.#config.acl.tokens.default,
+    });
+    this.#coordinates.start();
   }
 
   async #makeSide(): Promise<ClusterSide> {
@@ -233,6 +257,7 @@ class Assembly implements RunningAgent {
     const kind = this.#config.server ? 'server' : 'client';
     log.info('Requesting shutdown');
     log.named(kind).info(`shutting down ${kind}`);
+    this.#coordinates?.stop();
     this.#watches.stop();
     this.#telemetry.stop();
     await this.#part.stop();

@@ -8,13 +8,14 @@ import type { NetworkCoordinate, Serf, SerfEvent } from '@proconsul/serf';
 import { parseServerTags, type ServerInfo } from '@proconsul/server';
 import type { AgentContext } from '../context.ts';
 import type { Stats } from '../self.ts';
+import { discover } from './discovery.ts';
 import { encodeEventPayload } from './event-payload.ts';
 import type { Membership } from './membership.ts';
 import { lanRefusal } from './merge-rules.ts';
 import { handleUserEvent } from './pool-user-events.ts';
 import { makePool } from './pools.ts';
 import { resolveHost } from './resolve-host.ts';
-import { noDiscovery, RetryJoin } from './retry-join.ts';
+import { RetryJoin } from './retry-join.ts';
 import { RpcSide } from './rpc.ts';
 import { SerfMembership } from './serf-membership.ts';
 import { peerOf } from './server-links.ts';
@@ -128,7 +129,7 @@ export class ClientSide implements ClusterSide {
     this.#join = new RetryJoin('LAN', config().retryJoinLan, {
       clock,
       log,
-      discover: noDiscovery,
+      discover,
       join: (addresses) => this.membership.join(addresses, false),
       exhausted: (error) => this.#events.fatal(error),
     });

@@ -1,7 +1,8 @@
 import { type Log, silentLog } from '@proconsul/base';
 import { describe, expect, test } from 'vitest';
 import { TestClock } from '../testing/test-clock.ts';
-import { type Discover, noDiscovery, RetryJoin } from './retry-join.ts';
+import { type Discover, discover } from './discovery.ts';
+import { RetryJoin } from './retry-join.ts';
 
 function world(options: { addresses: readonly string[]; maxAttempts?: number; discover?: Discover; works?: number }) {
   const clock = new TestClock();
@@ -14,7 +15,7 @@ function world(options: { addresses: readonly string[]; maxAttempts?: number; di
   const loop = new RetryJoin('LAN', settings, {
     clock,
     log,
-    discover: options.discover ?? noDiscovery,
+    discover: options.discover ?? discover,
     join: async (addresses) => {
       tried.push(addresses);
       if (tried.length < (options.works ?? 1)) throw new Error('refused');

@@ -1,18 +1,6 @@
 import { type Clock, errorText, formatDuration, type Log, type Timer } from '@proconsul/base';
 import type { RetryJoin as RetryJoinSettings } from '@proconsul/config';
-
-/** Clouds that addresses may be looked up in, as the log names them. Source: recorded log. */
-export const DISCOVERY_METHODS =
-  'aliyun aws azure digitalocean gce hcp k8s linode mdns os packet scaleway softlayer tencentcloud triton vsphere';
-
-/** Finds addresses behind a text of the form `provider=NAME key=value ...`. Rejects with an error that tells why. */
-export type Discover = (query: string) => Promise<readonly string[]>;
-
-/** Knows no provider at all. */
-export const noDiscovery: Discover = async (query) => {
-  const provider = /(?:^|\s)provider=("[^"]*"|\S*)/.exec(query)?.[1]?.replaceAll('"', '') ?? '';
-  throw new Error(`discover: unknown provider ${provider}`);
-};
+import { DISCOVERY_METHODS, type Discover } from './discovery.ts';
 
 export interface RetryJoinDependencies {
   readonly clock: Clock;

@@ -10,12 +10,13 @@ import { type AgentContext, nodeIdentity } from '../context.ts';
 import { LocalServer } from '../local-server.ts';
 import type { Stats } from '../self.ts';
 import { serverGauges } from '../server-gauges.ts';
+import { discover } from './discovery.ts';
 import { encodeEventPayload } from './event-payload.ts';
 import type { Membership } from './membership.ts';
 import { handleUserEvent } from './pool-user-events.ts';
 import { RejoinAge } from './rejoin-age.ts';
 import { resolveHost } from './resolve-host.ts';
-import { noDiscovery, RetryJoin } from './retry-join.ts';
+import { RetryJoin } from './retry-join.ts';
 import { ServerRpc } from './rpc.ts';
 import { SerfMembership } from './serf-membership.ts';
 import { ServerCalls } from './server-calls.ts';
@@ -176,7 +177,7 @@ export class ServerSide implements ClusterSide {
       const loop = new RetryJoin(cluster, settings, {
         clock,
         log,
-        discover: noDiscovery,
+        discover,
         join: (addresses) => this.membership.join(addresses, cluster === 'WAN'),
         exhausted: (error) => this.#events.fatal(error),
       });
