@@ -34,11 +34,19 @@ export function nodeTlsLayer(options: TlsLayerOptions): ReloadableTlsLayer {
   return new NodeTlsLayer(options);
 }
 
+/** Settings for accepting that are kept ready, of each kind. */
+const IDLE_SERVERS_MAX = 32;
+
 type Secured = { readonly stream: Stream; readonly peer: TlsPeer };
 
 class NodeTlsLayer implements ReloadableTlsLayer {
   #options: TlsLayerOptions;
   #context: tls.SecureContext;
+  /**
+   * Settings made ready for accepting: making them takes longer than a handshake. Each does one handshake at a time, for
+   * only so does Node tell which connection an event belongs to.
+   */
+  #idleServers = new Map<string, tls.Server[]>();
 
   constructor(options: TlsLayerOptions) {
     this.#options = options;
@@ -48,6 +56,8 @@ class NodeTlsLayer implements ReloadableTlsLayer {
   reload(options: TlsLayerOptions): void {
     this.#context = secureContext(options);
     this.#options = options;
+    // Those in use go back to the old map, and away with it.
+    this.#idleServers = new Map();
   }
 
   accept(stream: Stream, options: TlsAcceptOptions): Promise<Secured> {
@@ -55,26 +65,54 @@ class NodeTlsLayer implements ReloadableTlsLayer {
       stream.destroy();
       return Promise.reject(new NetworkError('EINVAL', 'tls: no certificates configured'));
     }
+    const { server, done } = this.#borrow(options);
     return new Promise((resolve, reject) => {
-      // A server of its own for each connection: only so does Node tell which handshake an event belongs to.
-      const server = tls.createServer({
-        ...contextOptions(this.#options),
-        requestCert: options.clientCertificate !== 'none',
-        rejectUnauthorized: options.clientCertificate === 'required',
-        handshakeTimeout: options.timeoutMs,
-        ...(options.alpn ? { ALPNProtocols: [...options.alpn] } : {}),
-      });
       const below = new StreamDuplex(stream);
       const fail = (error: Error & { code?: string }) => {
         below.destroy();
         reject(new NetworkError(error.code ?? 'EPROTO', `tls: ${error.message}`));
       };
-      server.once('secureConnection', (socket) => resolve(secured(socket, stream)));
+      const release = () => {
+        server.off('secureConnection', succeed);
+        server.off('tlsClientError', fail);
+        below.off('close', closed);
+        done();
+      };
+      const succeed = (socket: tls.TLSSocket) => {
+        release();
+        resolve(secured(socket, stream));
+      };
+      const closed = () => {
+        release();
+        reject(new NetworkError('ECONNRESET', 'tls: EOF'));
+      };
+      server.on('secureConnection', succeed);
       server.on('tlsClientError', fail);
       below.on('error', () => undefined);
-      below.once('close', () => reject(new NetworkError('ECONNRESET', 'tls: EOF')));
+      below.on('close', closed);
       server.emit('connection', below as unknown as net.Socket);
     });
+  }
+
+  /** A server for one handshake. It holds nothing but settings, and does not listen. */
+  #borrow({ timeoutMs, clientCertificate, alpn }: TlsAcceptOptions): { server: tls.Server; done: () => void } {
+    const idle = this.#idleServers;
+    const key = `${clientCertificate} ${timeoutMs} ${alpn?.join() ?? ''}`;
+    const known = idle.get(key) ?? [];
+    idle.set(key, known);
+    const server =
+      known.pop() ??
+      tls.createServer({
+        ...contextOptions(this.#options),
+        requestCert: clientCertificate !== 'none',
+        rejectUnauthorized: clientCertificate === 'required',
+        handshakeTimeout: timeoutMs,
+        ...(alpn ? { ALPNProtocols: [...alpn] } : {}),
+      });
+    const done = () => {
+      if (known.length < IDLE_SERVERS_MAX) known.push(server);
+    };
+    return { server, done };
   }
 
   connect(stream: Stream, options: TlsConnectOptions): Promise<Secured> {
