@@ -120,6 +120,14 @@ export class MemberTable {
     this.#emit('update', node.name);
   }
 
+  /** The stamp of news that we have come, or are still here. */
+  announceSelf(): JoinIntent {
+    const intent = { LTime: this.clock.next(), Node: this.#options.name };
+    const known = this.#members.get(intent.Node);
+    if (known !== undefined) known.statusTime = intent.LTime;
+    return intent;
+  }
+
   /** A member says that it has come. True when that is news, which is to be spread. */
   joinIntent(intent: JoinIntent): boolean {
     this.clock.witness(intent.LTime);
@@ -127,6 +135,11 @@ export class MemberTable {
     if (known === undefined) return this.#intents.add(intent.Node, 'join', intent.LTime);
     if (intent.LTime <= known.statusTime) return false;
     known.statusTime = intent.LTime;
+    if (intent.Node === this.#options.name && this.#d.isStaying()) {
+      // Somebody has applied an intent about us that is newer than our last one: it may have been a leave.
+      this.#d.refuteLeave();
+      return false;
+    }
     if (known.member.status === 'leaving') known.member = { ...known.member, status: 'alive' };
     return true;
   }

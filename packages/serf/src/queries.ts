@@ -3,7 +3,6 @@ import {
   EMPTY_BYTES,
   type Endpoint,
   errorText,
-  type Labels,
   type Log,
   type Metrics,
   type Millis,
@@ -12,6 +11,7 @@ import {
 } from '@proconsul/base';
 import { addressBytes, addressText } from '@proconsul/gossip';
 import { AskedQuery } from './asked-query.ts';
+import { CountedNames } from './counted-names.ts';
 import { SerfError } from './errors.ts';
 import type { IncomingQuery, SerfMember } from './events.ts';
 import { compileFilters, encodeNodeFilter, encodeTagFilter } from './filters.ts';
@@ -63,15 +63,15 @@ export class Queries {
   minTime = 0;
   readonly #options: SerfOptions;
   readonly #d: QueriesDependencies;
-  readonly #labels: Labels;
+  readonly #counted: CountedNames;
   readonly #seen = new QueryRing();
   /** By logical time. Two of ours never share one. */
   readonly #asked = new Map<number, AskedQuery>();
 
   constructor(options: SerfOptions, dependencies: QueriesDependencies) {
     this.#options = options;
-    this.#labels = options.metricLabels;
     this.#d = dependencies;
+    this.#counted = new CountedNames(dependencies.metrics, 'serf.queries', options.metricLabels);
   }
 
   /**
@@ -136,8 +136,7 @@ export class Queries {
       return false;
     }
     if (!this.#seen.add(query.LTime, query.ID)) return false;
-    this.#d.metrics.count('serf.queries', 1, this.#labels);
-    this.#d.metrics.count(`serf.queries.${query.Name}`, 1, this.#labels);
+    this.#counted.count(query.Name);
     if (this.#filter(query)(this.#d.self())) {
       if ((query.Flags & QUERY_ACK) !== 0) this.#answer(query, this.#response(query, QUERY_ACK, null));
       this.#d.deliver(this.#incoming(query), query.LTime);

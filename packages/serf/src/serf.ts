@@ -241,9 +241,7 @@ export class Serf implements SerfPool {
 
   /** Tells everybody that we have come, or are still here. */
   #announceJoin(): void {
-    const intent = { LTime: this.#members.clock.time, Node: this.#options.name };
-    this.#members.joinIntent(intent);
-    this.#queues.add(this.#queues.intents, encodeJoin(intent));
+    this.#queues.add(this.#queues.intents, encodeJoin(this.#members.announceSelf()));
   }
 
   leave(): Promise<void> {

@@ -1,4 +1,5 @@
-import { EMPTY_BYTES, equalBytes, type Labels, type Log, type Metrics, utf8 } from '@proconsul/base';
+import { EMPTY_BYTES, equalBytes, type Log, type Metrics, utf8 } from '@proconsul/base';
+import { CountedNames } from './counted-names.ts';
 import { SerfError } from './errors.ts';
 import type { SerfEvent } from './events.ts';
 import { LamportClock } from './lamport-clock.ts';
@@ -30,13 +31,13 @@ export class UserEvents {
   minTime = 0;
   readonly #options: SerfOptions;
   readonly #d: UserEventsDependencies;
-  readonly #labels: Labels;
+  readonly #counted: CountedNames;
   readonly #ring: (Slot | null)[] = new Array<Slot | null>(EVENT_RING).fill(null);
 
   constructor(options: SerfOptions, dependencies: UserEventsDependencies) {
     this.#options = options;
-    this.#labels = options.metricLabels;
     this.#d = dependencies;
+    this.#counted = new CountedNames(dependencies.metrics, 'serf.events', options.metricLabels);
   }
 
   /** Stamps and delivers a new event. Answers the message to spread. Throws SerfError EVENT_TOO_LARGE. */
@@ -70,8 +71,7 @@ export class UserEvents {
       return false;
     }
     if (!this.#remember(event)) return false;
-    this.#d.metrics.count('serf.events', 1, this.#labels);
-    this.#d.metrics.count(`serf.events.${event.Name}`, 1, this.#labels);
+    this.#counted.count(event.Name);
     this.#d.emit({
       kind: 'user',
       time: event.LTime,

@@ -7,6 +7,9 @@ export {
 } from './durable/durable-run.ts';
 export { type DiskLie, SECTOR_BYTES, SimFiles } from './durable/sim-files.ts';
 export { EVENTS_MAX, EventQueue, type ScheduledEvent } from './event-queue.ts';
+export { LAN_WEATHER, type PacketWeather, PoolNetwork } from './gossip/pool-network.ts';
+export { type PoolEvent, PoolSim, type PoolSimOptions, type SimMember } from './gossip/pool-sim.ts';
+export { SimProcess } from './gossip/process.ts';
 export { checkRegister, type Operation, SEARCH_STEPS_MAX, type Verdict } from './linearizability.ts';
 export { addressOf, type ClusterOptions, RaftCluster, RUN_EVENTS_MAX } from './raft/cluster.ts';
 export { SimulationFailure, TRACE_LINES } from './raft/failure.ts';
