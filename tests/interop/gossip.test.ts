@@ -33,7 +33,9 @@ afterEach(async () => {
 
 async function agent(name: string, args: readonly string[]): Promise<Agent> {
   const dir = mkdtempSync(join(tmpdir(), 'gossip-interop-'));
-  const [lan, wan, rpc, http, dns, grpc] = await Promise.all([1, 2, 3, 4, 5, 6].map(freePort));
+  const ports: number[] = [];
+  while (ports.length < 6) ports.push(await freePort());
+  const [lan, wan, rpc, http, dns, grpc] = ports;
   const child = spawn(
     REFERENCE!,
     [

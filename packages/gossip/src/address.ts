@@ -3,7 +3,7 @@
  * Source of the text of IPv6: RFC 5952.
  */
 
-const V4 = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/;
+const [DOT, ZERO, NINE] = [0x2e, 0x30, 0x39];
 
 /** Undefined when `text` is no IP literal. A zone (`%eth0`) is passed over. */
 export function addressBytes(text: string): Uint8Array | undefined {
@@ -15,7 +15,7 @@ export function addressBytes(text: string): Uint8Array | undefined {
 
 /** Undefined when there are neither 4 nor 16 bytes. */
 export function addressText(bytes: Uint8Array | null): string | undefined {
-  if (bytes?.length === 4) return bytes.join('.');
+  if (bytes?.length === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`;
   if (bytes?.length !== 16) return undefined;
   return isMapped(bytes) ? bytes.subarray(12).join('.') : v6Text(bytes);
 }
@@ -49,9 +49,25 @@ export function isWithin(address: Uint8Array, { bytes, bits }: Cidr): boolean {
   return rest === 0 || (address[whole]! ^ bytes[whole]!) >>> (8 - rest) === 0;
 }
 
+/** Four numbers of one to three digits, up to 255. */
 function v4Bytes(text: string): Uint8Array | undefined {
-  const parts = V4.exec(text)?.slice(1).map(Number);
-  return parts?.every((n) => n <= 255) ? Uint8Array.from(parts) : undefined;
+  const out = new Uint8Array(4);
+  let part = 0;
+  let digits = 0;
+  let value = 0;
+  for (let i = 0; i <= text.length; i++) {
+    const c = i < text.length ? text.charCodeAt(i) : DOT;
+    if (c === DOT) {
+      if (digits === 0 || value > 255 || part > 3) return undefined;
+      out[part++] = value;
+      digits = 0;
+      value = 0;
+    } else {
+      if (c < ZERO || c > NINE || ++digits > 3) return undefined;
+      value = value * 10 + c - ZERO;
+    }
+  }
+  return part === 4 ? out : undefined;
 }
 
 function v6Bytes(text: string): Uint8Array | undefined {

@@ -52,18 +52,19 @@ export class BroadcastQueue {
     const taken: Entry[] = [];
     let room = limitBytes - overhead;
     for (const tier of this.#tiers) {
+      const shortest = tier[tier.length - 1];
+      if (shortest === undefined || shortest.message.length > room) continue;
       // Longest first: all from the first that fits on are candidates.
       let at = firstFit(tier, room);
       while (at < tier.length && taken.length < countMax) {
-        const entry = tier[at]!;
+        const [entry] = tier.splice(at, 1) as [Entry];
         taken.push(entry);
         room -= entry.message.length + overhead;
-        const next = firstFit(tier, room, at + 1);
-        at = next;
+        at = firstFit(tier, room, at);
       }
     }
+    this.#size -= taken.length;
     const limit = this.#limit();
-    for (const entry of taken) this.#unlink(entry);
     for (const entry of taken) {
       entry.sent++;
       if (entry.sent < limit) this.#insert(entry);

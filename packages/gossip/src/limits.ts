@@ -1,7 +1,7 @@
 /** Meta of a member. Source: gossip wire, section 2. */
 export const META_BYTES_MAX = 512;
-/** Name of a member, in UTF-8. Longer ones are refused. */
-export const NAME_BYTES_MAX = 512;
+/** Name of a member, in UTF-16 units. Alive messages with longer ones are ignored. */
+export const NAME_CHARS_MAX = 512;
 /** Members that are remembered at one time. Alive messages about further ones are ignored. */
 export const MEMBERS_MAX = 65_536;
 /** What a packet may grow to when its compression is undone. */
@@ -31,4 +31,4 @@ export const MERGE_SLICE = 512;
 /** Bytes that are decompressed in one turn of the event loop. */
 export const DECOMPRESS_SLICE_BYTES = 1024 * 1024;
 /** Messages that one broadcast queue may hold; beyond it those sent most often go first. */
-export const BROADCASTS_MAX = 131_072;
+export const BROADCASTS_MAX = 32_768;

@@ -4,7 +4,7 @@ import type { Awareness } from './awareness.ts';
 import type { BroadcastQueue } from './broadcast-queue.ts';
 import { type Delegate, type GossipNode, NodeState } from './delegate.ts';
 import { confirmationsWanted, suspicionMinMs } from './formulas.ts';
-import { MEMBERS_MAX, META_BYTES_MAX, NAME_BYTES_MAX } from './limits.ts';
+import { MEMBERS_MAX, META_BYTES_MAX, NAME_CHARS_MAX } from './limits.ts';
 import { isLive, type Member, type Members } from './members.ts';
 import type { MemberlistOptions } from './options.ts';
 import { Suspicion } from './suspicion.ts';
@@ -24,7 +24,6 @@ export interface StateRulesDependencies {
 
 const INCARNATION_MAX = 0xffff_ffff;
 const NO_BYTES = new Uint8Array(0);
-const encoder = new TextEncoder();
 
 /**
  * Who is in which state, and what is spread about it. An incarnation is raised only by the member itself; a newer one
@@ -68,6 +67,7 @@ export class StateRules {
     const isSelf = message.Node === this.#options.name;
     if (isSelf && this.#leaving) return;
     const known = members.get(message.Node);
+    if (known !== undefined && !isSelf && isStale(known.node, message)) return;
     const claimed = this.#claim(message, known);
     if (claimed === undefined) return;
     const member = known ?? this.#welcome(claimed);
@@ -154,7 +154,7 @@ export class StateRules {
     const { Node: name, Incarnation: incarnation } = message;
     const meta = message.Meta ?? NO_BYTES;
     const address = addressText(message.Addr);
-    if (name === '' || encoder.encode(name).length > NAME_BYTES_MAX || meta.length > META_BYTES_MAX) return undefined;
+    if (name === '' || name.length > NAME_CHARS_MAX || meta.length > META_BYTES_MAX) return undefined;
     const versions = readVersions(message.Vsn, known?.node.versions, delegate.onMerge !== undefined);
     if (address === undefined || versions === undefined) {
       log.warn(`memberlist: ignoring an alive message for '${name}' with bad address or protocol versions`);
@@ -274,6 +274,12 @@ export function encodeAlive(node: GossipNode): Uint8Array {
 
 export function encodeSuspect(message: Accusation): Uint8Array {
   return accusation.encode(MessageType.suspect, message);
+}
+
+/** Most alive messages tell what is known: those are passed over before anybody is asked about them. */
+function isStale(known: GossipNode, message: Alive): boolean {
+  if (message.Incarnation > known.incarnation) return false;
+  return addressText(message.Addr) === known.address && message.Port === known.port;
 }
 
 /** As others are told in a full exchange. */
