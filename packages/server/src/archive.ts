@@ -71,6 +71,8 @@ export async function* writeArchive(
   ]);
 }
 
+const READ = 'failed to read snapshot file: ';
+
 export interface ReadArchive {
   readonly meta: ArchiveMeta;
   readonly state: readonly Uint8Array[];
@@ -86,10 +88,10 @@ export async function readArchive(chunks: AsyncIterable<Uint8Array>, codec: Code
   const reader = new TarReader({
     begin(name, size) {
       if (name !== STATE && name !== META && name !== SUMS) {
-        throw new ProtocolError('ARCHIVE', `failed to read snapshot file: unexpected file "${name}" in snapshot`);
+        throw new ProtocolError('ARCHIVE', `${READ}unexpected file "${name}" in snapshot`);
       }
       if (size > (name === STATE ? STATE_BYTES_MAX : SMALL_FILE_BYTES_MAX)) {
-        throw new ProtocolError('ARCHIVE', `failed to read snapshot file: "${name}" is too large (${size} bytes)`);
+        throw new ProtocolError('ARCHIVE', `${READ}"${name}" is too large (${size} bytes)`);
       }
       open = { chunks: [], sum: codec.sha256(), size: 0 };
       files.set(name, open);
@@ -117,16 +119,32 @@ export async function readArchive(chunks: AsyncIterable<Uint8Array>, codec: Code
     try {
       step = await iterator.next();
     } catch (error) {
-      throw new ProtocolError(
-        'ARCHIVE',
-        `failed to decompress snapshot: ${packedBytes < GZIP_HEADER_BYTES ? 'unexpected EOF' : gzipText(error)}`,
-      );
+      throw unpackError(packedBytes, error);
     }
     if (step.done) break;
-    reader.push(step.value);
+    readTar(() => reader.push(step.value as Uint8Array));
   }
-  reader.finish();
+  readTar(() => reader.finish());
   return verify(files);
+}
+
+/** What is wrong before the end of the header is named otherwise than what comes behind it. */
+function unpackError(packedBytes: number, error: unknown): ProtocolError {
+  const early = packedBytes < GZIP_HEADER_BYTES;
+  const text = packedBytes === 0 ? 'EOF' : early ? 'unexpected EOF' : gzipText(error);
+  const place =
+    early || text === 'gzip: invalid header' ? 'failed to decompress snapshot' : `${READ}failed reading snapshot`;
+  return new ProtocolError('ARCHIVE', `${place}: ${text}`);
+}
+
+/** Errors of the archive's own form get their place. */
+function readTar(step: () => void): void {
+  try {
+    step();
+  } catch (error) {
+    const known = error instanceof ProtocolError && !error.message.startsWith(READ);
+    throw known ? new ProtocolError('ARCHIVE', `${READ}failed reading snapshot: ${error.message}`) : error;
+  }
 }
 
 type FileMap = Map<string, { chunks: Uint8Array[]; sum: { hex(): string }; size: number }>;
@@ -137,7 +155,7 @@ function verify(files: FileMap): ReadArchive {
   const state = files.get(STATE);
   if (metaFile === undefined || state === undefined || sums === undefined) {
     const missing = metaFile === undefined ? META : state === undefined ? STATE : SUMS;
-    throw new ProtocolError('ARCHIVE', `failed checking integrity of snapshot: file missing for "${missing}"`);
+    throw new ProtocolError('ARCHIVE', `${READ}failed checking integrity of snapshot: file missing for "${missing}"`);
   }
   const listed = new Map<string, string>();
   for (const line of fromUtf8(concatBytes(sums.chunks)).split('\n')) {
@@ -150,13 +168,16 @@ function verify(files: FileMap): ReadArchive {
   ] as const) {
     const want = listed.get(name);
     if (want === undefined)
-      throw new ProtocolError('ARCHIVE', `failed checking integrity of snapshot: file missing for "${name}"`);
+      throw new ProtocolError('ARCHIVE', `${READ}failed checking integrity of snapshot: file missing for "${name}"`);
     if (want !== file.sum.hex()) {
-      throw new ProtocolError('ARCHIVE', `failed checking integrity of snapshot: hash check failed for "${name}"`);
+      throw new ProtocolError(
+        'ARCHIVE',
+        `${READ}failed checking integrity of snapshot: hash check failed for "${name}"`,
+      );
     }
   }
   const meta = decodeMeta(fromUtf8(concatBytes(metaFile.chunks)));
-  if (meta.Size !== state.size) throw new ProtocolError('ARCHIVE', `failed to read snapshot file: size didn't match`);
+  if (meta.Size !== state.size) throw new ProtocolError('ARCHIVE', `${READ}size didn't match`);
   return { meta, state: state.chunks };
 }
 

@@ -101,6 +101,7 @@ export class TestCluster {
   readonly #disks = new Map<string, SimFiles>();
   readonly #handlers = new Map<string, RequestHandler>();
   readonly #cut = new Set<string>();
+  readonly #starting = new Set<string>();
 
   constructor(options: ClusterOptions) {
     this.options = options;
@@ -141,11 +142,24 @@ export class TestCluster {
     await this.until(() => this.leader() !== undefined, 30_000);
   }
 
+  /** Starts a server and lets time pass until it takes part. */
   async boot(id: string): Promise<void> {
+    await this.settled(this.begin(id));
+  }
+
+  /** The same for code that runs while time passes. */
+  async begin(id: string): Promise<void> {
+    if (this.#starting.has(id)) return;
+    this.#starting.add(id);
     const life = this.#makeLife(id);
+    try {
+      await life.node.open();
+    } finally {
+      this.#starting.delete(id);
+    }
+    if (life.isOver) return;
     this.lives.set(id, life);
-    const opened = life.node.open().then(() => life.node.start());
-    await this.settled(opened);
+    await life.node.start();
     life.bootstrap.check();
   }
 
