@@ -1,6 +1,8 @@
 // Bundles the program into one file with a source map, beside a launcher that starts it with compiled code at hand.
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, copyFileSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { bundle, checkNode, install, isStale, root } from './lib.mjs';
 
@@ -45,9 +47,20 @@ rmSync(join(dist, 'bundle.cache'), { force: true });
 copyFileSync(join(root, 'scripts/launcher/proconsul.cjs'), bundle);
 chmodSync(bundle, 0o755);
 
-/** Runs an agent that listens nowhere for a moment, so that the code it needs is compiled and kept. */
+/** A port that nobody listens on. */
+async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Runs an agent for a moment that listens only where it must, so that the code it needs is compiled and kept. */
 async function warmUp() {
-  const ports = ['http', 'https', 'dns', 'grpc', 'grpc-tls', 'serf-wan'].map((name) => `-${name}-port=-1`);
+  const ports = ['http', 'https', 'dns', 'grpc', 'grpc-tls'].map((name) => `-${name}-port=-1`);
+  for (const name of ['server', 'serf-lan', 'serf-wan']) ports.push(`-${name}-port=${await freePort()}`);
   const child = spawn(process.execPath, [bundle, 'agent', '-dev', '-node=warm-up', ...ports], {
     env: { ...process.env, PROCONSUL_WRITE_CODE_CACHE: '1' },
     stdio: ['ignore', 'pipe', 'ignore'],

@@ -11,8 +11,11 @@ export { freePort } from './ports.ts';
 export { has, lacks, program, programMissing, type Ran, root, run, skipBecause } from './program.ts';
 
 export interface AgentOptions {
-  /** `dev`: in memory. `server`: a durable server of its own, elected by `-bootstrap`. Default: dev. */
-  readonly mode?: 'dev' | 'server';
+  /**
+   * `dev`: in memory. `server`: a durable server of its own, elected by `-bootstrap`. `peer`: a durable server that becomes
+   * what its configuration says. `client`: a client agent. The last two are ready when they answer. Default: dev.
+   */
+  readonly mode?: 'dev' | 'server' | 'peer' | 'client';
   readonly node?: string;
   /** Merged over the harness's own keys: ports, `raft_multiplier` 1. */
   readonly config?: Readonly<Record<string, unknown>>;
@@ -132,7 +135,14 @@ export class TestAgent {
     const own = { ports: { ...ports, grpc: -1, grpc_tls: -1 }, performance: { raft_multiplier: 1 } };
     writeFileSync(file, JSON.stringify(merge(own, config)));
     const [name = '', ...first] = program();
-    const state = mode === 'dev' ? ['-dev'] : ['-server', '-bootstrap', '-data-dir', join(this.dir, 'data')];
+    const data = ['-data-dir', join(this.dir, 'data')];
+    const states = {
+      dev: ['-dev'],
+      server: ['-server', '-bootstrap', ...data],
+      peer: ['-server', ...data],
+      client: data,
+    };
+    const state = states[mode];
     const base = ['-node', node, '-bind', '127.0.0.1', '-config-file', file, '-config-dir', join(this.dir, 'conf.d')];
     const child = spawn(name, [...first, 'agent', ...state, ...base, ...args], {
       env: { ...process.env, ...this.options.env },
@@ -158,7 +168,7 @@ export class TestAgent {
     });
   }
 
-  /** Returns when the agent leads and its own check is passing. */
+  /** Returns when the agent leads and its own check is passing, or, as the mode is, when it answers. */
   async untilReady(): Promise<void> {
     const exit = this.#exit as Promise<Exit>;
     let ended = false;
@@ -168,6 +178,8 @@ export class TestAgent {
     await eventually(
       async () => {
         if (ended) return true;
+        const { mode = 'dev' } = this.options;
+        if (mode === 'peer' || mode === 'client') return (await this.get('/v1/agent/self')).status === 200;
         const reply = await this.get('/v1/health/service/consul?passing');
         return reply.status === 200 && reply.text.includes('serfHealth');
       },

@@ -243,9 +243,14 @@ export class Agent implements AgentApi {
       ];
     });
     if (errors.length > 0) throw new AgentError(500, multiError(errors));
-    return answers.map(({ Error: _, Messages, ...rest }) => ({
-      ...rest,
+    return answers.map(({ WAN, Datacenter, Segment, Messages, Keys, PrimaryKeys, NumNodes }) => ({
+      WAN,
+      Datacenter,
+      Segment,
       ...(Messages !== null && Object.keys(Messages).length > 0 ? { Messages } : {}),
+      Keys: Keys ?? {},
+      PrimaryKeys: PrimaryKeys ?? {},
+      NumNodes,
     }));
   }
 }
