@@ -208,6 +208,7 @@ const questions = (id: string, queryId: string): readonly Question[] =>
     [Health.ChecksInState, { ...list, State: 'any' }],
     [Health.ServiceNodes, service],
     [Health.ServiceNodes, { ...service, OnlyPassing: true }],
+    [Health.ServiceNodes, { ...service, ExceptCritical: true }],
     [KVS.Get, { ...who, Key: 'a/b' }],
     [KVS.Get, { ...who, Key: 'a/c/d' }],
     [KVS.Get, { ...who, Key: 'nothing' }],
@@ -268,6 +269,13 @@ const questions = (id: string, queryId: string): readonly Question[] =>
     [ConfigEntryMethods.List, { ...who, Kind: 'service-splitter', Filter: '' }],
     [ConfigEntryMethods.List, { ...who, Kind: 'service-defaults', Filter: 'Name == "web"' }],
     [ConfigEntryMethods.List, { ...who, Kind: '', Filter: '' }],
+    [
+      ConfigEntryMethods.ResolveServiceConfig,
+      {
+        ...{ ...who, Name: 'web', Mode: 'transparent', MeshGateway: { Mode: 'local' } },
+        UpstreamServiceNames: [{ ServiceName: { Name: 'api' }, Peer: '' }],
+      },
+    ],
     [FederationState.List, who],
     [FederationState.Get, { ...who, Target: 'dc1' }],
     [ConnectCA.Roots, who],

@@ -30,6 +30,7 @@ import { type CheckServiceNode, isConfigKind, type NodeService, type ServiceNode
 import type { Dep, Store } from '@proconsul/store';
 import { unknownKind } from './config-entries/apply.ts';
 import { checkFilteredKind, complete } from './config-entries/filter.ts';
+import { resolveServiceConfig } from './config-entries/resolve.ts';
 import { nearSource } from './near.ts';
 import { queryIdFault, queryNotFound } from './queries/execute.ts';
 import { checkReadOps } from './txn-ops.ts';
@@ -268,6 +269,16 @@ function addRest(t: Table): void {
     checkFilteredKind(a.Kind);
     const keep = filterOf<Record<string, unknown>>(a.Filter, SERVICE_DEFAULTS_FIELDS);
     return keep === null ? answer : { ...answer, value: answer.value.filter((entry) => keep(complete(entry))) };
+  });
+  add(t, ConfigEntryMethods.ResolveServiceConfig, (s, a) => {
+    const deps: Dep[] = [];
+    const entry = (kind: string, name: string) => {
+      const answer = s.config.get(kind, name);
+      deps.push(...answer.deps);
+      return answer.value;
+    };
+    const value = resolveServiceConfig({ get: entry, list: () => [] }, a);
+    return { index: s.tableIndex('config-entries'), value, deps };
   });
   add(t, FederationState.List, (s) => s.federation.list());
   add(t, FederationState.Get, (s, a) => s.federation.get(a.Target));
