@@ -404,7 +404,9 @@ export class YamuxSession implements StreamOwner {
   }
 
   #baseClosed(error: Error | undefined): void {
-    this.#shut(error ?? yamuxErrors.endOfFile());
+    // However a connection ends, callers know it by this text and try again.
+    if (error && !this.#isClosed) this.#log.debug('yamux: connection lost', { peer: this.remote.host, error });
+    this.#shut(yamuxErrors.endOfFile());
     this.#lingerTimer?.cancel();
   }
 
