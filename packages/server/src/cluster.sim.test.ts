@@ -49,7 +49,7 @@ class Run {
   }
 
   server() {
-    const up = this.cluster.ids.filter((id) => this.cluster.lives.has(id));
+    const up = this.cluster.ids.filter((id) => this.cluster.lives.has(id) && !this.cluster.isPaused(id));
     return up.length === 0 ? undefined : this.cluster.life(up[this.rng.int(up.length)] as string);
   }
 
@@ -88,8 +88,7 @@ class Run {
     if (isDone) this.counts.writes++;
   }
 
-  read(key: string, consistency: Consistency): Promise<void> {
-    const life = this.server();
+  read(key: string, consistency: Consistency, life = this.server()): Promise<void> {
     if (life === undefined) return Promise.resolve();
     const startedAt = this.now;
     return new Promise((resolve) => {
@@ -162,7 +161,7 @@ class Run {
     while (this.now < until) {
       await this.pause(200 + rng.float() * 2500);
       const id = cluster.ids[rng.int(cluster.ids.length)] as string;
-      const what = rng.int(5);
+      const what = rng.int(6);
       this.counts.faults++;
       if (what === 0 && cluster.lives.has(id)) cluster.crash(id);
       else if (what === 1) cluster.isolate(id);
@@ -176,10 +175,23 @@ class Run {
             .server.write(Operator.TransferLeader, args)
             .catch(() => undefined);
         }
-      } else this.restart();
+      } else if (what === 5) await this.stopLeader();
+      else this.restart();
     }
     cluster.heal();
     this.restart();
+  }
+
+  /** Stops the leader's process for a while. Clients are the first to be heard when it goes on. */
+  async stopLeader(): Promise<void> {
+    const { cluster } = this;
+    const leader = cluster.leader();
+    if (leader === undefined) return;
+    cluster.pause(leader);
+    await this.pause(500 + this.rng.float() * 4000);
+    if (!cluster.isPaused(leader)) return;
+    for (const key of this.histories.keys()) void this.read(key, 'default', cluster.life(leader));
+    cluster.resume(leader);
   }
 
   /** Starts everybody who is down. */

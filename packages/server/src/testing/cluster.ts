@@ -102,6 +102,7 @@ export class TestCluster {
   readonly #handlers = new Map<string, RequestHandler>();
   readonly #cut = new Set<string>();
   readonly #starting = new Set<string>();
+  readonly #paused = new Map<string, (() => void)[]>();
 
   constructor(options: ClusterOptions) {
     this.options = options;
@@ -168,9 +169,32 @@ export class TestCluster {
     const life = this.life(id);
     life.isOver = true;
     life.duties.stop();
+    this.#paused.delete(id);
     this.#handlers.delete(id);
     this.lives.delete(id);
     this.#disks.get(id)?.kill();
+  }
+
+  /** SIGSTOP: timers and messages wait until it goes on. What its disk was doing is done. */
+  pause(id: string): void {
+    if (!this.#paused.has(id)) this.#paused.set(id, []);
+  }
+
+  /** SIGCONT. */
+  resume(id: string): void {
+    const waiting = this.#paused.get(id) ?? [];
+    this.#paused.delete(id);
+    for (const run of waiting) run();
+  }
+
+  isPaused(id: string): boolean {
+    return this.#paused.has(id);
+  }
+
+  #whenRunning(id: string, run: () => void): void {
+    const waiting = this.#paused.get(id);
+    if (waiting === undefined) run();
+    else waiting.push(run);
   }
 
   /** Nothing passes between `id` and anybody else. */
@@ -235,7 +259,16 @@ export class TestCluster {
     const mortal = {
       now: () => clock.now(),
       wallMs: () => clock.wallMs(),
-      after: (ms: number, fn: () => void) => clock.after(ms, () => isAlive() && fn()),
+      after: (ms: number, fn: () => void) => {
+        let isCancelled = false;
+        const run = () => isAlive() && !isCancelled && fn();
+        const timer = clock.after(ms, () => this.#whenRunning(id, run));
+        const cancel = () => {
+          isCancelled = true;
+          timer.cancel();
+        };
+        return { cancel };
+      },
     };
     const node = new RaftNode(
       { ...RAFT_DEFAULTS, id, address: this.addressOf(id) },
@@ -362,7 +395,7 @@ export class TestCluster {
   #travel(from: string, to: string): Promise<void> {
     return new Promise((resolve, reject) => {
       this.events.after(DELAY_MS, () => {
-        if (this.isConnected(from, to)) resolve();
+        if (this.isConnected(from, to)) this.#whenRunning(to, resolve);
         else reject(new Error(NOT_CONNECTED));
       });
     });
@@ -378,7 +411,7 @@ export class TestCluster {
         new Promise<RaftResponse>((resolve, reject) => {
           const pass = (a: string, b: string, deliver: () => void) =>
             this.events.after(DELAY_MS + this.rng.float(), () => {
-              if (!this.#cut.has(a) && !this.#cut.has(b)) deliver();
+              if (!this.#cut.has(a) && !this.#cut.has(b)) this.#whenRunning(b, deliver);
             });
           this.events.after(ANSWER_WITHIN_MS, () => isAlive() && reject(new Error('no answer')));
           pass(from, to.id, () => {
