@@ -27,7 +27,12 @@ function figures(latencies: number[], elapsedMs: number, errors: number, unit: s
 }
 
 /** One request after another on each of `width` connections, for `forMs`. */
-export async function requests(agent: BenchAgent, width: number, forMs: number, next: Next): Promise<Figure[]> {
+export async function requests(
+  agent: { readonly port: number },
+  width: number,
+  forMs: number,
+  next: Next,
+): Promise<Figure[]> {
   const connections = await Promise.all(Array.from({ length: width }, () => Connection.open(agent.port)));
   const latencies: number[] = [];
   let errors = 0;
