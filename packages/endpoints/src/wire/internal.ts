@@ -7,6 +7,7 @@ import {
   IndexedFederationStates,
   IndexedNodeDump,
   IndexedNodesWithGateways,
+  type NodeInfo,
   pointer,
   ServiceDumpRequest,
 } from '@proconsul/schema';
@@ -15,7 +16,7 @@ import { type CaRoots, ConnectCA, FederationState, Internal, type ServiceKindArg
 import { inDatacenter, listing, ofNode, withSource } from './catalog.ts';
 import { bare, member, merged } from './replies.ts';
 import { reading } from './requests.ts';
-import { type AnyWireMethod, type RequestCodec, wire } from './wire-method.ts';
+import { type AnyWireMethod, type ReplyCodec, type RequestCodec, wire } from './wire-method.ts';
 
 /** Conditions on nodes are not on the wire of this method; nobody asks for them. */
 const ofKind: RequestCodec<ServiceKindArgs> = reading<ServiceKindArgs, ServiceDumpRequest>(ServiceDumpRequest, {
@@ -24,9 +25,23 @@ const ofKind: RequestCodec<ServiceKindArgs> = reading<ServiceKindArgs, ServiceDu
   read: (r) => ({ NodeMetaFilters: null, ...withSource.read(r) }),
 });
 
+/** Peers send nil for empty lists; here they are always there. */
+const whole = (node: NodeInfo): NodeInfo =>
+  node.Services === null || node.Checks === null
+    ? { ...node, Services: node.Services ?? [], Checks: node.Checks ?? [] }
+    : node;
+const dump = member(IndexedNodeDump, 'Dump', { absent: [] as readonly NodeInfo[] });
+const nodes: ReplyCodec<unknown, readonly NodeInfo[]> = {
+  encodeReply: dump.encodeReply,
+  decodeReply: (body, args) => {
+    const { value, meta } = dump.decodeReply(body, args);
+    return { value: value.map(whole), meta };
+  },
+};
+
 export const internalMethods: readonly AnyWireMethod[] = [
-  wire(Internal.NodeDump, listing, member(IndexedNodeDump, 'Dump', { absent: [] })),
-  wire(Internal.NodeInfo, ofNode, member(IndexedNodeDump, 'Dump', { absent: [] })),
+  wire(Internal.NodeDump, listing, nodes),
+  wire(Internal.NodeInfo, ofNode, nodes),
   wire(Internal.ServiceDump, ofKind, member(IndexedNodesWithGateways, 'Nodes', { absent: [] })),
   wire(Internal.CatalogOverview, inDatacenter, bare(CatalogSummary) as never),
 ];
