@@ -50,6 +50,9 @@ export const DIAL_MS: Millis = 10_000;
 /** Calls that a pool may have open to one server. */
 export const CALLS_PER_SERVER_MAX = 16_384;
 
+/** Streams over the number that a pool keeps are kept this long, so that a rush of calls need not open them again. */
+export const SURPLUS_STREAM_MS: Millis = 2_000;
+
 export interface PoolSizes {
   /** Streams without a call that are kept for the next one, for each connection. */
   readonly idleStreamsMax: number;

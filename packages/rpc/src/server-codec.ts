@@ -35,6 +35,8 @@ export interface ServerCodecDependencies {
   readonly closed: () => void;
 }
 
+const CALLER_GONE = new Error('the caller is gone');
+
 /** What callers are told who should ask another server. Source: the reference's request limiter. */
 export const OVERLOADED = 'rate limit exceeded, try again later or against a different server';
 
@@ -47,6 +49,7 @@ export class ServerCodec {
   readonly #d: ServerCodecDependencies;
   readonly #reader: ValueReader;
   readonly #gone = new AbortController();
+  #isCalling = false;
   #header: RequestHeader | undefined;
   #isBusy = false;
   #isClosed = false;
@@ -117,12 +120,14 @@ export class ServerCodec {
   async #answer(header: RequestHeader, body: Uint8Array): Promise<void> {
     let reply: Uint8Array;
     let isFailed = false;
+    this.#isCalling = true;
     try {
       reply = encodeReply(header, await this.#d.call(header.method, body, this.#stream.remote, this.#gone.signal));
     } catch (error) {
       isFailed = true;
       reply = encodeErrorReply(header, errorText(error));
     }
+    this.#isCalling = false;
     this.#d.requestBudget.give(body.length);
     this.#d.callEnded(isFailed);
     this.#reply(header, reply);
@@ -188,7 +193,8 @@ export class ServerCodec {
     this.#halfClosedTimer?.cancel();
     this.#forgetDeparture();
     this.#reader.clear();
-    this.#gone.abort();
+    // Nobody listens when no call runs, and without a reason one with a stack would be made.
+    if (this.#isCalling) this.#gone.abort(CALLER_GONE);
     this.#d.closed();
   }
 }

@@ -2,7 +2,7 @@ import type { Clock, Timer } from '@proconsul/base';
 import type { YamuxSession } from '@proconsul/yamux';
 import { ClientCodec } from './client-codec.ts';
 import { RpcError } from './errors.ts';
-import { CALLS_PER_SERVER_MAX, type PoolSizes } from './limits.ts';
+import { CALLS_PER_SERVER_MAX, type PoolSizes, SURPLUS_STREAM_MS } from './limits.ts';
 
 interface IdleStream {
   readonly codec: ClientCodec;
@@ -14,8 +14,9 @@ export class ServerConnection {
   readonly #session: YamuxSession;
   readonly #sizes: PoolSizes;
   readonly #clock: Clock;
-  /** The one used last is at the end. */
+  /** The one used last is at the end. No more than there were calls at a time. */
   #idle: IdleStream[] = [];
+  #surplusTimer: Timer | undefined;
   #calls = 0;
   #idleTimer: Timer | undefined;
 
@@ -26,6 +27,7 @@ export class ServerConnection {
     this.#clock = clock;
     session.onClose(() => {
       this.#idleTimer?.cancel();
+      this.#surplusTimer?.cancel();
       closed();
     });
     this.#watchIdle();
@@ -54,8 +56,8 @@ export class ServerConnection {
   give(codec: ClientCodec): void {
     this.#calls--;
     if (codec.isOpen) {
-      if (this.#idle.length < this.#sizes.idleStreamsMax) this.#idle.push({ codec, since: this.#clock.now() });
-      else codec.close();
+      this.#idle.push({ codec, since: this.#clock.now() });
+      if (this.#idle.length > this.#sizes.idleStreamsMax) this.#watchSurplus();
     }
     if (this.#calls === 0) this.#watchIdle();
     // A server that says goodbye closes when the last call is done; there will be no other one.
@@ -82,6 +84,19 @@ export class ServerConnection {
     } catch (error) {
       throw new RpcError('RPC_CLOSED', (error as Error).message, false);
     }
+  }
+
+  /** Closes the streams over the number to keep that nobody has used for a while. */
+  #watchSurplus(): void {
+    this.#surplusTimer ??= this.#clock.after(SURPLUS_STREAM_MS, () => {
+      this.#surplusTimer = undefined;
+      const limit = this.#clock.now() - SURPLUS_STREAM_MS;
+      const surplus = this.#idle.length - this.#sizes.idleStreamsMax;
+      let old = 0;
+      while (old < surplus && this.#idle[old]!.since <= limit) old++;
+      for (const { codec } of this.#idle.splice(0, old)) codec.close();
+      if (surplus > old && this.#session.isOpen) this.#watchSurplus();
+    });
   }
 
   #watchIdle(): void {

@@ -1,6 +1,6 @@
 import { concatBytes, fromUtf8, hex, type Stream, unhex, utf8 } from '@proconsul/base';
 import { beforeEach, expect, test } from 'vitest';
-import { encodeHeader, Flag, FrameType, GoAway } from './frame.ts';
+import { encodeHeader, Flag, FrameType, GoAway, HEADER_BYTES } from './frame.ts';
 import {
   ACCEPT_BACKLOG,
   CONTROL_BACKLOG_BYTES,
@@ -92,16 +92,16 @@ test('the bytes on the wire are those of captured sessions', async () => {
   await settle();
   stream.end();
   await settle();
-  expect(a.written.map(hex)).toEqual([
-    '000100010000000100000000',
-    '00000000000000010000002682a353657101ad536572766963654d6574686f64b05374617475732e52616674537461747380',
-    '000100040000000100000000',
-  ]);
-  expect(b.written.map(hex)).toEqual([
-    '000100020000000100000000',
-    '00000000000000010000002682a353657101ad536572766963654d6574686f64b05374617475732e52616674537461747380',
-    '000100040000000100000000',
-  ]);
+  expect(hex(concatBytes(a.written))).toBe(
+    '000100010000000100000000' +
+      '00000000000000010000002682a353657101ad536572766963654d6574686f64b05374617475732e52616674537461747380' +
+      '000100040000000100000000',
+  );
+  expect(hex(concatBytes(b.written))).toBe(
+    '000100020000000100000000' +
+      '00000000000000010000002682a353657101ad536572766963654d6574686f64b05374617475732e52616674537461747380' +
+      '000100040000000100000000',
+  );
 });
 
 test('a sender stops at the window and goes on when half of it was consumed', async () => {
@@ -292,7 +292,9 @@ test('our own streams are announced at most 256 ahead of their acknowledgement',
   const [peer, b] = pipe();
   const ours = session(b, 'dialler');
   let opens = 0;
-  peer.onData(() => opens++);
+  peer.onData((bytes) => {
+    opens += bytes.length / HEADER_BYTES;
+  });
   for (let i = 0; i < UNACKNOWLEDGED_STREAMS_MAX + 3; i++) ours.open();
   for (let i = 0; i < 100; i++) await settle();
   expect(opens).toBe(UNACKNOWLEDGED_STREAMS_MAX);

@@ -1,4 +1,4 @@
-import { type Clock, type Endpoint, errorText, type Log, type Stream, type Timer } from '@proconsul/base';
+import { type Clock, concatBytes, type Endpoint, errorText, type Log, type Stream, type Timer } from '@proconsul/base';
 import { type ByteBudget, SharedBytes } from './byte-budget.ts';
 import { YamuxError, yamuxErrors } from './errors.ts';
 import {
@@ -25,6 +25,8 @@ import { type StreamOwner, YamuxStream } from './stream.ts';
 
 /** Payloads up to this size travel with their header in one buffer. */
 const SMALL_PAYLOAD_BYTES = 4_096;
+/** What is gathered of one moment before it is written. */
+const BATCH_BYTES = 32 * 1024;
 const LAST_STREAM_ID = 0xffff_ffff;
 
 export interface YamuxOptions {
@@ -80,6 +82,9 @@ export class YamuxSession implements StreamOwner {
   #dataLeft = 0;
   #dataFlags = 0;
 
+  /** Frames of this moment. */
+  #unsent: Uint8Array[] = [];
+  #unsentBytes = 0;
   #isCongested = false;
   #controlBacklog = 0;
   readonly #ready = new Set<YamuxStream>();
@@ -168,21 +173,15 @@ export class YamuxSession implements StreamOwner {
 
   sendData(streamId: number, bytes: Uint8Array): void {
     if (this.#isClosed) return;
-    let isRoomy: boolean;
     if (bytes.length <= SMALL_PAYLOAD_BYTES) {
       const frame = new Uint8Array(HEADER_BYTES + bytes.length);
       writeHeader(frame, FrameType.data, 0, streamId, bytes.length);
       frame.set(bytes, HEADER_BYTES);
-      isRoomy = this.#base.write(frame);
+      this.#write(frame);
     } else {
-      const header = encodeHeader(FrameType.data, 0, streamId, bytes.length);
-      if (this.#base.writeAll) isRoomy = this.#base.writeAll([header, bytes]);
-      else {
-        this.#base.write(header);
-        isRoomy = this.#base.write(bytes);
-      }
+      this.#write(encodeHeader(FrameType.data, 0, streamId, bytes.length));
+      this.#write(bytes);
     }
-    if (!isRoomy) this.#isCongested = true;
   }
 
   sendWindowUpdate(streamId: number, flags: number, credit: number): void {
@@ -367,7 +366,28 @@ export class YamuxSession implements StreamOwner {
         return;
       }
     }
-    if (!this.#base.write(frame)) this.#isCongested = true;
+    this.#write(frame);
+  }
+
+  /** Frames of one moment leave together: many small writes cost more than what is in them. */
+  #write(bytes: Uint8Array): void {
+    this.#unsent.push(bytes);
+    this.#unsentBytes += bytes.length;
+    if (this.#unsentBytes >= BATCH_BYTES) this.#flush();
+    else if (this.#unsent.length === 1) queueMicrotask(() => this.#flush());
+  }
+
+  #flush(): void {
+    const chunks = this.#unsent;
+    if (chunks.length === 0) return;
+    const isSmall = this.#unsentBytes < BATCH_BYTES;
+    this.#unsent = [];
+    this.#unsentBytes = 0;
+    let isRoomy = true;
+    if (isSmall) isRoomy = this.#base.write(chunks.length === 1 ? chunks[0]! : concatBytes(chunks));
+    else if (this.#base.writeAll) isRoomy = this.#base.writeAll(chunks);
+    else for (const chunk of chunks) isRoomy = this.#base.write(chunk);
+    if (!isRoomy) this.#isCongested = true;
   }
 
   #drained(): void {
@@ -398,7 +418,7 @@ export class YamuxSession implements StreamOwner {
   #cut(reason: string): false {
     if (this.#isClosed) return false;
     this.#log.warn('yamux: closing the session', { from: this.remote.host, port: this.remote.port, reason });
-    this.#base.write(encodeHeader(FrameType.goAway, 0, 0, GoAway.protocolError));
+    this.#write(encodeHeader(FrameType.goAway, 0, 0, GoAway.protocolError));
     this.#shut(new YamuxError('YAMUX_PROTOCOL', `protocol error: ${reason}`));
     return false;
   }
@@ -421,6 +441,7 @@ export class YamuxSession implements StreamOwner {
     this.#waitingOpens.length = 0;
     for (const stream of [...this.#streams.values()]) stream.finish(error ?? yamuxErrors.sessionShutdown());
     this.#ready.clear();
+    this.#flush();
     this.#base.end();
     // A peer that does not read would keep the connection for ever.
     this.#lingerTimer = this.#clock.after(this.#times.lingerMs, () => this.#base.destroy());
