@@ -22,6 +22,8 @@ interface Known {
   statusTime: number;
   /** When it failed or left. */
   goneAt: Millis;
+  /** It is to be forgotten some time after it has gone. */
+  isPruned: boolean;
 }
 
 export interface MemberTableDependencies {
@@ -92,6 +94,7 @@ export class MemberTable {
         this.#count('flap');
       }
       known.member = this.#view(node, 'alive');
+      known.isPruned = false;
     }
     this.#d.log.info(`serf: EventMemberJoin: ${node.name} ${node.address}`);
     this.#count('join');
@@ -108,6 +111,7 @@ export class MemberTable {
     this.#d.log.info(`serf: ${left ? 'EventMemberLeave' : 'EventMemberFailed'}: ${node.name} ${node.address}`);
     this.#count(left ? 'left' : 'failed');
     this.#emit(left ? 'leave' : 'failed', node.name);
+    if (known.isPruned) this.#pruneLater(node.name);
   }
 
   /** Its tags or its address have changed. */
@@ -140,6 +144,7 @@ export class MemberTable {
       this.#d.refuteLeave();
       return false;
     }
+    known.isPruned = false;
     if (known.member.status === 'leaving') known.member = { ...known.member, status: 'alive' };
     return true;
   }
@@ -160,7 +165,7 @@ export class MemberTable {
     else if (status === 'failed') this.#leftAfterFailure(known);
     else if (!intent.Prune) return false;
     known.statusTime = intent.LTime;
-    if (intent.Prune) this.#prune(known.member);
+    if (intent.Prune) this.#prune(known);
     return true;
   }
 
@@ -182,6 +187,7 @@ export class MemberTable {
       member: this.#view(node, status),
       statusTime: intent?.time ?? 0,
       goneAt: 0,
+      isPruned: false,
     });
   }
 
@@ -201,15 +207,16 @@ export class MemberTable {
     this.#emit('leave', known.member.name);
   }
 
-  #prune(member: SerfMember): void {
-    if (isGone(member)) {
-      this.#erase(member, 'EventMemberReap (forced)');
-      return;
-    }
+  #prune(known: Known): void {
+    if (isGone(known.member)) this.#erase(known.member, 'EventMemberReap (forced)');
+    else known.isPruned = true; // It is still there, and may refute the leave.
+  }
+
+  /** Its leave has to finish everywhere first. */
+  #pruneLater(name: string): void {
     this.#d.clock.after(this.#options.broadcastTimeoutMs + this.#options.leavePropagateDelayMs, () => {
-      const now = this.get(member.name);
-      // It may have refuted the leave meanwhile.
-      if (now !== undefined && now.status !== 'alive') this.#erase(now, 'EventMemberReap (forced)');
+      const known = this.#members.get(name);
+      if (known?.isPruned && isGone(known.member)) this.#erase(known.member, 'EventMemberReap (forced)');
     });
   }
 

@@ -160,7 +160,6 @@ describe('failed members', () => {
     expect(a!.statuses()).toEqual({ a: 'alive', b: 'alive' });
     expect(b!.statuses()).toEqual({ a: 'alive', b: 'alive' });
     expect(b!.memberEvents().slice(-3).sort()).toEqual(['leave d', 'reap c', 'reap d']);
-    expect(b!.pool.node('c')).toBeUndefined();
   });
 
   test('a force-leave of a member that is well is refuted, prune or not', async () => {
@@ -172,6 +171,19 @@ describe('failed members', () => {
     expect(a!.statuses()['b']).toBe('alive');
     expect(b!.logged).toContain('DEBUG serf: Refuting an older leave intent');
   });
+});
+
+test('a prune of a member that is leaving forgets it after it has left', async () => {
+  const world = new World();
+  const [a, b] = await world.members('a', 'b');
+  void b!.serf.leave();
+  a!.serf.forceLeave('b', true);
+  expect(a!.statuses()['b']).toBe('leaving');
+  await world.pass(4_000);
+  expect(a!.statuses()['b']).toBe('left');
+  await world.pass(8_000);
+  expect(a!.statuses()['b']).toBeUndefined();
+  expect(a!.memberEvents().slice(-2)).toEqual(['leave b', 'reap b']);
 });
 
 describe('intents', () => {

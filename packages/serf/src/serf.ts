@@ -114,10 +114,8 @@ export class Serf implements SerfPool {
       emit: (what, member) => this.#memberEvent(what, member),
       isStaying: () => this.#state === 'alive',
       refuteLeave: () => this.#announceJoin(),
-      erased: (name) => {
-        this.#coordinates.forget(name);
-        this.#pool.forget(name);
-      },
+      // The pool keeps its own memory of it: that guards against late news that it is alive.
+      erased: (name) => this.#coordinates.forget(name),
     });
   }
 
