@@ -40,13 +40,26 @@ export function parseDuration(text: string): number | undefined {
   return sign * total || 0;
 }
 
+const utf8 = new TextEncoder();
+
+/** Quoted as Go's time package does: bytes outside printable ASCII as `\xNN`. */
+function quoteBytes(text: string): string {
+  let out = '"';
+  for (const byte of utf8.encode(text)) {
+    if (byte === 0x22 || byte === 0x5c) out += `\\${String.fromCharCode(byte)}`;
+    else if (byte < 0x20 || byte >= 0x7f) out += `\\x${byte.toString(16).padStart(2, '0')}`;
+    else out += String.fromCharCode(byte);
+  }
+  return `${out}"`;
+}
+
 /** The error text of Go for a duration that does not parse. */
 export function durationError(text: string): string {
-  const quoted = JSON.stringify(text);
+  const quoted = quoteBytes(text);
   if (/^[-+]?[0-9.]+$/.test(text) && /[0-9]/.test(text)) return `time: missing unit in duration ${quoted}`;
   const unit = /^[-+]?[0-9]*\.?[0-9]+([^0-9.]+)/.exec(text)?.[1];
   if (unit !== undefined && UNIT_NS[unit] === undefined) {
-    return `time: unknown unit ${JSON.stringify(unit)} in duration ${quoted}`;
+    return `time: unknown unit ${quoteBytes(unit)} in duration ${quoted}`;
   }
   return `time: invalid duration ${quoted}`;
 }

@@ -162,8 +162,8 @@ export class ApiExchange {
     let consistency: Consistency = 'default';
     const stale = q.has('stale');
     const consistent = q.has('consistent');
-    const wait = q.has('wait') ? this.#waitMs(q.get('wait')) : 0;
-    const minIndex = q.has('index') ? indexOf(q.get('index')) : 0;
+    const wait = q.get('wait') === '' ? 0 : this.#waitMs(q.get('wait'));
+    const minIndex = q.get('index') === '' ? 0 : indexOf(q.get('index'));
     if (consistent) consistency = 'consistent';
     if (stale) consistency = 'stale';
     const maxStale = q.get('max_stale');

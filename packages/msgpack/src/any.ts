@@ -115,7 +115,8 @@ function writeAny(writer: Writer, value: unknown, floats: boolean, depthLeft: nu
       writer.bool(value);
       break;
     case 'bigint':
-      writer.int(value);
+      if (floats) writer.float64(Number(value));
+      else writer.int(value);
       break;
     case 'number':
       if (floats || !Number.isSafeInteger(value) || Object.is(value, -0)) writer.float64(value);

@@ -1,4 +1,20 @@
-import { any, bool, durationText, float64, index, int, list, map, nullAsEmpty, pointer, str, uint } from './kind.ts';
+import {
+  any,
+  bool,
+  checkId,
+  float64,
+  index,
+  int,
+  list,
+  map,
+  named,
+  nodeId,
+  nullAsEmpty,
+  pointer,
+  str,
+  strictDurationText,
+  uint,
+} from './kind.ts';
 import { type Infer, struct } from './struct.ts';
 
 // Sources: HTTP API documentation (catalog, health, agent); recorded answers; MessagePack field lists recorded from servers.
@@ -13,7 +29,7 @@ export type Locality = Infer<typeof Locality>;
 
 /** A machine or pod that services run on. */
 export const Node = struct('Node', {
-  ID: str,
+  ID: nodeId,
   Node: str,
   Address: str,
   Datacenter: str,
@@ -32,9 +48,11 @@ export type ServiceAddress = Infer<typeof ServiceAddress>;
 export const Weights = struct('Weights', { Passing: int, Warning: int });
 export type Weights = Infer<typeof Weights>;
 
-export const MeshGatewayConfig = struct('MeshGatewayConfig', { Mode: { kind: str, omitEmpty: true } });
+export const MeshGatewayConfig = struct('MeshGatewayConfig', {
+  Mode: { kind: named('structs.MeshGatewayMode'), omitEmpty: true },
+});
 
-export const Upstream = struct('Upstream', {
+const upstreamFields = {
   DestinationType: { kind: str, alias: ['destination_type'], omitEmpty: true },
   DestinationNamespace: { kind: str, alias: ['destination_namespace'], omitEmpty: true },
   DestinationPartition: { kind: str, alias: ['destination_partition'], omitEmpty: true },
@@ -49,16 +67,32 @@ export const Upstream = struct('Upstream', {
   MeshGateway: { kind: MeshGatewayConfig, alias: ['mesh_gateway'] },
   IngressHosts: { kind: list(str), json: null },
   CentrallyConfigured: { kind: bool, json: null },
-});
+};
+/** An upstream as agents print their own. */
+export const AgentUpstream = struct('Upstream', upstreamFields);
+/** The same as the catalog prints it. Source: recorded answers. */
+export const Upstream = struct(
+  'Upstream',
+  {
+    ...upstreamFields,
+    DestinationType: { ...upstreamFields.DestinationType, omitEmpty: false },
+    Datacenter: str,
+  },
+  { viaAlias: true },
+);
 export type Upstream = Infer<typeof Upstream>;
 
-export const ExposePath = struct('ExposePath', {
-  ListenerPort: { kind: int, alias: ['listener_port'], omitEmpty: true },
-  Path: { kind: str, omitEmpty: true },
-  LocalPathPort: { kind: int, alias: ['local_path_port'], omitEmpty: true },
-  Protocol: { kind: str, omitEmpty: true },
-  ParsedFromCheck: { kind: bool, omitEmpty: true },
-});
+export const ExposePath = struct(
+  'ExposePath',
+  {
+    ListenerPort: { kind: int, alias: ['listener_port'], omitEmpty: true },
+    Path: { kind: str, omitEmpty: true },
+    LocalPathPort: { kind: int, alias: ['local_path_port'], omitEmpty: true },
+    Protocol: { kind: str, omitEmpty: true },
+    ParsedFromCheck: { kind: bool, omitEmpty: true },
+  },
+  { viaAlias: true },
+);
 
 export const ExposeConfig = struct('ExposeConfig', {
   Checks: { kind: bool, omitEmpty: true },
@@ -101,7 +135,7 @@ export const proxyFields = {
   LocalServiceAddress: { kind: str, alias: ['local_service_address'], omitEmpty: true },
   LocalServicePort: { kind: int, alias: ['local_service_port'], omitEmpty: true },
   LocalServiceSocketPath: { kind: str, alias: ['local_service_socket_path'], omitEmpty: true },
-  Mode: str,
+  Mode: named('structs.ProxyMode'),
   Config: { kind: map(any), omitEmpty: true },
   Upstreams: { kind: list(Upstream), omitEmpty: true },
   MeshGateway: { kind: MeshGatewayConfig, alias: ['mesh_gateway'] },
@@ -119,7 +153,7 @@ export const proxyFields = {
   },
 };
 
-export const ConnectProxyConfig = struct('ConnectProxyConfig', proxyFields);
+export const ConnectProxyConfig = struct('ConnectProxyConfig', proxyFields, { viaAlias: true });
 export type ConnectProxyConfig = Infer<typeof ConnectProxyConfig>;
 
 export const PeeringServiceMeta = struct('PeeringServiceMeta', {
@@ -175,10 +209,10 @@ const definitionFields = {
   H2PING: { kind: str, omitEmpty: true },
   OSService: { kind: str, omitEmpty: true },
   H2PingUseTLS: { kind: bool, omitEmpty: true },
-  Interval: { kind: durationText, omitEmpty: true },
+  Interval: { kind: strictDurationText, omitEmpty: true },
   OutputMaxSize: { kind: uint, omitEmpty: true },
-  Timeout: { kind: durationText, omitEmpty: true },
-  DeregisterCriticalServiceAfter: { kind: durationText, omitEmpty: true },
+  Timeout: { kind: strictDurationText, omitEmpty: true },
+  DeregisterCriticalServiceAfter: { kind: strictDurationText, omitEmpty: true },
   ScriptArgs: { kind: list(str), omitEmpty: true },
   DockerContainerID: { kind: str, omitEmpty: true },
   Shell: { kind: str, omitEmpty: true },
@@ -186,18 +220,18 @@ const definitionFields = {
   GRPCUseTLS: { kind: bool, omitEmpty: true },
   AliasNode: { kind: str, omitEmpty: true },
   AliasService: { kind: str, omitEmpty: true },
-  TTL: { kind: durationText, omitEmpty: true },
+  TTL: { kind: strictDurationText, omitEmpty: true },
   SessionName: { kind: str, omitEmpty: true },
 };
 
 /** How a check is made, as the catalog stores it. Durations are nanoseconds here and texts in JSON. */
-export const HealthCheckDefinition = struct('HealthCheckDefinition', definitionFields);
+export const HealthCheckDefinition = struct('HealthCheckDefinition', definitionFields, { viaAlias: true });
 export type HealthCheckDefinition = Infer<typeof HealthCheckDefinition>;
 
 /** One check result: of a node when `ServiceID` is empty, else of that service instance. */
 export const HealthCheck = struct('HealthCheck', {
   Node: str,
-  CheckID: str,
+  CheckID: checkId,
   Name: str,
   Status: str,
   Notes: str,

@@ -28,6 +28,28 @@ export interface Place {
   readonly path: string;
   /** What to do with names that the structure does not have. */
   readonly unknown: 'ignore' | 'reject';
+  /** How this document's types are called where that is not the name of the structure here. */
+  readonly typeNames?: TypeNames;
+  /** Inside a structure that decodes itself: errors keep the name of the structure around it. */
+  readonly fixedRoot?: boolean;
+}
+
+/** Names of types for error texts: those of a package, and single ones. */
+export interface TypeNames {
+  readonly package: string;
+  readonly renamed: Readonly<Record<string, string>>;
+}
+
+/** Package of most structures, as Go prints it in errors. */
+const PACKAGE = 'structs';
+
+/** The name that Go prints for a structure or another named type of ours. */
+export const goTypeName = (name: string): string => (/[.{]/.test(name) ? name : `${PACKAGE}.${name}`);
+
+function typeAt(place: Place, goType: string): string {
+  const names = place.typeNames;
+  if (names === undefined) return goType;
+  return goType.replaceAll(/structs\.(\w+)/g, (_, name: string) => `${names.package}.${names.renamed[name] ?? name}`);
 }
 
 /** A body that is JSON but not of the right shape. The message is Go's, because clients match on it. */
@@ -59,10 +81,10 @@ export interface Kind<T> {
 export type Value<K> = K extends Kind<infer T> ? T : never;
 
 function mismatch(json: JsonValue, place: Place, goType: string): never {
-  const name = kindName(json);
-  if (place.path === '') throw new DecodeError(`json: cannot unmarshal ${name} into Go value of type ${goType}`);
+  const [name, type] = [kindName(json), typeAt(place, goType)];
+  if (place.path === '') throw new DecodeError(`json: cannot unmarshal ${name} into Go value of type ${type}`);
   throw new DecodeError(
-    `json: cannot unmarshal ${name} into Go struct field ${place.root}.${place.path} of type ${goType}`,
+    `json: cannot unmarshal ${name} into Go struct field ${place.root}.${place.path} of type ${type}`,
   );
 }
 
@@ -76,6 +98,15 @@ export const str: Kind<string> = {
   read: (r) => (r.isNil() ? '' : r.str()),
   describe: () => ({ type: 'string' }),
 };
+
+/** Text of a type that has a name of its own, which only error texts show. */
+export const named = (goType: string): Kind<string> => ({
+  ...str,
+  goType,
+  fromJson: (j, at) => (typeof j === 'string' ? j : mismatch(j, at, goType)),
+});
+export const checkId = named('types.CheckID');
+export const nodeId = named('types.NodeID');
 
 export const bool: Kind<boolean> = {
   goType: 'bool',
@@ -175,7 +206,11 @@ export const bytes: Kind<Uint8Array | null> = {
   zero: () => null,
   isEmpty: (v) => v === null || v.length === 0,
   toJson: (v) => (v === null || v.length === 0 ? 'null' : `"${encodeBase64(v)}"`),
-  fromJson: (j, at) => (typeof j === 'string' ? decodeBase64(j) : mismatch(j, at, '[]uint8')),
+  fromJson: (j, at) => {
+    if (typeof j === 'string') return decodeBase64(j);
+    if (!Array.isArray(j)) return mismatch(j, at, '[]uint8');
+    return Uint8Array.from(j, (byte) => (byte === null ? 0 : integer(byte, at, 'uint8', 0, 255)));
+  },
   write: (w, v) => w.bytes(v),
   read: (r) => r.bytes(),
   describe: () => ({ type: ['string', 'null'], contentEncoding: 'base64' }),
@@ -191,14 +226,33 @@ export const durationNs: Kind<number> = {
 export const durationText: Kind<number> = {
   ...durationNs,
   toJson: (v) => `"${formatDuration(v)}"`,
-  fromJson: (j, at) => {
-    if (typeof j !== 'string') return typeof j === 'number' ? Math.trunc(j) : mismatch(j, at, 'time.Duration');
-    if (j === '') return 0;
-    const ns = parseDuration(j);
-    if (ns === undefined) throw new DecodeError(durationError(j));
-    return ns;
+  fromJson: (j) => {
+    if (typeof j === 'string') return durationOf(j);
+    return typeof j === 'number' || typeof j === 'bigint' ? clampNs(Number(j)) : 0;
   },
   describe: () => ({ type: 'string', description: 'duration such as 10s' }),
+};
+
+function durationOf(text: string): number {
+  const ns = parseDuration(text);
+  if (ns === undefined) throw new DecodeError(durationError(text));
+  return ns;
+}
+
+/** A float that does not fit an integer becomes the smallest one. */
+const clampNs = (ns: number): number =>
+  Number.isSafeInteger(Math.trunc(ns)) ? Math.trunc(ns) : Number.MIN_SAFE_INTEGER;
+
+/** Like {@link durationText}, but whatever is neither a text nor a number is refused. */
+export const strictDurationText: Kind<number> = {
+  ...durationText,
+  fromJson: (j, at) => {
+    if (typeof j === 'object' || typeof j === 'boolean') {
+      const quoted = quoteJson(stringifyAny(j));
+      throw new DecodeError(`strconv.ParseFloat: parsing ${quoted}: invalid syntax`);
+    }
+    return durationText.fromJson(j, at);
+  },
 };
 
 /** A moment with nanoseconds; RFC 3339 in JSON. */
@@ -286,7 +340,7 @@ export function map<T>(of: Kind<T>): Kind<Readonly<Record<string, T>> | null> {
       const out: Record<string, T> = Object.create(null);
       for (const key of Object.keys(j)) {
         const x = j[key] as JsonValue;
-        out[key] = x === null ? of.zero() : of.fromJson(x, { ...at, path: `${at.path}.${key}` });
+        out[key] = x === null ? of.zero() : of.fromJson(x, at);
       }
       return out;
     },

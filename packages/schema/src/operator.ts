@@ -1,14 +1,14 @@
 import { CheckServiceNode } from './catalog.ts';
-import { bool, durationText, index, list, str, time, uint } from './kind.ts';
+import { bool, index, list, str, strictDurationText, time, uint } from './kind.ts';
 import { type Infer, struct } from './struct.ts';
 
 /** How servers are cared for by the leader. Durations are nanoseconds here and texts in JSON. */
 export const AutopilotConfig = struct('AutopilotConfig', {
   CleanupDeadServers: bool,
-  LastContactThreshold: durationText,
+  LastContactThreshold: strictDurationText,
   MaxTrailingLogs: index,
   MinQuorum: uint,
-  ServerStabilizationTime: durationText,
+  ServerStabilizationTime: strictDurationText,
   RedundancyZoneTag: str,
   DisableUpgradeMigration: bool,
   UpgradeVersionTag: str,

@@ -1,4 +1,4 @@
-import { bool, index, int, list, map, str } from './kind.ts';
+import { bool, checkId, index, int, list, map, str } from './kind.ts';
 import { type Infer, struct } from './struct.ts';
 
 export const QueryFailoverTarget = struct('QueryFailoverTarget', { Datacenter: str, Peer: str });
@@ -14,7 +14,7 @@ export const ServiceQuery = struct('ServiceQuery', {
   SamenessGroup: str,
   Failover: QueryFailoverOptions,
   OnlyPassing: bool,
-  IgnoreCheckIDs: list(str),
+  IgnoreCheckIDs: list(checkId),
   Near: str,
   Tags: list(str),
   NodeMeta: map(str),

@@ -1,5 +1,5 @@
 import { Coordinate, HealthCheck, Locality, NodeService } from './catalog.ts';
-import { any, bool, index, list, map, pointer, str } from './kind.ts';
+import { any, bool, checkId, index, list, map, nodeId, pointer, str } from './kind.ts';
 import { DirEntry, Session, TxnOp } from './kv.ts';
 import { AutopilotConfig, FederationState, SystemMetadataEntry } from './operator.ts';
 import { PreparedQuery } from './query.ts';
@@ -60,7 +60,7 @@ const write = { Datacenter: str, Token: { kind: str, json: null } };
 
 export const RegisterRequest = struct('RegisterRequest', {
   ...write,
-  ID: str,
+  ID: nodeId,
   Node: str,
   Address: str,
   TaggedAddresses: map(str),
@@ -80,7 +80,7 @@ export const DeregisterRequest = struct('DeregisterRequest', {
   ...write,
   Node: str,
   ServiceID: str,
-  CheckID: str,
+  CheckID: checkId,
   PeerName: str,
   // Accepted from old clients and not looked at.
   Address: { kind: str, wire: null },

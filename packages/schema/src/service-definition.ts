@@ -1,5 +1,5 @@
 import { ConnectProxyConfig, Locality, ServiceAddress, Weights } from './catalog.ts';
-import { bool, durationText, int, list, map, pointer, str } from './kind.ts';
+import { bool, checkId, durationText, int, list, map, named, pointer, str } from './kind.ts';
 import { type Infer, struct } from './struct.ts';
 
 // Source: HTTP API documentation (agent/service, agent/check) and recorded answers, refused names included.
@@ -41,17 +41,21 @@ const checkFields = {
 };
 
 /** A check inside a service body: it takes `CheckID` and refuses `ID`. Durations are nanoseconds. */
-export const CheckType = struct('CheckType', {
-  CheckID: str,
-  ...checkFields,
-  // Taken from bodies without a word and not looked at: the check belongs to the service around it.
-  ServiceID: { kind: str, alias: ['service_id'], inputOnly: true, wire: null },
-});
+export const CheckType = struct(
+  'CheckType',
+  {
+    CheckID: checkId,
+    ...checkFields,
+    // Taken from bodies without a word and not looked at: the check belongs to the service around it.
+    ServiceID: { kind: str, alias: ['service_id'], inputOnly: true, wire: null },
+  },
+  { viaAlias: true },
+);
 export type CheckType = Infer<typeof CheckType>;
 
 /** What `/v1/agent/check/register` takes: `ID`, and the service and token that it belongs to. */
 export const CheckDefinition = struct('CheckDefinition', {
-  ID: str,
+  ID: checkId,
   ServiceID: { kind: str, alias: ['service_id'] },
   Token: str,
   ...checkFields,
@@ -59,7 +63,7 @@ export const CheckDefinition = struct('CheckDefinition', {
 export type CheckDefinition = Infer<typeof CheckDefinition>;
 
 const serviceFields = {
-  Kind: str,
+  Kind: named('structs.ServiceKind'),
   ID: str,
   Name: str,
   Tags: list(str),
@@ -78,13 +82,17 @@ const serviceFields = {
 };
 
 /** A sidecar inside `Connect`: the same as a service, except that it has no sidecar itself. */
-export const SidecarDefinition = struct('ServiceDefinition', serviceFields);
+export const SidecarDefinition = struct('ServiceDefinition', serviceFields, { viaAlias: true });
 export type SidecarDefinition = Infer<typeof SidecarDefinition>;
 
-export const ConnectDefinition = struct('ServiceConnect', {
-  Native: bool,
-  SidecarService: { kind: pointer(SidecarDefinition), alias: ['sidecar_service'] },
-});
+export const ConnectDefinition = struct(
+  'ServiceConnect',
+  {
+    Native: bool,
+    SidecarService: { kind: pointer(SidecarDefinition), alias: ['sidecar_service'] },
+  },
+  { viaAlias: true, ignoresUnknown: true },
+);
 export type ConnectDefinition = Infer<typeof ConnectDefinition>;
 
 /** What `/v1/agent/service/register` and service files take. */

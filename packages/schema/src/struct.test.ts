@@ -55,11 +55,34 @@ describe('JSON', () => {
   test.for([
     ['{"Name":1}', 'json: cannot unmarshal number into Go struct field Thing.Name of type string'],
     ['{"Tags":"a"}', 'json: cannot unmarshal string into Go struct field Thing.Tags of type []string'],
-    ['{"Inner":{"Port":"x"}}', 'json: cannot unmarshal string into Go struct field Thing.Inner.Port of type int'],
-    ['{"Inner":{"Port":1.5}}', 'json: cannot unmarshal number 1.5 into Go struct field Thing.Inner.Port of type int'],
-    ['[]', 'json: cannot unmarshal array into Go value of type Thing'],
+    ['{"Inner":{"Port":"x"}}', 'json: cannot unmarshal string into Go struct field Inner.Inner.Port of type int'],
+    ['{"Inner":{"Port":1.5}}', 'json: cannot unmarshal number 1.5 into Go struct field Inner.Inner.Port of type int'],
+    ['[]', 'json: cannot unmarshal array into Go value of type structs.Thing'],
   ] as const)('%s is refused in the words that clients know', ([text, error]) => {
     expect(() => decode(text)).toThrow(error);
+  });
+
+  test.for([
+    ['{"Weights":{"Passing":"x"}}', 'string into Go struct field Weights.Alias.Weights.Passing of type int'],
+    [
+      '{"TaggedAddresses":{"lan":1}}',
+      'number into Go struct field .Alias.TaggedAddresses of type structs.ServiceAddress',
+    ],
+    ['{"Kind":1}', 'number into Go struct field .Alias.Kind of type structs.ServiceKind'],
+    ['{"Proxy":{"Mode":[]}}', 'array into Go struct field .Alias.Proxy.Alias.Mode of type structs.ProxyMode'],
+    [
+      '{"Proxy":{"Upstreams":[{"MeshGateway":{"Mode":1}}]}}',
+      'number into Go struct field .Alias.Proxy.Alias.Upstreams.Alias.MeshGateway.Mode of type structs.MeshGatewayMode',
+    ],
+  ] as const)('%s in a registration is refused with the recorded words', ([text, error]) => {
+    const options = { unknown: 'reject', root: '', path: 'Alias' } as const;
+    expect(() => ServiceDefinition.decode(parseJson(text), options)).toThrow(`json: cannot unmarshal ${error}`);
+  });
+
+  test('names that a connection does not have are passed over in it, though not inside its sidecar', () => {
+    const decode = (text: string) => ServiceDefinition.decode(parseJson(text), { unknown: 'reject' });
+    expect(decode('{"Connect":{"Nope":1,"Native":true}}').Connect?.Native).toBe(true);
+    expect(() => decode('{"Connect":{"SidecarService":{"Nope":1}}}')).toThrow('json: unknown field "Nope"');
   });
 
   test('keys are text, numbers of flags may need all 64 bits', () => {

@@ -1,6 +1,15 @@
 import { type JsonObject, type JsonValue, quoteJson } from '@proconsul/gojson';
 import { type Reader, Reader as WireReader, Writer } from '@proconsul/msgpack';
-import { DecodeError, isObject, type Kind, mismatch, type Place, type Value } from './kind.ts';
+import {
+  DecodeError,
+  goTypeName,
+  isObject,
+  type Kind,
+  mismatch,
+  type Place,
+  type TypeNames,
+  type Value,
+} from './kind.ts';
 
 /** One row of a field table. The property name is the field's name on Consul's wire. */
 export interface Field<T> {
@@ -48,6 +57,9 @@ export interface DecodeOptions {
   readonly root?: string;
   /** Path in errors, where the type is embedded in another one. */
   readonly path?: string;
+  /** The whole type's name in errors, if it is not the structure's own. */
+  readonly goType?: string;
+  readonly typeNames?: TypeNames;
 }
 
 interface Compiled {
@@ -97,6 +109,10 @@ function inputNames(fields: Fields, compiled: readonly Compiled[]): Map<string, 
 export interface StructOptions {
   /** Pointers that peers write and that are never anything but nil here: written as nil, skipped when read. */
   readonly wireNil?: readonly string[];
+  /** The type decodes itself through an alias of its own, which error texts show in the path. */
+  readonly viaAlias?: boolean;
+  /** Names that it does not have are passed over, whatever the document around it wants. */
+  readonly ignoresUnknown?: boolean;
 }
 
 /** A pointer that is always nil. */
@@ -159,7 +175,8 @@ export function struct<F extends Fields>(
     for (const key of Object.keys(json)) {
       const i = names.get(key.toLowerCase());
       if (i === undefined) {
-        if (at.unknown === 'reject') throw new DecodeError(`json: unknown field ${quoteJson(key)}`);
+        if (at.unknown === 'reject' && !options.ignoresUnknown)
+          throw new DecodeError(`json: unknown field ${quoteJson(key)}`);
         continue;
       }
       const c = compiled[i] as Compiled;
@@ -188,20 +205,29 @@ export function struct<F extends Fields>(
     }
     return out as T;
   };
+  const goType = goTypeName(structName);
+  const shortName = structName.slice(structName.lastIndexOf('.') + 1);
+  const inside = (at: Place): Place => {
+    if (options.viaAlias) return { ...at, path: at.path === '' ? 'Alias' : `${at.path}.Alias`, fixedRoot: true };
+    return at.fixedRoot ? at : { ...at, root: at.typeNames?.renamed[shortName] ?? shortName };
+  };
   return {
-    goType: structName,
+    goType,
     structName,
     fieldNames: compiled.map((c) => c.name) as (keyof T & string)[],
     zero,
     make: (given) => ({ ...zero(), ...given }),
     isEmpty: () => false,
     toJson,
-    fromJson: (j, at) => (isObject(j) ? fromObject(j, at) : mismatch(j, at, structName)),
+    fromJson: (j, at) => (isObject(j) ? fromObject(j, inside(at)) : mismatch(j, at, goType)),
     decode: (json, options = {}) => {
       if (json === null) return zero();
-      const root = options.root ?? structName;
+      const root = options.root ?? shortName;
       const at: Place = { root, path: options.path ?? '', unknown: options.unknown ?? 'ignore' };
-      return isObject(json) ? fromObject(json, at) : mismatch(json, at, root);
+      const named = options.typeNames === undefined ? at : { ...at, typeNames: options.typeNames };
+      return isObject(json)
+        ? fromObject(json, named)
+        : mismatch(json, { ...named, path: '' }, options.goType ?? goType);
     },
     write,
     read,

@@ -162,7 +162,8 @@ export function applyConfig(state: State, journal: Journal, command: ConfigComma
       if (old !== undefined) remove(state, journal, old);
       return true;
     case 'delete-cas':
-      if (old === undefined || old.ModifyIndex !== wanted) return false;
+      if (old === undefined) return true;
+      if (old.ModifyIndex !== wanted) return false;
       remove(state, journal, old);
       return true;
     default:

@@ -118,8 +118,29 @@ function refuseProxy(definition: ServiceDefinition): void {
     errors.push(`Proxy.DestinationServiceName must not be a wildcard for Connect proxy services`);
   if (definition.Port === 0 && definition.SocketPath === '')
     errors.push('Port or SocketPath must be set for a Connect proxy');
+  errors.push(...exposeErrors(definition.Proxy?.Expose.Paths ?? []));
   if (definition.Connect?.Native) errors.push('A Proxy cannot also be Connect Native, only typical services');
   if (errors.length > 0) throw new AgentError(400, `Validation failed: ${multiError(errors)}`);
+}
+
+type ExposePaths = NonNullable<ConnectProxyConfig['Expose']['Paths']>;
+
+/** Source: answers of the reference agent to wrong paths. */
+function exposeErrors(paths: ExposePaths): string[] {
+  const errors: string[] = [];
+  const ports = new Set<number>();
+  for (const path of paths) {
+    if (path.Path === '') errors.push('expose.paths: empty path exposed');
+    if (ports.has(path.ListenerPort)) errors.push('expose.paths: duplicate listener ports exposed');
+    ports.add(path.ListenerPort);
+    if (path.ListenerPort <= 0 || path.ListenerPort > 65535) {
+      errors.push(`expose.paths: invalid listener port: ${path.ListenerPort}`);
+    }
+    if (path.Protocol !== '' && path.Protocol !== 'http' && path.Protocol !== 'http2') {
+      errors.push(`protocol '${path.Protocol}' not supported for path: ${path.Path}, must be in: [http http2]`);
+    }
+  }
+  return errors;
 }
 
 /** Several errors in one text, the way that Consul lists them. */

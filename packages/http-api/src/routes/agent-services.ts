@@ -3,6 +3,7 @@ import { compileFilter, SERVICE_FIELDS } from '@proconsul/bexpr';
 import { invalid } from '@proconsul/endpoints';
 import { quoteJson } from '@proconsul/gojson';
 import {
+  AgentUpstream,
   bool,
   durationText,
   type HealthCheck,
@@ -45,7 +46,11 @@ const AgentProxy = struct('ConnectProxyConfig', {
   ...{ DestinationServiceName, DestinationServiceID, LocalServiceAddress, LocalServicePort, LocalServiceSocketPath },
   Mode: { kind: str, omitEmpty: true },
   TransparentProxy,
-  ...{ Config: last.Config, Upstreams: last.Upstreams, MeshGateway: last.MeshGateway },
+  ...{
+    Config: last.Config,
+    Upstreams: { ...last.Upstreams, kind: list(AgentUpstream) },
+    MeshGateway: last.MeshGateway,
+  },
   Expose: AgentExpose,
   ...{ MutualTLSMode: last.MutualTLSMode, AccessLogs: last.AccessLogs },
 });

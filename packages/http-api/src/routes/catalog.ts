@@ -1,9 +1,9 @@
 import { Catalog, type ListArgs, type NodeArgs, type ServiceArgs } from '@proconsul/endpoints';
 import { quoteJson, stringifyAny } from '@proconsul/gojson';
 import {
+  DecodeError,
   DeregisterRequest,
   GatewayService,
-  isObject,
   list,
   type Node,
   Node as NodeSchema,
@@ -24,23 +24,26 @@ const serviceNodes = list(ServiceNodeSchema);
 
 const DECODE = 'Request decode failed: ';
 
-/** A body with a namespace gets a hint instead of the bare refusal. */
-function refuseNamespace(json: unknown): void {
-  if (typeof json !== 'object' || json === null) return;
-  for (const key of Object.keys(json)) {
-    if (key.toLowerCase() === 'namespace') {
-      throw badRequest(`${DECODE}json: unknown field ${quoteJson(key)} - Namespaces are a Consul Enterprise feature`);
-    }
+/** A refused namespace comes with a hint. */
+function withNamespaceHint<T>(decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    const known = error instanceof DecodeError && /^json: unknown field "namespace"$/i.test(error.message);
+    if (!known) throw error;
+    throw new DecodeError(`${error.message} - Namespaces are a Consul Enterprise feature`);
   }
 }
+
+/** The type has no name where it is read. */
+const DEREGISTER = { unknown: 'reject', root: '', path: 'Alias' } as const;
 
 async function register(x: ApiExchange): Promise<void> {
   const body = await x.readBody();
   const request = x.decode(
     body,
     (json) => {
-      if (isObject(json)) refuseNamespace(json);
-      return RegisterRequest.decode(json, { unknown: 'reject' });
+      return withNamespaceHint(() => RegisterRequest.decode(json, { unknown: 'reject' }));
     },
     DECODE,
   );
@@ -49,7 +52,11 @@ async function register(x: ApiExchange): Promise<void> {
 }
 
 async function deregister(x: ApiExchange): Promise<void> {
-  const request = await x.decodeBody(DeregisterRequest, DECODE, { unknown: 'reject' });
+  const request = x.decode(
+    await x.readBody(),
+    (json) => withNamespaceHint(() => DeregisterRequest.decode(json, DEREGISTER)),
+    DECODE,
+  );
   await x.api.caller.write(Catalog.Deregister, { ...request, Datacenter: dc(x, request), Token: x.token });
   x.json('true');
 }

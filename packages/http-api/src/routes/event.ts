@@ -116,7 +116,11 @@ const node: ReadSpec<CommonArgs & { readonly Node: string }, readonly Coordinate
 };
 
 async function update(x: ApiExchange): Promise<void> {
-  const coordinate = await x.decodeBody(CoordinateSchema, 'Request decode failed: ');
+  const coordinate = await x.decodeBody(CoordinateSchema, 'Request decode failed: ', {
+    unknown: 'reject',
+    root: 'CoordinateUpdateRequest',
+    goType: 'structs.CoordinateUpdateRequest',
+  });
   await x.api.caller.write(CoordinateMethods.Update, { ...coordinate, ...x.commonArgs() });
   x.ok();
 }

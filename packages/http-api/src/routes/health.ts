@@ -1,4 +1,4 @@
-import { Health, type NodeArgs, type ServiceArgs, type StateArgs } from '@proconsul/endpoints';
+import { Health, invalid, type NodeArgs, type ServiceArgs, type StateArgs } from '@proconsul/endpoints';
 import {
   type CheckServiceNode,
   CheckServiceNode as CheckServiceNodeSchema,
@@ -72,7 +72,8 @@ const instances = (kind: 'service' | 'connect' | 'ingress'): ReadSpec<ServiceArg
   streamed: (x) => kind !== 'ingress' && !x.query.has('near'),
   args: (x) => {
     refuseBoth(x);
-    return serviceArgs(x, kind, onlyPassing(x));
+    const args = serviceArgs(x, kind, false);
+    return { ...args, OnlyPassing: onlyPassing(x) };
   },
   render: (found) => ({ body: checkServiceNodes.toJson(found.map(fixNulls)) }),
 });
@@ -80,6 +81,7 @@ const instances = (kind: 'service' | 'connect' | 'ingress'): ReadSpec<ServiceArg
 function refuseBoth(x: ApiExchange): void {
   const group = x.query.has('sg') || x.query.has('sameness-group');
   if (x.query.has('peer') && group) throw badRequest('peer-name and sameness-group are mutually exclusive');
+  if (group) throw invalid('sameness groups are not supported in consul CE');
 }
 
 const passing = query('passing', 'Only instances whose checks are all passing.', 'boolean');

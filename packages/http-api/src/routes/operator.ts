@@ -62,6 +62,11 @@ const autopilotConfiguration: ReadSpec<CommonArgs, AutopilotConfig> = {
 };
 
 async function setAutopilot(x: ApiExchange): Promise<void> {
+  const Config = await x.decodeBody(AutopilotConfig, 'Error parsing autopilot config: ', {
+    unknown: 'reject',
+    root: 'AutopilotConfiguration',
+    goType: 'api.AutopilotConfiguration',
+  });
   const cas = x.query.has('cas');
   let modifyIndex = 0;
   if (cas) {
@@ -71,10 +76,6 @@ async function setAutopilot(x: ApiExchange): Promise<void> {
       throw badRequest(`Error parsing cas value: ${(error as Error).message}`);
     }
   }
-  const Config = await x.decodeBody(AutopilotConfig, 'Error parsing autopilot config: ', {
-    unknown: 'reject',
-    root: 'api.AutopilotConfiguration',
-  });
   const done = await x.api.caller.write(
     Operator.AutopilotSetConfiguration,
     AutopilotSetConfigRequest.make({ ...x.commonArgs(), CAS: cas, Config: { ...Config, ModifyIndex: modifyIndex } }),

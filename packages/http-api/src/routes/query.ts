@@ -16,7 +16,7 @@ const queries = list(PreparedQuery);
 const nodes = list(CheckServiceNode);
 
 async function decodeQuery(x: ApiExchange): Promise<PreparedQuery> {
-  return await x.decodeBody(PreparedQuery, 'Request decode failed: ');
+  return await x.decodeBody(PreparedQuery, 'Request decode failed: ', { unknown: 'reject' });
 }
 
 async function create(x: ApiExchange): Promise<void> {
@@ -34,7 +34,7 @@ async function update(x: ApiExchange): Promise<void> {
   const given =
     body.length === 0
       ? PreparedQuery.zero()
-      : x.decode(body, (json) => PreparedQuery.decode(json), 'Request decode failed: ');
+      : x.decode(body, (json) => PreparedQuery.decode(json, { unknown: 'reject' }), 'Request decode failed: ');
   const Query = { ...given, ID: x.rest };
   await x.api.caller.write(
     PreparedQueryMethods.Apply,

@@ -2,9 +2,12 @@ import { durationError, parseDuration } from '@proconsul/base';
 import { SessionMethods } from '@proconsul/endpoints';
 import { type JsonValue, quoteJson } from '@proconsul/gojson';
 import {
+  checkId,
   DecodeError,
   isObject,
   list,
+  mismatch,
+  named,
   type ServiceCheck,
   ServiceCheck as ServiceCheckSchema,
   Session,
@@ -33,7 +36,12 @@ function lockDelay(json: JsonValue): number {
   return DEFAULT_LOCK_DELAY_NS;
 }
 
-const at = (path: string) => ({ root: '', path, unknown: 'ignore' as const });
+const at = (path: string) => ({ root: '', path: `Alias.${path}`, unknown: 'ignore' as const });
+const behavior = named('structs.SessionBehavior');
+const checkIds = list(checkId);
+
+/** The type that errors name for a whole body. */
+const BODY_TYPE = 'struct { LockDelay interface {}; *structs.Alias }';
 
 /** A session body: like the structure, except for the lock delay, old `Checks`, and which null means what. */
 function readSession(json: JsonValue, node: string): Session {
@@ -41,7 +49,7 @@ function readSession(json: JsonValue, node: string): Session {
   let serviceChecks: readonly ServiceCheck[] | null = null;
   let checks: readonly string[] | null = null;
   const out = { Name: '', Node: node, LockDelay: DEFAULT_LOCK_DELAY_NS, Behavior: 'release', TTL: '' };
-  if (json !== null && !isObject(json)) str.fromJson(json as string, { root: '', path: '', unknown: 'ignore' });
+  if (json !== null && !isObject(json)) mismatch(json, { root: '', path: '', unknown: 'ignore' }, BODY_TYPE);
   for (const [key, value] of Object.entries(isObject(json) ? json : {})) {
     const v = value as Exclude<JsonValue, null>;
     switch (key.toLowerCase()) {
@@ -55,7 +63,7 @@ function readSession(json: JsonValue, node: string): Session {
         if (value !== null) out.LockDelay = lockDelay(v);
         break;
       case 'behavior':
-        if (value !== null) out.Behavior = str.fromJson(v, at('Behavior')) || 'release';
+        if (value !== null) out.Behavior = behavior.fromJson(v, at('Behavior')) || 'release';
         break;
       case 'ttl':
         if (value !== null) out.TTL = str.fromJson(v, at('TTL'));
@@ -67,7 +75,7 @@ function readSession(json: JsonValue, node: string): Session {
         serviceChecks = value === null ? null : list(ServiceCheckSchema).fromJson(v, at('ServiceChecks'));
         break;
       case 'checks':
-        checks = value === null ? null : list(str).fromJson(v, at('Checks'));
+        checks = value === null ? null : checkIds.fromJson(v, at('Checks'));
         // The old form replaces the default, even when it is empty.
         if (checks !== null) nodeChecks = [];
         break;

@@ -1,3 +1,4 @@
+import { invalid } from '@proconsul/endpoints';
 import type { ApiExchange } from '../api-exchange.ts';
 import type { FrontStream } from '../exchange.ts';
 import { query, type Route } from '../route.ts';
@@ -35,6 +36,7 @@ async function save(x: ApiExchange): Promise<void> {
 }
 
 async function restore(x: ApiExchange): Promise<void> {
+  if (x.query.has('stale')) throw invalid('stale not allowed for restore');
   await x.api.agent.snapshotRestore(x.req.bodyStream(), x.token);
   x.ok();
 }

@@ -6,8 +6,10 @@ import {
   HealthCheck,
   index,
   list,
+  mismatch,
   Node,
   NodeService,
+  named,
   pointer,
   str,
   struct,
@@ -26,30 +28,42 @@ export const TXN_OPS_MAX = 128;
 
 /** The body's form of a KV operation is flat; in the log the entry is a structure of its own. */
 const KVTxnOp = struct('KVTxnOp', {
-  Verb: str,
+  Verb: named('api.KVOp'),
   Key: str,
   Value: bytes,
   Flags: uint64,
   Index: index,
   Session: str,
 });
-const NodeTxnOp = struct('NodeTxnOp', { Verb: str, Node });
-const ServiceTxnOp = struct('ServiceTxnOp', { Verb: str, Node: str, Service: NodeService });
-const CheckTxnOp = struct('CheckTxnOp', { Verb: str, Check: HealthCheck });
+const NodeTxnOp = struct('NodeTxnOp', { Verb: named('api.NodeOp'), Node });
+const ServiceTxnOp = struct('ServiceTxnOp', { Verb: named('api.ServiceOp'), Node: str, Service: NodeService });
+const CheckTxnOp = struct('CheckTxnOp', { Verb: named('api.CheckOp'), Check: HealthCheck });
 const BodyOp = struct('TxnOp', {
   KV: pointer(KVTxnOp),
   Node: pointer(NodeTxnOp),
   Service: pointer(ServiceTxnOp),
   Check: pointer(CheckTxnOp),
 });
-const Body = list(BodyOp);
+const ops = list(BodyOp);
+const Body: typeof ops = {
+  ...ops,
+  fromJson: (json, at) => (Array.isArray(json) ? ops.fromJson(json, at) : mismatch(json, at, 'api.TxnOps')),
+};
+
+/** The body's types are those of the client library. */
+const BODY = {
+  root: 'TxnOp',
+  path: '',
+  unknown: 'reject',
+  typeNames: { package: 'api', renamed: { NodeService: 'AgentService', Weights: 'AgentWeights' } },
+} as const;
 
 const KV_WRITES = new Set(['set', 'delete', 'delete-cas', 'delete-tree', 'cas', 'lock', 'unlock']);
 const OTHER_WRITES = new Set(['set', 'cas', 'delete', 'delete-cas']);
 
 /** The operations of a body, and whether any of them writes. Source: recorded answers. */
 function convert(x: ApiExchange, json: JsonValue): { ops: TxnOp[]; writes: boolean } {
-  const given = json === null ? [] : (Body.fromJson(json, { root: 'KVTxnOp', path: '', unknown: 'ignore' }) ?? []);
+  const given = json === null ? [] : (Body.fromJson(json, BODY) ?? []);
   if (given.length > TXN_OPS_MAX) {
     throw new HttpError(413, `Transaction contains too many operations (${given.length} > ${TXN_OPS_MAX})`);
   }

@@ -57,27 +57,49 @@ export function goKind(json: JsonValue): string {
   return typeof json === 'string' ? 'string' : 'float64';
 }
 
+/** Go's `%v` of decoded JSON. */
+function goValue(json: JsonValue): string {
+  if (json === null) return '<nil>';
+  if (Array.isArray(json)) return `[${json.map(goValue).join(' ')}]`;
+  if (isObject(json)) {
+    const pairs = Object.keys(json)
+      .sort()
+      .map((key) => `${key}:${goValue(json[key] as JsonValue)}`);
+    return `map[${pairs.join(' ')}]`;
+  }
+  if (typeof json === 'number' || typeof json === 'bigint') return formatFloat(Number(json));
+  return String(json);
+}
+
+/** HCL writes a block as a list of one, so a list of one stands for what is in it. */
+function single(json: Exclude<JsonValue, null>): Exclude<JsonValue, null> {
+  const only = Array.isArray(json) && json.length === 1 ? json[0] : null;
+  return only === null || only === undefined ? json : only;
+}
+
 const isNothing = (value: unknown): boolean => value === undefined || value === null;
 
 function refuse(problems: Problems, path: string, type: string, json: JsonValue): undefined {
   const got = Array.isArray(json) ? '[]interface {}' : isObject(json) ? 'map[string]interface {}' : typeof json;
-  problems.errors.push(`'${path}' expected type '${type}', got unconvertible type '${got}'`);
+  problems.errors.push(`'${path}' expected type '${type}', got unconvertible type '${got}', value: '${goValue(json)}'`);
   return undefined;
 }
 
-export const text: Part = {
-  read: (json, path, problems) => {
+/** Text; `type` is its name in problems. */
+export const textOf = (type: string): Part => ({
+  read: (given, path, problems) => {
+    const json = single(given);
     if (typeof json === 'string') return json;
     if (typeof json === 'boolean') return json ? '1' : '0';
-    if (typeof json === 'number') return formatFloat(json);
-    if (typeof json === 'bigint') return String(json);
-    return refuse(problems, path, 'string', json);
+    if (typeof json === 'number' || typeof json === 'bigint') return formatFloat(Number(json));
+    return refuse(problems, path, type, json);
   },
   print: (value) => quoteJson(typeof value === 'string' ? value : ''),
   isEmpty: (value) => isNothing(value) || value === '',
   encode: (w, value) => w.str(typeof value === 'string' ? value : ''),
   decode: (r) => (r.isNil() ? undefined : r.str()),
-};
+});
+export const text: Part = textOf('string');
 
 /** Bytes, base64 in JSON and kept so. */
 export const base64: Part = {
@@ -96,9 +118,10 @@ const TRUE = new Set(['1', 't', 'T', 'TRUE', 'true', 'True']);
 const FALSE = new Set(['', '0', 'f', 'F', 'FALSE', 'false', 'False']);
 
 export const flag: Part = {
-  read: (json, path, problems) => {
+  read: (given, path, problems) => {
+    const json = single(given);
     if (typeof json === 'boolean') return json;
-    if (typeof json === 'number') return json !== 0;
+    if (typeof json === 'number' || typeof json === 'bigint') return Number(json) !== 0;
     if (typeof json !== 'string') return refuse(problems, path, 'bool', json);
     if (TRUE.has(json) || FALSE.has(json)) return TRUE.has(json);
     problems.errors.push(
@@ -117,14 +140,17 @@ const isWhole = (value: unknown): value is number | bigint =>
 
 function whole(name: 'int' | 'uint'): Part {
   return {
-    read: (json, path, problems) => {
+    read: (given, path, problems) => {
+      const json = single(given);
       if (typeof json === 'boolean') return json ? 1 : 0;
-      if (typeof json === 'number') {
-        if (name === 'int' || json >= 0) return Math.trunc(json);
-        problems.errors.push(`cannot parse '${path}', ${formatFloat(json)} overflows uint`);
+      if (typeof json === 'number' || typeof json === 'bigint') {
+        const number = Number(json);
+        if (name === 'int' || number >= 0) return Math.abs(number) < 2 ** 63 ? Math.trunc(number) : -(2 ** 63);
+        problems.errors.push(`cannot parse '${path}', ${formatFloat(number)} overflows uint`);
         return undefined;
       }
       if (typeof json !== 'string') return refuse(problems, path, name, json);
+      if (json === '') return 0;
       const pattern = name === 'int' ? /^[+-]?\d+$/ : /^\d+$/;
       if (pattern.test(json) && Number.isSafeInteger(Number(json))) return Number(json);
       const fn = name === 'int' ? 'ParseInt' : 'ParseUint';
@@ -156,7 +182,8 @@ export const maybeInt: Part = { ...int, isEmpty: isNothing, encode: orNil(int) }
 export const maybeFlag: Part = { ...flag, isEmpty: isNothing, encode: orNil(flag) };
 
 export const float: Part = {
-  read: (json, path, problems) => {
+  read: (given, path, problems) => {
+    const json = single(given);
     if (typeof json === 'number') return Math.fround(json);
     if (typeof json === 'string' && json !== '' && Number.isFinite(Number(json))) return Math.fround(Number(json));
     if (typeof json === 'boolean') return json ? 1 : 0;
@@ -187,7 +214,8 @@ function shortFloat(value: number): string {
 
 /** Nanoseconds, printed as an integer. */
 export const duration: Part = {
-  read: (json, path, problems) => {
+  read: (given, path, problems) => {
+    const json = single(given);
     if (typeof json === 'number') return Math.trunc(json);
     if (typeof json !== 'string') return refuse(problems, path, 'time.Duration', json);
     const ns = parseDuration(json);
@@ -234,6 +262,18 @@ export const free: Part = {
   decode: (r) => decodeAny(r) ?? undefined,
 };
 
+/** Any map, as it came. */
+export const freeMap: Part = {
+  ...free,
+  read: (given, path, problems) => {
+    const json = single(given);
+    if (isObject(json)) return json;
+    if (Array.isArray(json) && json.length === 0) return undefined;
+    problems.errors.push(`'${path}' expected a map, got '${goKind(json)}'`);
+    return undefined;
+  },
+};
+
 /** Anything, but it has no form on the wire that is known: written as nil, not read. */
 export const hidden: Part = {
   ...free,
@@ -270,7 +310,9 @@ export function list(of: Part): Part {
 
 export function map(of: Part): Part {
   return {
-    read: (json, path, problems) => {
+    read: (given, path, problems) => {
+      const json = single(given);
+      if (Array.isArray(json) && json.length === 0) return undefined;
       if (!isObject(json)) {
         problems.errors.push(`'${path}' expected a map, got '${goKind(json)}'`);
         return undefined;
@@ -352,11 +394,9 @@ export function shape(table: Readonly<Record<string, Part>>): Shape {
     fields,
     readObject,
     read: (json, path, problems) => {
-      if (isObject(json)) return readObject(json, path, problems);
-      const only = Array.isArray(json) && json.length === 1 ? json[0] : undefined;
-      // A block of HCL comes as a list of one.
-      if (only !== undefined && isObject(only)) return readObject(only, path, problems);
-      problems.errors.push(`'${path}' expected a map, got '${goKind(json)}'`);
+      const inner = single(json);
+      if (isObject(inner)) return readObject(inner, path, problems);
+      problems.errors.push(`'${path}' expected a map, got '${goKind(inner)}'`);
       return undefined;
     },
     print: (value) => {

@@ -5,6 +5,7 @@ import {
   flag,
   float,
   free,
+  freeMap,
   hidden,
   int,
   jsonOnly,
@@ -17,13 +18,14 @@ import {
   type Shape,
   shape,
   text,
+  textOf,
   uint,
   wireOnly,
 } from './field.ts';
 
 const texts = list(text);
 const pairs = map(text);
-const gatewayMode = shape({ Mode: text });
+const gatewayMode = shape({ Mode: textOf('structs.MeshGatewayMode') });
 const transparentProxy = shape({ OutboundListenerPort: int, DialedDirectly: flag });
 
 const exposedPath = shape({
@@ -105,7 +107,7 @@ const serviceDefaults = shape({
 const proxyDefaults = shape({
   ...named,
   Protocol: wireOnly(text),
-  'Config!': free,
+  'Config!': freeMap,
   Mode: text,
   TransparentProxy: transparentProxy,
   MutualTLSMode: text,
@@ -448,7 +450,7 @@ const mesh = shape({
 
 const exportedServices = shape({
   ...kindless,
-  'Services!': list(
+  Services: list(
     shape({
       'Name!': text,
       Namespace: text,
