@@ -14,6 +14,8 @@ import { SimProcess } from './process.ts';
 /** Turns of promises after an event on a stream. What is not done by then goes on after the next one. */
 const TURNS = 32;
 const PORT = 8301;
+/** Wait after a first join that failed. */
+const REJOIN_MS = 1000;
 const EMPTY = new Uint8Array(0);
 
 /** What one member has seen of another. */
@@ -76,7 +78,7 @@ export class PoolSim {
   async grow(count: number, everyMs: Millis = 20): Promise<void> {
     for (let i = 0; i < count; i++) {
       const member = await this.add();
-      if (member.index > 0) void this.join(member, this.members[this.rng.int(member.index)]!);
+      if (member.index > 0) void this.#joinFirmly(member);
       await this.run(everyMs);
     }
     await this.until(() => this.isConverged(), 300_000, 'the pool has not converged');
@@ -84,6 +86,13 @@ export class PoolSim {
 
   join(member: SimMember, through: SimMember): Promise<unknown> {
     return member.pool.join([{ host: through.address, port: PORT }]);
+  }
+
+  /** Tries random members until one takes it in, as a start does in earnest. */
+  async #joinFirmly(member: SimMember): Promise<void> {
+    const through = this.members[this.rng.int(member.index)]!;
+    const { joined } = await member.pool.join([{ host: through.address, port: PORT }]);
+    if (joined === 0) member.process.after(REJOIN_MS, () => void this.#joinFirmly(member));
   }
 
   /** Ends the process without a word. */
