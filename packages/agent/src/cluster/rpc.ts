@@ -1,7 +1,6 @@
-import type { TlsLayer } from '@proconsul/base';
 import type { RuntimeConfig } from '@proconsul/config';
 import { type Caller, Status } from '@proconsul/endpoints';
-import { nodeNetwork } from '@proconsul/io-node';
+import { nodeNetwork, type ReloadableTlsLayer } from '@proconsul/io-node';
 import {
   CLIENT_POOL,
   type DialRules,
@@ -19,7 +18,7 @@ import {
 import type { RaftStats } from '@proconsul/schema';
 import type { AgentContext } from '../context.ts';
 import { readNow } from './read-now.ts';
-import { internalTls } from './tls.ts';
+import { internalTls, internalTlsOptions } from './tls.ts';
 
 /** Servers are asked how they do, whom they know, and whether they live; a later answer is of no use. */
 const ASK_TIMEOUT_MS = 10_000;
@@ -33,7 +32,7 @@ const dialRules = ({ tls, dns }: RuntimeConfig): DialRules => ({
 /** Calls to servers. */
 export class RpcSide {
   readonly #context: AgentContext;
-  protected readonly tls: TlsLayer | undefined;
+  protected readonly tls: ReloadableTlsLayer | undefined;
   readonly client: RpcPool;
 
   /** Throws when the certificates of `tls.internal_rpc` cannot be read. */
@@ -86,7 +85,10 @@ export class RpcSide {
     }
   }
 
+  /** Throws when new certificates cannot be read; then the old ones stay. */
   reload(next: RuntimeConfig): void {
+    const options = internalTlsOptions(next);
+    if (options !== undefined) this.tls?.reload(options);
     this.client.reload({ ...dialRules(next), sizes: next.server ? SERVER_POOL : CLIENT_POOL });
   }
 

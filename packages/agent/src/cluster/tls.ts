@@ -1,9 +1,28 @@
-import type { TlsLayer } from '@proconsul/base';
 import type { RuntimeConfig } from '@proconsul/config';
+import { nodeTlsLayer, type ReloadableTlsLayer, type TlsLayerOptions } from '@proconsul/io-node';
+import { tlsOptions } from '../tls-files.ts';
 
 /** Encryption between agents; undefined when the configuration names neither certificates nor authorities for it. */
-export function internalTls(config: RuntimeConfig): TlsLayer | undefined {
-  const { caFile, caPath, certFile } = config.tls.internalRpc;
-  if (caFile === '' && caPath === '' && certFile === '') return undefined;
-  throw new Error('tls.internal_rpc: encryption between agents is not available in this release');
+export function internalTls(config: RuntimeConfig): ReloadableTlsLayer | undefined {
+  const options = internalTlsOptions(config);
+  return options === undefined ? undefined : nodeTlsLayer(options);
+}
+
+/** What that is made of, read from its files. Throws with Consul's texts. */
+export function internalTlsOptions(config: RuntimeConfig): TlsLayerOptions | undefined {
+  const { internalRpc } = config.tls;
+  const options = tlsOptions(internalRpc);
+  if (internalRpc.verifyOutgoing && options.ca === undefined) {
+    throw new Error('VerifyOutgoing set but no CA certificates were provided');
+  }
+  if (options.ca === undefined && options.cert === undefined) return undefined;
+  const { key, cert, ca, minVersion, ciphers } = options;
+  return {
+    ...(key === undefined ? {} : { key }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(ca === undefined ? {} : { ca }),
+    ...(minVersion === undefined ? {} : { minVersion }),
+    ...(ciphers === undefined ? {} : { ciphers }),
+    verifyOutgoing: internalRpc.verifyOutgoing,
+  };
 }

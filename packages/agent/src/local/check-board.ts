@@ -145,9 +145,13 @@ export class CheckBoard {
     const options = this.#d.options();
     const output = options.discardOutput ? '' : result.output;
     this.#reaper.note(id, result.status);
+    // The first words of a check that fails from the start are news, though its status was critical before.
+    const isFirst = row.check.Output === '';
     const changed = local.setResult(id, result.status, output);
     if (changed === undefined || changed === 'nothing') return;
-    if (changed === 'output' && options.updateIntervalMs > 0) return this.#defer(id, options.updateIntervalMs);
+    if (changed === 'output' && options.updateIntervalMs > 0 && !isFirst) {
+      return this.#defer(id, options.updateIntervalMs);
+    }
     this.#deferred.get(id)?.cancel();
     this.#deferred.delete(id);
     local.markCheck(id, false);

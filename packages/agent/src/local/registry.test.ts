@@ -241,6 +241,15 @@ describe('a check', () => {
     expect(w.pushed).toHaveLength(3);
   });
 
+  test('that fails from the start tells at once why', async () => {
+    const w = await world({ updateIntervalMs: 60_000 });
+    w.addCheck({ Name: 'up', TTL: 3600e9 });
+    w.registry.reportTtl('up', 'critical', 'refused');
+    expect(w.pushed).toHaveLength(1);
+    w.registry.reportTtl('up', 'critical', 'refused again');
+    expect(w.pushed).toHaveLength(1);
+  });
+
   test('that is an alias follows the worst check of its service and of the node', async () => {
     const w = await world();
     w.add({ Name: 'web', Check: ttl() });
