@@ -1,3 +1,4 @@
+import { shapeOf, type WatchType } from '@proconsul/agent/watch-shapes';
 import { formatDuration } from '@proconsul/base';
 import { type BlockingRead, type Params, type Uint64, watch } from '@proconsul/client';
 import { parseBool } from '@proconsul/client/node';
@@ -6,7 +7,6 @@ import { goQuote } from '../flags.ts';
 import { goError } from '../go-error.ts';
 import { toGoJson } from '../go-json.ts';
 import { Child, endText } from './child.ts';
-import { shapeOf, type WatchType } from './watch-shapes.ts';
 
 /** The pause after the nth failure in a row is n squared times this, at most the other. Source: recorded log lines. */
 const RETRY_STEP_MS = 5_000;
