@@ -191,6 +191,12 @@ export class LocalServer {
 
   /** Reads what is on disk. Rejects with a clear error when a file is damaged. */
   async open(): Promise<void> {
+    const { config, disk, clock, rng, log } = this.#d;
+    if (!config.devMode) {
+      const { recoverFromPeersFile } = await import('./peers-recovery.ts');
+      const machine = () => storeMachine(new Store({ datacenter: config.datacenter }));
+      await recoverFromPeersFile({ disk, clock, rng, log: log.named('server'), machine });
+    }
     await this.raft.open();
   }
 
