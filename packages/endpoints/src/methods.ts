@@ -289,8 +289,16 @@ export interface QueryExecuteReply {
   readonly Failovers: number;
 }
 
+/** A query of another datacenter, executed here: what is asked of a datacenter when the ones before had nothing. */
+export interface QueryExecuteRemoteArgs extends CommonArgs {
+  readonly Query: PreparedQuery;
+  readonly Limit: number;
+  readonly Connect: boolean;
+}
+
 export const PreparedQueryMethods = {
   Execute: read<QueryExecuteArgs, QueryExecuteReply>('PreparedQuery.Execute', { blocking: false }),
+  ExecuteRemote: read<QueryExecuteRemoteArgs, QueryExecuteReply>('PreparedQuery.ExecuteRemote', { blocking: false }),
   /** The query as it would be executed: templates rendered. */
   Explain: read<QueryExecuteArgs, PreparedQuery>('PreparedQuery.Explain', { blocking: false }),
   Get: read<CommonArgs & { readonly QueryID: string }, readonly PreparedQuery[]>('PreparedQuery.Get'),

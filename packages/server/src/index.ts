@@ -11,6 +11,7 @@ export * from './leader/member-reconciler.ts';
 export * from './raft-stats.ts';
 export { isRetryable } from './retryable.ts';
 export * from './server.ts';
+export * from './server-options.ts';
 export * from './servers/flood.ts';
 export * from './servers/member.ts';
 export * from './servers/server-directory.ts';

@@ -1,4 +1,4 @@
-import { type Clock, errorText, type Log, type Metrics, type Millis, type Rng } from '@proconsul/base';
+import { errorText, type Millis } from '@proconsul/base';
 import {
   type AutopilotHealth,
   type Caller,
@@ -7,13 +7,10 @@ import {
   type Consistency,
   CoordinateMethods,
   EndpointError,
-  Internal,
   noLeader,
   noPathToDatacenter,
   notReadyForConsistentReads,
   Operator,
-  PreparedQueryMethods,
-  type QueryExecuteArgs,
   type ReadDone,
   type ReadMeta,
   type ReadMethod,
@@ -23,39 +20,21 @@ import {
   type WriteMethod,
 } from '@proconsul/endpoints';
 import { type Coordinate, MessageType, Session, SessionRequest } from '@proconsul/schema';
-import type { Dep, Store } from '@proconsul/store';
-import { autopilotHealth, autopilotState, DEFAULT_AUTOPILOT, type ServerFacts } from './autopilot.ts';
-import type { Consensus } from './consensus.ts';
+import type { Dep } from '@proconsul/store';
+import { autopilotHealth, DEFAULT_AUTOPILOT } from './autopilot.ts';
 import { CoordinateBatch } from './coordinate-batch.ts';
+import { type FarAnswer, FarReads } from './far-reads.ts';
 import { type CallRoute, HeldRead } from './held-read.ts';
 import { HoldRoom } from './hold.ts';
 import { LockDelays } from './lock-delays.ts';
-import { overviewOf } from './overview.ts';
-import { executeQuery, resolveQuery } from './queries/execute.ts';
-import { raftStats } from './raft-stats.ts';
+import { momentaryReads } from './momentary.ts';
 import { kvIndex, type ReadHandler, readHandlers } from './reads.ts';
 import { isRetryable } from './retryable.ts';
+import type { ServerDependencies, ServerOptions } from './server-options.ts';
 import { SessionTimers } from './session-timers.ts';
 import { TombstoneClock } from './tombstones.ts';
 import { type Answer, Views } from './views.ts';
 import { type WriteContext, type WriteHandler, writeHandlers } from './writes.ts';
-
-/** Settings of a server; durations in milliseconds unless named otherwise. Sources: configuration reference. */
-export interface ServerOptions {
-  readonly datacenter: string;
-  /** How long a call waits for a leader before it fails. */
-  readonly rpcHoldTimeoutMs: Millis;
-  readonly defaultQueryTimeMs: Millis;
-  readonly maxQueryTimeMs: Millis;
-  readonly sessionTtlMinNs: number;
-}
-
-export const SERVER_DEFAULTS: Omit<ServerOptions, 'datacenter'> = {
-  rpcHoldTimeoutMs: 7000,
-  defaultQueryTimeMs: 300_000,
-  maxQueryTimeMs: 600_000,
-  sessionTtlMinNs: 10e9,
-};
 
 /** Waits are stretched by up to this part, so that clients that asked together do not come back together. */
 const JITTER_FRACTION = 16;
@@ -73,28 +52,6 @@ const LOCAL_METHODS: ReadonlySet<string> = new Set([
 /** Only the leader knows these, however old the answer may be. */
 const LEADER_METHODS: ReadonlySet<string> = new Set([Operator.ServerHealth.name, Operator.AutopilotState.name]);
 
-export interface ServerDependencies {
-  readonly store: Store;
-  readonly consensus: Consensus;
-  readonly clock: Clock;
-  readonly rng: Rng;
-  readonly log: Log;
-  readonly metrics: Metrics;
-  /** The present leader, when that is another server and one that we know where to find. */
-  leaderCaller(): Caller | undefined;
-  /** A server of another datacenter; undefined when there is no such datacenter, `unreachable` when all have failed. */
-  datacenterCaller(datacenter: string): Caller | undefined | 'unreachable';
-  /** The servers of this datacenter as autopilot sees them. */
-  servers(): readonly ServerFacts[];
-  /** WAN coordinates of the servers, by datacenter. */
-  wanCoordinates(): readonly { Datacenter: string; AreaID: string; Coordinates: readonly Coordinate[] }[];
-  /** Known datacenters, the nearest first. */
-  datacenters(): readonly string[];
-}
-
-/** How often the console's counts are made anew. */
-const OVERVIEW_PERIOD_MS: Millis = 30_000;
-
 /**
  * The endpoints of a server: every read and write of the replicated state, whoever asks. Reads are views that all
  * askers of the same question share; writes go through Raft.
@@ -107,6 +64,7 @@ export class Server implements Caller {
   readonly #writes: ReadonlyMap<string, WriteHandler> = writeHandlers();
   /** Reads that are about this moment, not about the replicated state: never shared, never waited on. */
   readonly #momentary: ReadonlyMap<string, (args: never) => unknown>;
+  readonly #far: FarReads;
   readonly #context: WriteContext;
   readonly lockDelays: LockDelays;
   readonly sessionTimers: SessionTimers;
@@ -117,8 +75,6 @@ export class Server implements Caller {
   readonly #deposed = new Set<() => void>();
   /** Reads that another server answers. */
   readonly #forwarded = new Set<() => void>();
-  #overview: unknown = { Nodes: null, Services: null, Checks: null };
-  #overviewAt = 0;
   #leading = false;
 
   constructor(options: ServerOptions, dependencies: ServerDependencies) {
@@ -131,8 +87,8 @@ export class Server implements Caller {
     this.tombstones = new TombstoneClock(clock, (index) => this.#reap(index));
     this.#coordinates = new CoordinateBatch(clock, rng, (batch) => this.#writeCoordinates(batch));
     this.#room = new HoldRoom(clock, rng, options.rpcHoldTimeoutMs);
-    this.#momentary = this.#momentaryReads();
-    this.#overviewAt = clock.now();
+    this.#momentary = momentaryReads(dependencies, options.datacenter);
+    this.#far = new FarReads(dependencies, options.datacenter, (datacenter) => this.#elsewhere(datacenter));
     store.setHooks({
       onSession: ({ kind, session }) => {
         if (!this.#leading) return;
@@ -203,7 +159,9 @@ export class Server implements Caller {
 
   peek<A extends CommonArgs, T>(method: ReadMethod<A, T>, args: A): View<T> | undefined {
     if (!this.#isOurs(args) || !this.leads()) return undefined;
-    return this.#view(method, args);
+    const far = this.#far.answer(method as never, args);
+    if (far === undefined) return this.#view(method, args);
+    return 'now' in far ? momentaryView(far.now as T, far.index) : undefined;
   }
 
   read<A extends CommonArgs, T>(
@@ -231,7 +189,7 @@ export class Server implements Caller {
   }
 
   async write<A extends CommonArgs, R>(method: WriteMethod<A, R>, args: A): Promise<R> {
-    if (!this.#isOurs(args)) return await this.#elsewhere(args).write(method, args);
+    if (!this.#isOurs(args)) return await this.#elsewhere(args.Datacenter).write(method, args);
     const hold = this.#room.hold();
     for (;;) {
       const route = this.#route(method.name, 'default');
@@ -259,8 +217,8 @@ export class Server implements Caller {
   }
 
   /** The way into another datacenter. Throws EndpointError when there is none. */
-  #elsewhere(args: CommonArgs): Caller {
-    const to = this.#d.datacenterCaller(args.Datacenter);
+  #elsewhere(datacenter: string): Caller {
+    const to = this.#d.datacenterCaller(datacenter);
     if (to === undefined) throw noPathToDatacenter();
     if (to === 'unreachable') throw remoteUnreachable();
     return to;
@@ -273,7 +231,7 @@ export class Server implements Caller {
     done: ReadDone<T>,
   ): () => void {
     try {
-      return this.#elsewhere(args).read(method, args, options, done);
+      return this.#elsewhere(args.Datacenter).read(method, args, options, done);
     } catch (error) {
       done(error as Error, null, this.#meta());
       return () => {};
@@ -312,6 +270,8 @@ export class Server implements Caller {
     options: ReadOptions,
     done: ReadDone<T>,
   ): () => void {
+    const far = this.#far.answer(method as never, args);
+    if (far !== undefined) return this.#answerFar(far, done);
     const { key, ask } = this.#question(method, args);
     if (options.minIndex <= 0 || !method.blocking) {
       done(null, this.#view(method, args), this.#meta());
@@ -321,6 +281,21 @@ export class Server implements Caller {
     return this.#views.wait<T>(key, ask as () => Answer<T, Dep>, options.minIndex, waitMs, (error, view) => {
       done(error, view, this.#meta());
     });
+  }
+
+  #answerFar<T>(far: FarAnswer, done: ReadDone<T>): () => void {
+    if ('now' in far) {
+      done(null, momentaryView(far.now as T, far.index), this.#meta());
+      return () => {};
+    }
+    let isCancelled = false;
+    far.later().then(
+      (value) => isCancelled || done(null, momentaryView(value as T, far.index), this.#meta()),
+      (error: Error) => isCancelled || done(error, null, this.#meta()),
+    );
+    return () => {
+      isCancelled = true;
+    };
   }
 
   #baseWaitMs(wanted: Millis): Millis {
@@ -335,9 +310,7 @@ export class Server implements Caller {
 
   #view<A extends CommonArgs, T>(method: ReadMethod<A, T>, args: A): View<T> {
     const momentary = this.#momentary.get(method.name);
-    if (momentary !== undefined) {
-      return { index: 1, value: momentary(args as never) as T, valid: false, memo: new Map() };
-    }
+    if (momentary !== undefined) return momentaryView(momentary(args as never) as T);
     const { key, ask } = this.#question(method, args);
     if (!method.blocking) {
       const answer = ask();
@@ -360,63 +333,6 @@ export class Server implements Caller {
         return handler(store, args as never, datacenter);
       },
     };
-  }
-
-  #momentaryReads(): ReadonlyMap<string, (args: never) => unknown> {
-    const d = this.#d;
-    const config = () => d.store.operator.autopilot().value ?? DEFAULT_AUTOPILOT;
-    return new Map<string, (args: never) => unknown>([
-      [Status.Leader.name, () => d.consensus.leaderAddress()],
-      [
-        Status.Peers.name,
-        () =>
-          d.consensus
-            .members()
-            .filter((m) => m.voter)
-            .map((m) => m.address),
-      ],
-      [Status.Ping.name, () => null],
-      [Status.RaftStats.name, () => raftStats(d.consensus)],
-      [Catalog.ListDatacenters.name, () => d.datacenters()],
-      [CoordinateMethods.ListDatacenters.name, () => d.wanCoordinates()],
-      [Operator.RaftGetConfiguration.name, () => ({ Servers: this.#raftServers(), Index: 0 })],
-      [Operator.AutopilotGetConfiguration.name, config],
-      [Operator.ServerHealth.name, () => this.autopilot()],
-      [Operator.AutopilotState.name, () => autopilotState(d.servers(), config())],
-      [Internal.CatalogOverview.name, () => this.#catalogOverview()],
-      [
-        PreparedQueryMethods.Execute.name,
-        (args: QueryExecuteArgs) =>
-          executeQuery({ store: d.store, rng: d.rng, datacenter: this.#options.datacenter }, args),
-      ],
-      [
-        PreparedQueryMethods.Explain.name,
-        (args: QueryExecuteArgs) => resolveQuery(d.store, args.QueryIDOrName, args.Agent.Segment),
-      ],
-    ]);
-  }
-
-  #raftServers() {
-    const facts = new Map(this.#d.servers().map((s) => [s.id, s]));
-    const leader = this.#d.consensus.leaderId();
-    return this.#d.consensus.members().map((m) => ({
-      ID: m.id,
-      Node: facts.get(m.id)?.name ?? '(unknown)',
-      Address: m.address,
-      Leader: m.id === leader,
-      ProtocolVersion: '3',
-      Voter: m.voter,
-      LastIndex: facts.get(m.id)?.lastIndex ?? 0,
-    }));
-  }
-
-  #catalogOverview(): unknown {
-    const { clock, store } = this.#d;
-    if (clock.now() - this.#overviewAt >= OVERVIEW_PERIOD_MS) {
-      this.#overviewAt = clock.now();
-      this.#overview = overviewOf(store.catalog.nodeDump().value);
-    }
-    return this.#overview;
   }
 
   #background(what: string, work: Promise<unknown>): void {
@@ -447,6 +363,9 @@ export class Server implements Caller {
     this.#background('Batch update failed', this.#d.consensus.propose(command));
   }
 }
+
+/** An answer that is of this moment and shared with nobody. */
+const momentaryView = <T>(value: T, index = 1): View<T> => ({ index, value, valid: false, memo: new Map() });
 
 const leaderNotFound = () => new EndpointError('LEADER_NOT_FOUND', 'Raft leader not found in server lookup mapping');
 const remoteUnreachable = () => new EndpointError('DC_UNREACHABLE', 'Remote DC has no server currently reachable');

@@ -112,6 +112,7 @@ describe('answers between real agents', () => {
       'Operator.TransferLeader',
       'Internal.NodeDump',
       'Internal.ServiceDump',
+      'PreparedQuery.ExecuteRemote',
       'ConfigEntry.ListAll',
       'FederationState.List',
       'FederationState.Get',

@@ -1,6 +1,7 @@
 import {
   IndexedPreparedQueries,
   type PreparedQuery,
+  PreparedQueryExecuteRemoteRequest,
   PreparedQueryExecuteRequest,
   PreparedQueryExecuteResponse,
   PreparedQueryExplainResponse,
@@ -10,7 +11,12 @@ import {
   str,
 } from '@proconsul/schema';
 import type { ArgsOf } from '../method.ts';
-import { PreparedQueryMethods, type QueryExecuteArgs, type QueryExecuteReply } from '../methods.ts';
+import {
+  PreparedQueryMethods,
+  type QueryExecuteArgs,
+  type QueryExecuteRemoteArgs,
+  type QueryExecuteReply,
+} from '../methods.ts';
 import { inDatacenter } from './catalog.ts';
 import { bare, member, merged } from './replies.ts';
 import { command, reading } from './requests.ts';
@@ -51,6 +57,13 @@ const queries = member(IndexedPreparedQueries, 'Queries', { absent: [] as readon
 
 export const queryMethods: readonly AnyWireMethod[] = [
   wire(PreparedQueryMethods.Execute, executing, execution),
+  wire(
+    PreparedQueryMethods.ExecuteRemote,
+    reading<QueryExecuteRemoteArgs, PreparedQueryExecuteRemoteRequest>(PreparedQueryExecuteRemoteRequest, {
+      same: ['Query', 'Limit', 'Connect'],
+    }),
+    execution,
+  ),
   wire(PreparedQueryMethods.Explain, executing, member(PreparedQueryExplainResponse, 'Query')),
   wire(
     PreparedQueryMethods.Get,

@@ -111,13 +111,6 @@ describe('an execution', () => {
     expect(w.run('q', { near: 'bb' }).Nodes[0]?.Node?.Node).toBe('bb');
     expect(w.run('q', { near: '_ip', ip: '10.0.0.3' }).Nodes[0]?.Node?.Node).toBe('ccc');
   });
-
-  test('that finds nothing tells the last peer that was tried', () => {
-    const w = new World();
-    const Failover = { NearestN: 0, Datacenters: null, Targets: [{ Peer: 'a', Datacenter: '' }] };
-    w.query('1', { Name: 'q', Service: service({ Failover }) });
-    expect(w.run('q')).toMatchObject({ Nodes: [], Failovers: 1, PeerName: 'a', Datacenter: '' });
-  });
 });
 
 describe('a name', () => {

@@ -72,21 +72,24 @@ export function executeQuery(world: QueryWorld, args: ExecuteArgs): QueryExecute
     return { ...base, Datacenter: '', PeerName: query.Service.Peer, Nodes: [], Failovers: 0 };
   }
   const found = shuffle(world.rng, instances(world.store, query, args.Connect));
-  if (found.length === 0) return { ...base, ...failover(query), Nodes: [] };
   const nodes = limited(nearest(world, query, args, found), args.Limit).map(withoutEmptyChecks);
   return { ...base, Nodes: nodes, Failovers: 0 };
+}
+
+/** Runs a query of another datacenter, whose names are resolved already. Nobody here is near to who asks there. */
+export function executeRemote(
+  world: QueryWorld,
+  { Query, Limit, Connect }: ArgsOf<typeof PreparedQueryMethods.ExecuteRemote>,
+): QueryExecuteReply {
+  const found = shuffle(world.rng, instances(world.store, Query, Connect));
+  const Nodes = limited(found, Limit).map(withoutEmptyChecks);
+  const { Service, DNS } = Query;
+  return { Service: Service.Service, Nodes, DNS, Datacenter: world.datacenter, PeerName: '', Failovers: 0 };
 }
 
 /** Unlike health reads, executions print null for an instance without checks. */
 const withoutEmptyChecks = (instance: CheckServiceNode): CheckServiceNode =>
   instance.Checks?.length === 0 ? { ...instance, Checks: null } : instance;
-
-/** Where an empty answer ends up: at the last peer that was tried. Peers have nothing to offer before one is joined. */
-function failover(query: PreparedQuery): { Failovers: number; Datacenter?: string; PeerName?: string } {
-  const peers = (query.Service.Failover.Targets ?? []).filter((target) => target.Peer !== '');
-  const last = peers.at(-1);
-  return last === undefined ? { Failovers: 0 } : { Failovers: peers.length, Datacenter: '', PeerName: last.Peer };
-}
 
 function instances(store: Store, query: PreparedQuery, connect: boolean): CheckServiceNode[] {
   const { Service } = query;

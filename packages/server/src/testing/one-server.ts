@@ -1,8 +1,10 @@
 import { noMetrics, seededRng, silentLog } from '@proconsul/base';
+import type { Caller } from '@proconsul/endpoints';
 import { type Command, encodeCommand, Store } from '@proconsul/store';
 import type { ServerFacts } from '../autopilot.ts';
 import type { Consensus, RaftMember } from '../consensus.ts';
-import { SERVER_DEFAULTS, Server } from '../server.ts';
+import { Server } from '../server.ts';
+import { SERVER_DEFAULTS } from '../server-options.ts';
 import { ManualClock } from './manual-clock.ts';
 
 /** A log of one server, in memory: what is proposed is applied at once, while it leads. */
@@ -67,12 +69,21 @@ export class MemoryConsensus implements Consensus {
 }
 
 /** One server that leads, wired like the one of an agent. */
-export function oneServer(options: { readonly facts?: readonly ServerFacts[] } = {}) {
+export function oneServer(
+  options: {
+    readonly facts?: readonly ServerFacts[];
+    readonly datacenter?: string;
+    /** Ways into other datacenters. */
+    readonly callers?: Readonly<Record<string, Caller | 'unreachable'>>;
+    readonly datacenters?: () => readonly string[];
+  } = {},
+) {
+  const datacenter = options.datacenter ?? 'dc1';
   const clock = new ManualClock();
-  const store = new Store({ datacenter: 'dc1' });
+  const store = new Store({ datacenter });
   const consensus = new MemoryConsensus(store);
   const server = new Server(
-    { ...SERVER_DEFAULTS, datacenter: 'dc1' },
+    { ...SERVER_DEFAULTS, datacenter },
     {
       store,
       consensus,
@@ -81,10 +92,10 @@ export function oneServer(options: { readonly facts?: readonly ServerFacts[] } =
       log: silentLog,
       metrics: noMetrics,
       leaderCaller: () => undefined,
-      datacenterCaller: () => undefined,
+      datacenterCaller: (name) => options.callers?.[name],
       servers: () => options.facts ?? [],
       wanCoordinates: () => [],
-      datacenters: () => ['dc1'],
+      datacenters: options.datacenters ?? (() => [datacenter]),
     },
   );
   server.startLeading();
