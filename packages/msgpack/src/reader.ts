@@ -110,6 +110,17 @@ export class Reader {
     return cachedKey(this.#bytes, start, size) ?? decoder.decode(this.#bytes.subarray(start, start + size));
   }
 
+  /** True, and they are consumed, when the next bytes are these: a quick way past a key that is expected. */
+  isNext(encoded: Uint8Array): boolean {
+    const { offset } = this;
+    const size = encoded.length;
+    if (size > this.remaining) return false;
+    const bytes = this.#bytes;
+    for (let i = 0; i < size; i++) if (bytes[offset + i] !== encoded[i]) return false;
+    this.offset = offset + size;
+    return true;
+  }
+
   /** A copy, so that it does not keep the whole input alive. Nil is null. An array of small integers counts as well. */
   bytes(): Uint8Array | null {
     const alias = this.bytesAlias();

@@ -71,10 +71,19 @@ interface Compiled {
   readonly jsonPrefix: string;
   readonly omitEmpty: boolean;
   readonly wireName: string | null;
+  /** The name as it stands on the wire; empty when it does not. */
+  readonly wireKey: Uint8Array;
   readonly wireOmitEmpty: boolean;
+  /** Always nil: not a field of the record. */
+  readonly isNil: boolean;
 }
 
 const isKind = (f: object): boolean => 'goType' in f;
+
+function wireKey(name: string | null): Uint8Array {
+  if (name === null) return new Uint8Array(0);
+  return encoded((w) => w.key(name));
+}
 
 function compile(fields: Fields): Compiled[] {
   return Object.entries(fields).map(([name, f]) => {
@@ -88,7 +97,9 @@ function compile(fields: Fields): Compiled[] {
       jsonPrefix: jsonName === '' || field.inputOnly ? '' : `${quoteJson(jsonName)}:`,
       omitEmpty: field.omitEmpty ?? false,
       wireName: field.wire === undefined ? name : field.wire,
+      wireKey: wireKey(field.wire === undefined ? name : field.wire),
       wireOmitEmpty: field.wireOmitEmpty ?? false,
+      isNil: false,
     };
   });
 }
@@ -115,6 +126,28 @@ export interface StructOptions {
   readonly ignoresUnknown?: boolean;
 }
 
+/** Largest buffer that is kept between two encodings, in bytes. */
+const KEPT_BUFFER_BYTES_MAX = 1024 * 1024;
+
+let spare: Writer | null = null;
+
+/** The bytes that `write` writes. One buffer serves all encodings, one after another. */
+export function encoded(write: (w: Writer) => void): Uint8Array {
+  // Taken away while it is in use: an encoding may hold another one.
+  const w = spare ?? new Writer('rpc', 1024);
+  spare = null;
+  write(w);
+  const bytes = w.finish();
+  if (bytes.length <= KEPT_BUFFER_BYTES_MAX) {
+    w.reset();
+    spare = w;
+  }
+  return bytes;
+}
+
+const frozen = (value: unknown): unknown =>
+  typeof value === 'object' && value !== null ? Object.freeze(value) : value;
+
 /** A pointer that is always nil. */
 const nothing: Kind<null> = {
   goType: 'interface {}',
@@ -137,7 +170,9 @@ const nilOnWire = (name: string): Compiled => ({
   jsonPrefix: '',
   omitEmpty: false,
   wireName: name,
+  wireKey: wireKey(name),
   wireOmitEmpty: false,
+  isNil: true,
 });
 
 export function struct<F extends Fields>(
@@ -153,14 +188,13 @@ export function struct<F extends Fields>(
   const wired = [...known, ...(options.wireNil ?? []).map(nilOnWire)].sort((a, b) =>
     (a.wireName as string) < (b.wireName as string) ? -1 : 1,
   );
-  const byWireName = new Map(known.map((c) => [c.wireName as string, c]));
+  const placeOnWire = new Map(wired.map((c, place) => [c.wireName as string, place]));
   const alwaysWired = wired.every((c) => !c.wireOmitEmpty);
 
-  const zero = (): T => {
-    const out: Record<string, unknown> = {};
-    for (const c of compiled) out[c.name] = c.kind.zero();
-    return out as T;
-  };
+  // What is in a zero record is shared by all of them, and frozen so that nobody changes it for the others.
+  const template: Record<string, unknown> = {};
+  for (const c of compiled) template[c.name] = frozen(c.kind.zero());
+  const zero = (): T => ({ ...template }) as T;
   const toJson = (value: T): string => {
     let s = '{';
     for (const c of printed) {
@@ -191,16 +225,28 @@ export function struct<F extends Fields>(
     const present = alwaysWired ? wired : wired.filter((c) => !c.wireOmitEmpty || !c.kind.isEmpty(record[c.name]));
     w.mapHeader(present.length);
     for (const c of present) {
-      w.key(c.wireName as string);
+      w.ready(c.wireKey);
       c.kind.write(w, record[c.name]);
     }
   };
   const read = (r: Reader): T => {
-    const out = zero() as Record<string, unknown>;
+    const out: Record<string, unknown> = { ...template };
     const n = r.mapHeader();
+    // Peers write their keys in order, so that the next one is nearly always known before it is read.
+    let place = 0;
     for (let i = 0; i < n; i++) {
-      const c = byWireName.get(r.key());
-      if (c === undefined) r.skip();
+      let c = wired[place];
+      if (c === undefined || !r.isNext(c.wireKey)) {
+        const found = placeOnWire.get(r.key());
+        c = found === undefined ? undefined : (wired[found] as Compiled);
+        if (found !== undefined) place = found;
+      }
+      if (c === undefined) {
+        r.skip();
+        continue;
+      }
+      place++;
+      if (c.isNil) r.skip();
       else out[c.name] = c.kind.read(r);
     }
     return out as T;
@@ -216,7 +262,7 @@ export function struct<F extends Fields>(
     structName,
     fieldNames: compiled.map((c) => c.name) as (keyof T & string)[],
     zero,
-    make: (given) => ({ ...zero(), ...given }),
+    make: (given) => ({ ...template, ...given }) as T,
     isEmpty: () => false,
     toJson,
     fromJson: (j, at) => (isObject(j) ? fromObject(j, inside(at)) : mismatch(j, at, goType)),
@@ -231,11 +277,7 @@ export function struct<F extends Fields>(
     },
     write,
     read,
-    encodeWire: (value) => {
-      const w = new Writer('rpc');
-      write(w, value);
-      return w.finish();
-    },
+    encodeWire: (value) => encoded((w) => write(w, value)),
     decodeWire: (b) => read(new WireReader(b)),
     describe: () => {
       const properties: Record<string, unknown> = {};

@@ -1,5 +1,5 @@
 import { ProtocolError } from '@proconsul/base';
-import { Reader, Writer } from '@proconsul/msgpack';
+import { Reader, type Writer } from '@proconsul/msgpack';
 import {
   bool,
   type ConfigEntry,
@@ -7,6 +7,7 @@ import {
   ConfigEntryListAllRequest,
   ConfigEntryQuery,
   decodeConfigEntry,
+  encoded,
   index,
   type Kind,
   list,
@@ -41,12 +42,8 @@ type ListArgs = ArgsOf<typeof ConfigEntryMethods.List>;
 
 /** One raw value with more values inside it: kinds of Go that marshal themselves. */
 function wrapped(write: (w: Writer) => void): Uint8Array {
-  const inner = new Writer('rpc');
-  write(inner);
-  const held = inner.finish();
-  const outer = new Writer('rpc', held.length + 8);
-  outer.bytes(held);
-  return outer.finish();
+  const held = encoded(write);
+  return encoded((w) => w.bytes(held));
 }
 
 function unwrapped(body: Uint8Array): Reader {

@@ -1,5 +1,5 @@
-import { Reader, Writer } from '@proconsul/msgpack';
-import type { Kind, QueryMeta, Struct } from '@proconsul/schema';
+import { Reader } from '@proconsul/msgpack';
+import { encoded, type Kind, type QueryMeta, type Struct } from '@proconsul/schema';
 import { BARE_META, metaFields, metaOf, type ReplyCodec } from './wire-method.ts';
 
 /** A structure without fields. */
@@ -91,8 +91,4 @@ export const nothing: ReplyCodec<unknown, null> = {
   },
 };
 
-export function encodeKind<V>(kind: Kind<V>, value: V): Uint8Array {
-  const writer = new Writer('rpc');
-  kind.write(writer, value);
-  return writer.finish();
-}
+export const encodeKind = <V>(kind: Kind<V>, value: V): Uint8Array => encoded((w) => kind.write(w, value));
