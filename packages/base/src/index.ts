@@ -5,6 +5,7 @@ export * from './disk.ts';
 export * from './duration.ts';
 export * from './errors.ts';
 export * from './gzip.ts';
+export type * from './http2.ts';
 export * from './log.ts';
 export * from './memory-disk.ts';
 export * from './metrics.ts';

@@ -2,6 +2,7 @@ export * from './calls/index.ts';
 export { DIAL_RULES, type DialRules } from './dialer.ts';
 export { hopText, RemoteError, RpcError, type RpcErrorCode } from './errors.ts';
 export { FirstByte } from './first-byte.ts';
+export * from './grpc/index.ts';
 export * from './limits.ts';
 export {
   RPC_LISTENER_DEFAULTS,
