@@ -55,11 +55,21 @@ describe.skipIf(skipBecause(programMissing()))('two datacenters', () => {
     expect((await waiting).text).toBe('third');
   });
 
-  test('hear the events that are meant for them, and give archives away', async () => {
+  test('hear the events that are meant for them', async () => {
     expect((await one.put('/v1/event/fire/deploy?dc=dc2')).status).toBe(200);
     await eventually(async () => (await two.get('/v1/event/list')).json().length === 1);
     expect((await one.get('/v1/event/list')).json()).toEqual([]);
     expect((await one.put('/v1/event/fire/deploy?dc=dc9')).text).toBe('No path to datacenter');
+  });
+
+  test('save the state of the other', async () => {
+    const file = `${one.dir}/dc2.snap`;
+    await two.mustPut('/v1/kv/only-two', 'x');
+    expect((await one.cli(['snapshot', 'save', '-datacenter=dc2', file])).code).toBe(0);
+    expect((await one.cli(['snapshot', 'decode', file])).stdout).toContain('only-two');
+    await two.delete('/v1/kv/only-two');
+    expect((await one.cli(['snapshot', 'restore', '-datacenter=dc2', file])).stdout).toContain('Restored snapshot');
+    expect((await two.get('/v1/kv/only-two?raw')).text).toBe('x');
   });
 
   test('tell that the other is out of reach', async () => {

@@ -223,17 +223,17 @@ export class Agent implements AgentApi {
     return this.#d.events.block(waitMs, done);
   }
 
-  snapshotSave(options: { stale: boolean; token: string }) {
-    return this.#d.side.snapshotSave({ datacenter: '', ...options });
+  snapshotSave(options: Parameters<AgentApi['snapshotSave']>[0]) {
+    return this.#d.side.snapshotSave(options);
   }
 
-  snapshotRestore(archive: AsyncIterable<Uint8Array>, token: string): Promise<void> {
-    return this.#d.side.snapshotRestore(archive, { datacenter: '', token });
+  snapshotRestore(archive: AsyncIterable<Uint8Array>, options: Parameters<AgentApi['snapshotRestore']>[1]) {
+    return this.#d.side.snapshotRestore(archive, options);
   }
 
   /** Every pool's answer. Rejects when one of them failed: the text tells which, and why. Source: recorded answers. */
   async keyring(operation: Parameters<AgentApi['keyring']>[0]): Promise<readonly Readonly<Record<string, unknown>>[]> {
-    const answers = await this.#d.side.keyring({ ...operation, token: '' });
+    const answers = await this.#d.side.keyring(operation);
     const errors = answers.flatMap((a) => {
       if (a.Error === '') return [];
       const pool = a.WAN ? 'WAN' : `${a.Datacenter} (LAN)`;

@@ -141,16 +141,22 @@ export interface AgentApi {
 
   /** A point-in-time archive of the replicated state, as chunks. */
   snapshotSave(options: {
+    /** Empty: ours. */
+    datacenter: string;
     stale: boolean;
     token: string;
   }): Promise<{ readonly index: number; readonly chunks: AsyncIterable<Uint8Array> }>;
-  snapshotRestore(archive: AsyncIterable<Uint8Array>, token: string): Promise<void>;
+  snapshotRestore(
+    archive: AsyncIterable<Uint8Array>,
+    options: { readonly datacenter: string; readonly token: string },
+  ): Promise<void>;
 
-  /** Keyring operations; undefined while gossip is not encrypted. */
+  /** What every pool answers to an operation on its keys. */
   keyring(operation: {
     readonly op: 'list' | 'install' | 'use' | 'remove';
     readonly key: string;
     readonly relayFactor: number;
     readonly localOnly: boolean;
+    readonly token: string;
   }): Promise<readonly Readonly<Record<string, unknown>>[]>;
 }

@@ -167,7 +167,7 @@ async function keyring(x: ApiExchange, op: 'list' | 'install' | 'use' | 'remove'
     if (localOnly && op !== 'list')
       throw badRequest('Invalid use of local-only: local-only can only be set for list requests');
   }
-  const replies = await x.api.agent.keyring({ op, key, relayFactor, localOnly });
+  const replies = await x.api.agent.keyring({ op, key, relayFactor, localOnly, token: x.token });
   if (op === 'list') x.json(stringifyAny(replies as unknown as JsonValue));
   else x.ok();
 }

@@ -24,7 +24,11 @@ async function pump(chunks: AsyncIterable<Uint8Array>, stream: FrontStream): Pro
 }
 
 async function save(x: ApiExchange): Promise<void> {
-  const archive = await x.api.agent.snapshotSave({ stale: x.query.has('stale'), token: x.token });
+  const archive = await x.api.agent.snapshotSave({
+    datacenter: x.datacenter,
+    stale: x.query.has('stale'),
+    token: x.token,
+  });
   const stream = x.stream(200, [
     ['Content-Type', 'application/x-gzip'],
     ['X-Consul-Index', String(archive.index)],
@@ -37,7 +41,7 @@ async function save(x: ApiExchange): Promise<void> {
 
 async function restore(x: ApiExchange): Promise<void> {
   if (x.query.has('stale')) throw invalid('stale not allowed for restore');
-  await x.api.agent.snapshotRestore(x.req.bodyStream(), x.token);
+  await x.api.agent.snapshotRestore(x.req.bodyStream(), { datacenter: x.datacenter, token: x.token });
   x.ok();
 }
 
