@@ -83,7 +83,22 @@ export class Memberlist implements GossipPool {
       if (cidr === undefined) throw new GossipError('CIDR', `invalid CIDR address: ${text}`);
       return cidr;
     });
-    const common = { clock, rng, log, metrics, network, delegate, members, queue, awareness, crypt, acks, cidrs };
+    const onAccused = (name: string): void => this.#prober.verify(name);
+    const common = {
+      onAccused,
+      clock,
+      rng,
+      log,
+      metrics,
+      network,
+      delegate,
+      members,
+      queue,
+      awareness,
+      crypt,
+      acks,
+      cidrs,
+    };
     const rules = new StateRules(options, common);
     const sender = new PacketSender(options, common);
     const exchange = new Exchange(options, { ...common, rules });

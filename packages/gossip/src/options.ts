@@ -88,6 +88,8 @@ export interface MemberlistOptions extends GossipProfile {
   readonly deadNodeReclaimMs: Millis;
   /** Probe over a stream when packets do not get through. */
   readonly tcpProbes: boolean;
+  /** Let a few members probe a suspect out of turn, so that it is cleared, or confirmed, sooner. Memberlist does not. */
+  readonly verifySuspects: boolean;
   /** Addresses that members may have, as `10.0.0.0/8`. Missing: all. */
   readonly cidrsAllowed?: readonly string[];
   /** Put on every metric, such as `{ network: 'lan' }`. */
@@ -105,5 +107,6 @@ export const MEMBERLIST_DEFAULTS: Omit<MemberlistOptions, 'name' | 'bind'> = {
   compress: true,
   deadNodeReclaimMs: 30_000,
   tcpProbes: true,
+  verifySuspects: true,
   metricLabels: {},
 };

@@ -32,6 +32,12 @@ export interface PacketReceiverDependencies {
   readonly rules: StateRules;
 }
 
+/**
+ * Share of the probe timeout after which a nack is sent: it must be back before the asker's interval is over.
+ * Source: Lifeguard (2018), section IV.A.
+ */
+export const NACK_AFTER = 0.8;
+
 /** What is left of one packet's allowance of parts. */
 interface Budget {
   parts: number;
@@ -163,7 +169,7 @@ export class PacketReceiver {
       },
     });
     if (sequence === undefined) return;
-    const timer = clock.after(this.#options.probeTimeoutMs, () => {
+    const timer = clock.after(this.#options.probeTimeoutMs * NACK_AFTER, () => {
       acks.forget(sequence);
       if (request.Nack) sender.send(asker, nack.encode(MessageType.nack, { SeqNo: request.SeqNo }));
     });

@@ -1,4 +1,13 @@
-import { type Clock, errorText, type Log, type Metrics, type Millis, type Timer } from '@proconsul/base';
+import {
+  type Clock,
+  errorText,
+  type Log,
+  type Metrics,
+  type Millis,
+  NetworkError,
+  type Rng,
+  type Timer,
+} from '@proconsul/base';
 import { addressBytes } from './address.ts';
 import type { Awareness } from './awareness.ts';
 import { type Delegate, type GossipNode, NodeState } from './delegate.ts';
@@ -17,8 +26,14 @@ import { indirectPing, type Ping, ping } from './wire/messages.ts';
 const TCP_PING_PROTOCOL = 3;
 const NACK_PROTOCOL = 4;
 
+/** Members, on average, that look after a suspect themselves at once. */
+export const VERIFIERS = 4;
+/** Suspects that wait for that. */
+export const VERIFY_MAX = 32;
+
 export interface ProberDependencies {
   readonly clock: Clock;
+  readonly rng: Rng;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly delegate: Delegate;
@@ -35,6 +50,7 @@ interface Probe {
   readonly sequence: number;
   readonly target: GossipNode;
   readonly startedAt: Millis;
+  readonly intervalMs: Millis;
   readonly request: Ping;
   /** Others have been asked: an ack may be theirs. */
   hasAskedOthers: boolean;
@@ -53,6 +69,10 @@ export class Prober {
   readonly #d: ProberDependencies;
   #timer: Timer | undefined;
   #current: Probe | undefined;
+  readonly #toVerify = new Set<string>();
+  #hasVerified = false;
+  /** Judged probes whose nacks are still counted. */
+  readonly #waiting = new Set<Timer>();
 
   constructor(options: MemberlistOptions, dependencies: ProberDependencies) {
     this.#options = options;
@@ -67,17 +87,44 @@ export class Prober {
     this.#timer?.cancel();
     this.#current?.timer.cancel();
     this.#current = undefined;
+    for (const timer of this.#waiting) timer.cancel();
+  }
+
+  /**
+   * Somebody has been accused. A few members, whoever chance picks, make it the next one that they probe: an accusation by
+   * a slow member is refuted sooner, since a suspect hears of it with the ping, and a just one is confirmed sooner.
+   */
+  verify(name: string): void {
+    const { rng, members } = this.#d;
+    if (!this.#options.verifySuspects || this.#toVerify.size >= VERIFY_MAX) return;
+    if (rng.float() * Math.max(1, members.live - 2) < VERIFIERS) this.#toVerify.add(name);
+  }
+
+  /** The next to be probed. Suspects take every second turn at most, so that the round goes on. */
+  #next(now: Millis): Member | undefined {
+    const { members } = this.#d;
+    if (!this.#hasVerified) {
+      for (const name of this.#toVerify) {
+        this.#toVerify.delete(name);
+        const member = members.get(name);
+        if (member?.node.state !== NodeState.suspect) continue;
+        this.#hasVerified = true;
+        return member;
+      }
+    }
+    this.#hasVerified = false;
+    return members.next(
+      ({ node }) => isLive(node) && node.name !== this.#options.name,
+      () => this.#forgetTheDead(now),
+    );
   }
 
   #round(): void {
-    const { clock, members, awareness } = this.#d;
+    const { clock, awareness } = this.#d;
     const startedAt = clock.now();
     const intervalMs = awareness.scale(this.#options.probeIntervalMs);
     this.#timer = clock.after(intervalMs, () => this.#whenDone(() => this.#round()));
-    const member = members.next(
-      ({ node }) => isLive(node) && node.name !== this.#options.name,
-      () => this.#forgetTheDead(startedAt),
-    );
+    const member = this.#next(startedAt);
     if (member !== undefined) this.#probe(member.node, startedAt, intervalMs);
   }
 
@@ -117,12 +164,13 @@ export class Prober {
       sequence,
       target,
       startedAt,
+      intervalMs,
       request: this.#request(target.name, sequence),
       hasAskedOthers: false,
       isReachedByStream: false,
       nacksWanted: 0,
       nacks: 0,
-      timer: patientTimer(clock, probeTimeoutMs, probeTimeoutMs, () => this.#askOthers(probe, intervalMs)),
+      timer: patientTimer(clock, probeTimeoutMs, probeTimeoutMs, () => this.#askOthers(probe)),
     };
     this.#current = probe;
     this.#ping(probe);
@@ -168,9 +216,9 @@ export class Prober {
     if (this.#current === probe) this.#current = undefined;
   }
 
-  #askOthers(probe: Probe, intervalMs: Millis): void {
+  #askOthers(probe: Probe): void {
     const { clock, log, members, sender } = this.#d;
-    const { target, request, startedAt } = probe;
+    const { target, request, startedAt, intervalMs } = probe;
     probe.hasAskedOthers = true;
     log.debug(`memberlist: Failed UDP ping: ${target.name} (timeout reached)`);
     const isHelper = ({ node }: Member): boolean =>
@@ -194,16 +242,46 @@ export class Prober {
         probe.isReachedByStream = true;
       },
       (error) => {
-        if (this.#current === probe) log.debug(`memberlist: Failed fallback TCP ping: ${errorText(error)}`);
+        if (this.#current !== probe) return;
+        log.debug(`memberlist: Failed fallback TCP ping: ${errorText(error)}`);
+        if (error instanceof NetworkError && error.code === 'ECONNREFUSED') this.#hurry(probe);
       },
     );
   }
 
-  /** The interval is over and nobody has seen the target. */
+  /**
+   * Helpers that are well say that they saw nothing either; then the fault is not ours. Their nacks begin their way when
+   * our time is nearly up, so they are counted a little later than the target is judged.
+   */
+  #watchNacks(probe: Probe): void {
+    const { clock, awareness, acks } = this.#d;
+    const { probeTimeoutMs } = this.#options;
+    const waitMs = Math.max(0, probe.startedAt + probe.intervalMs - clock.now()) + probeTimeoutMs / 2;
+    const timer = clock.after(waitMs, () => {
+      this.#waiting.delete(timer);
+      acks.forget(probe.sequence);
+      if (probe.isReachedByStream) return;
+      awareness.add(probe.nacksWanted > 0 ? Math.max(0, probe.nacksWanted - probe.nacks) : 1);
+    });
+    this.#waiting.add(timer);
+  }
+
+  /** Nobody listens where the target should: its process is gone. Only those who were asked get a moment more. */
+  #hurry(probe: Probe): void {
+    const { clock } = this.#d;
+    const graceMs = this.#options.probeTimeoutMs / 2;
+    const leftMs = probe.startedAt + probe.intervalMs - clock.now();
+    if (leftMs <= graceMs) return;
+    probe.timer.cancel();
+    probe.timer = patientTimer(clock, graceMs, this.#options.probeTimeoutMs, () => this.#judge(probe));
+  }
+
+  /** The time is over and nobody has seen the target. */
   #judge(probe: Probe): void {
-    const { log, awareness, rules, metrics, clock } = this.#d;
+    const { log, rules, metrics, clock } = this.#d;
     const { target } = probe;
-    this.#finish(probe);
+    this.#current = undefined;
+    this.#watchNacks(probe);
     metrics.sample('memberlist.probeNode', clock.now() - probe.startedAt, this.#options.metricLabels);
     if (probe.isReachedByStream) {
       log.warn(
@@ -211,8 +289,6 @@ export class Prober {
       );
       return;
     }
-    // Helpers that are well say that they saw nothing either: then the fault is not ours.
-    awareness.add(probe.nacksWanted > 0 ? Math.max(0, probe.nacksWanted - probe.nacks) : 1);
     log.info(`memberlist: Suspect ${target.name} has failed, no acks received`);
     // Of the incarnation that was probed: a refutation in the meantime stands.
     rules.suspect({ Node: target.name, From: this.#options.name, Incarnation: target.incarnation });

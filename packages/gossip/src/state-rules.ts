@@ -20,6 +20,8 @@ export interface StateRulesDependencies {
   readonly queue: BroadcastQueue;
   readonly awareness: Awareness;
   readonly cidrs: readonly Cidr[] | undefined;
+  /** Somebody else has become the first to accuse a member. */
+  readonly onAccused: (name: string) => void;
 }
 
 const INCARNATION_MAX = 0xffff_ffff;
@@ -104,6 +106,7 @@ export class StateRules {
     this.#spread(message.Node, encodeSuspect(message));
     members.set(member, { ...member.node, state: NodeState.suspect, incarnation: message.Incarnation }, clock.now());
     this.#watch(member, message.From);
+    if (message.From !== this.#options.name) this.#d.onAccused(message.Node);
   }
 
   /** `finished` is called when the death of ourselves has been told, or nobody is there to tell. */

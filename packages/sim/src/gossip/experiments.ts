@@ -7,9 +7,14 @@ import { PoolSim, type SimMember } from './pool-sim.ts';
 /** Pools from this size on are simulated without compression: it costs time and changes nothing that is measured. */
 const PLAIN_FROM = 64;
 
-export async function grown(seed: number, size: number, options: Partial<MemberlistOptions> = {}): Promise<PoolSim> {
+export async function grown(
+  seed: number,
+  size: number,
+  options: Partial<MemberlistOptions> = {},
+  hidesStalls = false,
+): Promise<PoolSim> {
   const plain = size >= PLAIN_FROM ? { compress: false } : {};
-  const sim = new PoolSim({ seed, keepJoins: false, drift: 0.001, options: { ...plain, ...options } });
+  const sim = new PoolSim({ seed, keepJoins: false, drift: 0.001, hidesStalls, options: { ...plain, ...options } });
   await sim.grow(size);
   // Until nobody has anything left to say.
   await sim.until(
@@ -120,6 +125,7 @@ export interface SickPool {
   readonly lossy: number;
   readonly loss: number;
   readonly options?: Partial<MemberlistOptions>;
+  readonly hidesStalls?: boolean;
   readonly seed: number;
 }
 
@@ -136,7 +142,7 @@ export interface SickResult {
 /** A pool of which some members are sick for a while. */
 export async function measureSick(setup: SickPool): Promise<SickResult> {
   const { size, stalling, lossy, loss, forMs, seed } = setup;
-  const sim = await grown(seed, size, setup.options);
+  const sim = await grown(seed, size, setup.options, setup.hidesStalls);
   const sick = new Set<number>();
   for (let i = 0; i < stalling; i++) {
     sick.add(i);

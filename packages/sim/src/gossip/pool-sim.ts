@@ -41,6 +41,8 @@ export interface PoolSimOptions {
   readonly options?: Partial<MemberlistOptions>;
   /** Share by which clocks differ from the true rate, at most. */
   readonly drift?: number;
+  /** Members cannot notice that they stood still. */
+  readonly hidesStalls?: boolean;
   readonly log?: (index: number) => Log;
   /** Fewer events are kept when nobody looks at joins. */
   readonly keepJoins?: boolean;
@@ -151,6 +153,7 @@ export class PoolSim {
     const { seed, drift = 0, options, log } = this.#settings;
     const rate = 1 + (this.rng.float() * 2 - 1) * drift;
     const process = new SimProcess(this.events, { offsetMs: this.rng.float() * 1e6, rate });
+    process.hidesStalls = this.#settings.hidesStalls ?? false;
     const heard = new Set<string>();
     const toSpread: Uint8Array[] = [];
     const pool = new Memberlist(

@@ -12,11 +12,14 @@ export const SOCKET_PACKETS_MAX = 1500;
 export class SimProcess implements Clock {
   readonly #events: EventQueue;
   readonly #clock: SimClock;
-  readonly #timers: (() => void)[] = [];
+  readonly #timers: { readonly due: Millis; readonly fire: () => void }[] = [];
   readonly #input: (() => void)[] = [];
   #packets = 0;
   #stalls = 0;
   isUp = true;
+  /** A timer that fires late after a stall still reads the time at which it was due: the process cannot notice. */
+  hidesStalls = false;
+  #shownMs: Millis | undefined;
 
   constructor(events: EventQueue, drift?: ClockDrift) {
     this.#events = events;
@@ -24,7 +27,7 @@ export class SimProcess implements Clock {
   }
 
   now(): Millis {
-    return this.#clock.now();
+    return this.#shownMs ?? this.#clock.now();
   }
 
   wallMs(): Millis {
@@ -40,7 +43,7 @@ export class SimProcess implements Clock {
     };
     const timer = this.#clock.after(delayMs, () => {
       if (!this.isUp || !isOpen) return;
-      if (this.isStalled) this.#timers.push(fire);
+      if (this.isStalled) this.#timers.push({ due: this.#clock.now(), fire });
       else fire();
     });
     return {
@@ -80,6 +83,11 @@ export class SimProcess implements Clock {
 
   #resume(): void {
     this.#packets = 0;
-    for (const queue of [this.#timers, this.#input]) for (const fn of queue.splice(0)) fn();
+    for (const { due, fire } of this.#timers.splice(0)) {
+      if (this.hidesStalls) this.#shownMs = due;
+      fire();
+    }
+    this.#shownMs = undefined;
+    for (const fn of this.#input.splice(0)) fn();
   }
 }
