@@ -1,7 +1,14 @@
 import { type Clock, type Disk, errorText, type Log, type Metrics, type Rng } from '@proconsul/base';
 import type { RuntimeConfig } from '@proconsul/config';
 import { AgentError } from '@proconsul/http-api';
-import { msgpackConfiguration, noTransport, RAFT_DEFAULTS, RaftNode, type Transport } from '@proconsul/raft';
+import {
+  msgpackConfiguration,
+  noTransport,
+  RAFT_DEFAULTS,
+  RaftNode,
+  type StateMachine,
+  type Transport,
+} from '@proconsul/raft';
 import type { Coordinate, RaftStats } from '@proconsul/schema';
 import {
   Autopilot,
@@ -96,7 +103,7 @@ export class LocalServer {
         metrics,
         transport: d.cluster?.transport ?? noTransport,
         codec: msgpackConfiguration,
-        machine: storeMachine(this.store),
+        machine: this.#machine(),
         onRole: (role) => this.duties.roleChanged(role),
         onLeader: () => this.server.leaderChanged(),
       },
@@ -165,6 +172,18 @@ export class LocalServer {
         established: () => d.onLeading(),
       },
     );
+  }
+
+  /** The store; when a leader replaces all of it, whoever waits is answered, since indexes may have gone back. */
+  #machine(): StateMachine {
+    const machine = storeMachine(this.store);
+    return {
+      ...machine,
+      restore: async (pieces) => {
+        await machine.restore(pieces);
+        this.server.views.refresh();
+      },
+    };
   }
 
   /** A member of the LAN pool changed. */
