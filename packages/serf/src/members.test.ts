@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { encodeLeave } from './messages.ts';
 import { CONSUL_SERF_DEFAULTS } from './options.ts';
 import { World } from './testing/world.ts';
 
@@ -188,14 +189,11 @@ test('a prune of a member that is leaving forgets it after it has left', async (
 
 describe('intents', () => {
   test('a leave intent that comes before its member is kept for five minutes', async () => {
+    const leave = encodeLeave({ LTime: 9, Node: 'b', Prune: false });
     const world = new World();
     const a = world.member('a');
     await a.serf.start();
-    a.pool.delegate.onMessage(
-      Uint8Array.from([
-        0, 0x83, 0xa5, 76, 84, 105, 109, 101, 9, 0xa4, 78, 111, 100, 101, 0xa1, 98, 0xa5, 80, 114, 117, 110, 101, 0xc2,
-      ]),
-    );
+    a.pool.delegate.onMessage(leave);
     const b = world.member('b');
     await b.serf.start();
     a.pool.learn({ ...b.pool.self });
@@ -203,14 +201,24 @@ describe('intents', () => {
 
     const late = world.member('late');
     await late.serf.start();
-    late.pool.delegate.onMessage(
-      Uint8Array.from([
-        0, 0x83, 0xa5, 76, 84, 105, 109, 101, 9, 0xa4, 78, 111, 100, 101, 0xa1, 98, 0xa5, 80, 114, 117, 110, 101, 0xc2,
-      ]),
-    );
+    late.pool.delegate.onMessage(leave);
     await world.pass(6 * 60_000);
     late.pool.learn({ ...b.pool.self });
     expect(late.statuses()['b']).toBe('alive');
+  });
+
+  test('a member that hears of a newer intent about itself says that it is here', async () => {
+    const world = new World();
+    const [a, b] = await world.members('a', 'b');
+    world.gossip.drops = () => true; // Only full exchanges get through.
+    a!.pool.delegate.onMessage(encodeLeave({ LTime: 20, Node: 'b', Prune: false }));
+    await world.pass(5_000);
+    expect(a!.statuses()['b']).toBe('leaving');
+    world.gossip.drops = () => false;
+    b!.pool.exchange(a!.pool, false);
+    await world.pass(1_000);
+    expect(a!.statuses()['b']).toBe('alive');
+    expect(Number(b!.serf.stats()['member_time'])).toBeGreaterThan(20);
   });
 
   test('who missed a leave learns of it by a full exchange', async () => {

@@ -14,7 +14,25 @@ const BAD_WEATHER = { ...LAN_WEATHER, loss: 0.1, duplicates: 0.1, stragglers: 0.
 const userEvents = (one: SimSerf) =>
   one.events.filter((e): e is Extract<SerfEvent, { kind: 'user' }> => e.kind === 'user');
 
+/** Nothing passes between the two groups, until the network heals. */
+function part(sim: SerfSim, left: readonly SimSerf[], right: readonly SimSerf[]): void {
+  for (const a of left) {
+    for (const b of right) {
+      sim.network.block(a.address, b.address);
+      sim.network.block(b.address, a.address);
+    }
+  }
+}
+
 describe('user events', () => {
+  test.for(seeds)('reach everybody within seconds (seed %i)', LONG, async (seed) => {
+    const sim = new SerfSim(seed);
+    await sim.grow(30);
+    sim.one().serf.userEvent('e', utf8(''), false);
+    await sim.run(2_500);
+    expect(sim.live.filter((one) => userEvents(one).length === 1)).toHaveLength(30);
+  });
+
   test.for(seeds)('reach everybody once, with one time each, over a bad network (seed %i)', LONG, async (seed) => {
     const sim = new SerfSim(seed);
     await sim.grow(12);
@@ -45,13 +63,7 @@ describe('user events', () => {
   test.for(seeds)('reach both sides of a partition after it, and each member once (seed %i)', LONG, async (seed) => {
     const sim = new SerfSim(seed);
     await sim.grow(8);
-    const [left, right] = [sim.live.slice(0, 4), sim.live.slice(4)];
-    for (const a of left) {
-      for (const b of right) {
-        sim.network.block(a.address, b.address);
-        sim.network.block(b.address, a.address);
-      }
-    }
+    part(sim, sim.live.slice(0, 4), sim.live.slice(4));
     for (let i = 0; i < 20; i++) {
       sim.one().serf.userEvent(`e${i}`, utf8(''), true);
       await sim.run(500);
@@ -132,6 +144,28 @@ describe('who is in the pool', () => {
       }
     }
   });
+
+  test.for(seeds)(
+    'who is given up on one side of a partition has left on both after it (seed %i)',
+    LONG,
+    async (seed) => {
+      const sim = new SerfSim(seed);
+      await sim.grow(9);
+      sim.kill(sim.members[8]!);
+      const failed = () =>
+        sim.live.every((m) => m.serf.members().some((o) => o.name === 'n8' && o.status === 'failed'));
+      await sim.until(failed, 60_000, 'the failure is seen');
+      part(sim, sim.live.slice(0, 4), sim.live.slice(4));
+      await sim.run(5_000);
+      sim.live[0]!.serf.forceLeave('n8', false);
+      await sim.run(60_000); // Longer than gossip spreads the message.
+      expect([...sim.gone().get('n8')!].sort()).toEqual(['failed', 'left']);
+      sim.network.heal();
+      await sim.until(() => sim.knowsLive(), 600_000, 'the two sides find each other again');
+      await sim.run(60_000);
+      expect(sim.gone()).toEqual(new Map([['n8', new Set(['left'])]]));
+    },
+  );
 
   test('a seed gives the same run again', LONG, async () => {
     const run = async () => {
