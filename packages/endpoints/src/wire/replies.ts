@@ -1,6 +1,6 @@
 import { Reader } from '@proconsul/msgpack';
 import { encoded, type Kind, type QueryMeta, type Struct } from '@proconsul/schema';
-import { BARE_META, metaFields, metaOf, type ReplyCodec } from './wire-method.ts';
+import { BARE_META, metaFields, metaOf, type ReplyCodec, setMeta } from './wire-method.ts';
 
 /** A structure without fields. */
 export const EMPTY_MAP: Uint8Array = new Uint8Array([0x80]);
@@ -27,7 +27,10 @@ export function member<R extends QueryMeta, K extends keyof R & string, T = R[K]
   return {
     encodeReply: (value, meta) => {
       const held = emptyIsNil && Array.isArray(value) && value.length === 0 ? null : value;
-      return reply.encodeWire({ ...zero, [name]: held, ...metaFields(meta) });
+      const record = { ...zero };
+      record[name] = held as R[K];
+      setMeta(record, meta);
+      return reply.encodeWire(record);
     },
     decodeReply: (body) => {
       const fields = reply.decodeWire(body);

@@ -7,16 +7,16 @@ import type { RequestCodec } from './wire-method.ts';
 const NS_PER_MS = 1e6;
 
 /** The `+QO` fields that say how to read; the token is among the arguments. */
-function optionFields(options: ReadOptions) {
-  return {
-    MinQueryIndex: options.minIndex,
-    MaxQueryTime: Math.round(options.waitMs * NS_PER_MS),
-    AllowStale: options.consistency === 'stale',
-    RequireConsistent: options.consistency === 'consistent',
-  };
+type Options = Pick<QueryOptions, 'MinQueryIndex' | 'MaxQueryTime' | 'AllowStale' | 'RequireConsistent' | 'Token'>;
+
+function setOptions(r: Writable<Options>, options: ReadOptions): void {
+  r.MinQueryIndex = options.minIndex;
+  r.MaxQueryTime = Math.round(options.waitMs * NS_PER_MS);
+  r.AllowStale = options.consistency === 'stale';
+  r.RequireConsistent = options.consistency === 'consistent';
 }
 
-type Options = Pick<QueryOptions, 'MinQueryIndex' | 'MaxQueryTime' | 'AllowStale' | 'RequireConsistent' | 'Token'>;
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 function optionsOf(r: Options): ReadOptions {
   if (!r.AllowStale && !r.RequireConsistent && r.MinQueryIndex === 0 && r.MaxQueryTime === 0) return READ_NOW;
@@ -45,6 +45,16 @@ function argsOf<A, R extends object>(request: R, { same, read }: Fitting<A, R>):
   return (read === undefined ? args : Object.assign(args, read(request))) as A;
 }
 
+/** A request without options. The copy of the zero record has all fields already, which is quick. */
+function requestOf<A extends CommonArgs, R extends object>(zero: R, args: A, { same, write }: Fitting<A, R>): R {
+  const request = { ...zero } as Record<string, unknown>;
+  if ('Datacenter' in request) request['Datacenter'] = args.Datacenter;
+  request['Token'] = args.Token;
+  for (const name of same) request[name] = args[name];
+  if (write !== undefined) Object.assign(request, write(args));
+  return request as R;
+}
+
 /** The request of a read. */
 export function reading<A extends CommonArgs, R extends Options>(
   request: Struct<R>,
@@ -52,8 +62,11 @@ export function reading<A extends CommonArgs, R extends Options>(
 ): RequestCodec<A> {
   const zero = request.zero();
   return {
-    encodeRequest: (args, options) =>
-      request.encodeWire({ ...zero, ...args, ...fit.write?.(args), ...optionFields(options) }),
+    encodeRequest: (args, options) => {
+      const record = requestOf<A, R>(zero, args, fit);
+      setOptions(record, options);
+      return request.encodeWire(record);
+    },
     decodeRequest: (body) => {
       const r = request.decodeWire(body);
       return { args: argsOf(r, fit) as A & CommonArgs, options: optionsOf(r) };
@@ -68,7 +81,7 @@ export function writing<A extends CommonArgs, R extends { readonly Token: string
 ): RequestCodec<A> {
   const zero = request.zero();
   return {
-    encodeRequest: (args) => request.encodeWire({ ...zero, ...args, ...fit.write?.(args) }),
+    encodeRequest: (args) => request.encodeWire(requestOf<A, R>(zero, args, fit)),
     decodeRequest: (body) => ({ args: argsOf(request.decodeWire(body), fit) as A & CommonArgs, options: READ_NOW }),
   };
 }

@@ -79,6 +79,13 @@ export function metaFields(meta: WireMeta): QueryMeta {
   };
 }
 
+/** The same into a record that has these fields already. */
+export function setMeta(fields: { -readonly [K in keyof QueryMeta]: QueryMeta[K] }, meta: WireMeta): void {
+  fields.Index = meta.index;
+  fields.LastContact = Math.round(meta.lastContactMs * NS_PER_MS);
+  fields.KnownLeader = meta.knownLeader;
+}
+
 export function metaOf(fields: QueryMeta): WireMeta {
   return { index: fields.Index, knownLeader: fields.KnownLeader, lastContactMs: fields.LastContact / NS_PER_MS };
 }

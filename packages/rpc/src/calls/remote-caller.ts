@@ -70,8 +70,10 @@ export class RemoteCaller implements Caller {
     options: ReadOptions,
     done: ReadDone<T>,
   ): () => void {
-    const abort = new AbortController();
     const waits = method.blocking && options.minIndex > 0;
+    // Answers that need no waiting are there soon: who wants them no longer just does not look at them.
+    const abort = waits ? new AbortController() : null;
+    let isCancelled = false;
     const startedAt = this.#d.clock.now();
     const ask = (wire: AnyWireMethod): { body: Uint8Array; timeoutMs: Millis } => {
       if (!waits) return { body: wire.encodeRequest(args, options), timeoutMs: this.#d.callTimeoutMs };
@@ -80,16 +82,19 @@ export class RemoteCaller implements Caller {
       const rest = waitMs < waitOf(options) ? { ...options, waitMs } : options;
       return { body: wire.encodeRequest(args, rest), timeoutMs: this.#deadlineMs(waitMs) };
     };
-    this.#call('read', method.name, args, ask, abort.signal).then(
+    this.#call('read', method.name, args, ask, abort?.signal).then(
       (reply) => {
-        if (abort.signal.aborted) return;
+        if (isCancelled) return;
         done(null, new RemoteView(reply.meta.index, reply.value as T), reply.meta);
       },
       (error: Error) => {
-        if (!abort.signal.aborted) done(error, null, UNKNOWN);
+        if (!isCancelled) done(error, null, UNKNOWN);
       },
     );
-    return () => abort.abort();
+    return () => {
+      isCancelled = true;
+      abort?.abort();
+    };
   }
 
   async write<A extends CommonArgs, R>(method: WriteMethod<A, R>, args: A): Promise<R> {
