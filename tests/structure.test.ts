@@ -28,13 +28,14 @@ const LAYERS: Readonly<Record<string, number>> = {
   'http-api': 5,
   client: 5,
   rpc: 5,
+  discover: 5,
   server: 6,
   agent: 7,
   cli: 8,
 };
 
 /** Packages that may talk to the machine. Everything else gets clock, chance, disk and network from its caller. */
-const MAY_USE_NODE = new Set(['io-node', 'agent', 'cli', 'client']);
+const MAY_USE_NODE = new Set(['io-node', 'agent', 'cli', 'client', 'discover']);
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
