@@ -117,8 +117,9 @@ export async function measureSpread(
 export interface SickPool {
   readonly size: number;
   readonly forMs: Millis;
-  /** Members that stand still again and again. */
+  /** Members that stand still again and again, or whose messages do. */
   readonly stalling: number;
+  readonly stalls: 'process' | 'messages';
   readonly stallMs: () => Millis;
   readonly runMs: () => Millis;
   /** Members whose packets are lost, and the share of them. */
@@ -174,7 +175,8 @@ export async function measureSick(setup: SickPool): Promise<SickResult> {
 function stallAgain(sim: PoolSim, member: SimMember, setup: SickPool): void {
   sim.events.after(setup.runMs() * (0.5 + sim.rng.float()), () => {
     const ms = setup.stallMs() * (0.5 + sim.rng.float());
-    member.process.stall(ms);
+    if (setup.stalls === 'process') member.process.stall(ms);
+    else member.process.stallMessages(ms);
     sim.events.after(ms, () => stallAgain(sim, member, setup));
   });
 }

@@ -98,7 +98,9 @@ export class PoolNetwork {
         this.packets++;
         this.packetBytes += bytes.length;
         const copies = this.#rng.float() < this.weather.duplicates ? 2 : 1;
-        for (let i = 0; i < copies; i++) this.#carryPacket(bytes, local, to.host);
+        host.process.send(() => {
+          for (let i = 0; i < copies; i++) this.#carryPacket(bytes, local, to.host);
+        });
       },
       close: () => {
         host.packets = undefined;
@@ -147,35 +149,36 @@ export class PoolNetwork {
         settle(() => reject(new NetworkError(code, `dial tcp ${to}:${port}: ${text}`)));
       const timer = process.after(timeoutMs, () => fail('ETIMEDOUT', 'i/o timeout'));
       const carry = (a: string, b: string, fn: () => void): void => this.#carryStream(a, b, fn);
-      carry(from, to, () => {
-        const target = this.#hosts.get(to);
-        if (target === undefined) return;
-        // The kernel answers for a process that stands still; for one that is gone it refuses.
-        const accept = target.process.isUp ? target.accept : undefined;
-        carry(to, from, () => {
-          process.receive(() => {
-            if (accept === undefined) return fail('ECONNREFUSED', 'connect: connection refused');
-            settle(() => resolve(this.#connect(from, process, { host: to, port }, target, accept)));
-          }, false);
+      const knock = (): void =>
+        carry(from, to, () => {
+          const target = this.#hosts.get(to);
+          if (target === undefined) return;
+          // The kernel answers for a process that stands still; for one that is gone it refuses.
+          const accept = target.process.isUp ? target.accept : undefined;
+          carry(to, from, () => {
+            process.receive(() => {
+              if (accept === undefined) return fail('ECONNREFUSED', 'connect: connection refused');
+              settle(() => resolve(this.#connect(from, process, { host: to, port }, target, accept)));
+            }, false);
+          });
         });
-      });
+      process.send(knock);
     });
   }
 
   #connect(from: string, process: SimProcess, to: Endpoint, target: Host, accept: (stream: Stream) => void): Stream {
     this.streams++;
     const near = { host: from, port: 40_000 };
-    const carry = (a: string, b: string, owner: SimProcess) => (size: number, fn: () => void) => {
+    const carry = (a: string, b: string, sender: SimProcess, owner: SimProcess) => (size: number, fn: () => void) => {
       this.streamBytes += size;
-      this.#carryStream(a, b, () =>
-        owner.receive(() => {
-          this.hasStreamNews = true;
-          fn();
-        }, false),
-      );
+      const deliver = (): void => {
+        this.hasStreamNews = true;
+        fn();
+      };
+      sender.send(() => this.#carryStream(a, b, () => owner.receive(deliver, false)));
     };
-    const ours = new SimStream(near, to, carry(from, to.host, target.process));
-    const theirs = new SimStream(to, near, carry(to.host, from, process));
+    const ours = new SimStream(near, to, carry(from, to.host, process, target.process));
+    const theirs = new SimStream(to, near, carry(to.host, from, target.process, process));
     ours.pair(theirs);
     theirs.pair(ours);
     target.process.receive(() => {

@@ -53,6 +53,7 @@ test('a change is told to all in the time of the epidemic model', async () => {
 test('members that stand still or lose packets do not cost a healthy member its place', async () => {
   const r = await measureSick({
     ...{ size: 20, seed: 3, forMs: 120_000, stalling: 2, lossy: 2, loss: 0.3 },
+    stalls: 'process',
     stallMs: () => 8_000,
     runMs: () => 4_000,
   });

@@ -14,8 +14,10 @@ export class SimProcess implements Clock {
   readonly #clock: SimClock;
   readonly #timers: { readonly due: Millis; readonly fire: () => void }[] = [];
   readonly #input: (() => void)[] = [];
+  readonly #output: (() => void)[] = [];
   #packets = 0;
   #stalls = 0;
+  #ioStalls = 0;
   isUp = true;
   /** A timer that fires late after a stall still reads the time at which it was due: the process cannot notice. */
   hidesStalls = false;
@@ -67,10 +69,26 @@ export class SimProcess implements Clock {
     });
   }
 
+  /** Only its messages stand still, in both directions, for `forMs`: timers go on. The fault of the Lifeguard paper. */
+  stallMessages(forMs: Millis): void {
+    this.#ioStalls++;
+    this.#events.after(forMs, () => {
+      this.#ioStalls--;
+      if (this.#ioStalls > 0 || this.isStalled || !this.isUp) return;
+      this.#flush();
+    });
+  }
+
+  /** Something leaves it. */
+  send(fn: () => void): void {
+    if (this.#ioStalls > 0) this.#output.push(fn);
+    else fn();
+  }
+
   /** Something arrives at a socket of it. */
   receive(fn: () => void, isPacket: boolean): void {
     if (!this.isUp) return;
-    if (!this.isStalled) return fn();
+    if (!this.isStalled && this.#ioStalls === 0) return fn();
     if (isPacket && this.#packets++ >= SOCKET_PACKETS_MAX) return;
     this.#input.push(fn);
   }
@@ -79,15 +97,20 @@ export class SimProcess implements Clock {
     this.isUp = false;
     this.#timers.length = 0;
     this.#input.length = 0;
+    this.#output.length = 0;
   }
 
   #resume(): void {
-    this.#packets = 0;
     for (const { due, fire } of this.#timers.splice(0)) {
       if (this.hidesStalls) this.#shownMs = due;
       fire();
     }
     this.#shownMs = undefined;
-    for (const fn of this.#input.splice(0)) fn();
+    if (this.#ioStalls === 0) this.#flush();
+  }
+
+  #flush(): void {
+    this.#packets = 0;
+    for (const queue of [this.#output, this.#input]) for (const fn of queue.splice(0)) fn();
   }
 }

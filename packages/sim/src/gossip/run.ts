@@ -62,7 +62,7 @@ async function main(args: readonly string[]): Promise<number> {
   else if (table === 'detection') await detectionTable(sizes, numbers.repeat || 20, print);
   else if (table === 'spread') await spreadTable(sizes, numbers.repeat || 20, print);
   else if (table === 'lifeguard')
-    await lifeguardTable(numbers.size || 100, numbers.minutes, numbers.repeat || 1, print);
+    await lifeguardTable(numbers.size || 64, numbers.minutes, numbers.repeat || 1, print);
   else if (table === 'soak') await soakTable(numbers.size || 100, numbers.minutes, print);
   else {
     console.error(USAGE);
