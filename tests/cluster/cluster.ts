@@ -4,6 +4,8 @@ export interface ClusterOptions {
   readonly servers: number;
   readonly clients: number;
   readonly config?: Readonly<Record<string, unknown>>;
+  /** Other programs than the one under test, by node. */
+  readonly programs?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** Agents that join each other on loopback: servers `s1`, `s2`, ... and clients `c1`, `c2`, ... */
@@ -17,11 +19,12 @@ export class Cluster {
   }
 
   /** Starts them all and returns when there is a leader and everybody is in the catalog with a passing check. */
-  static async start({ servers, clients, config = {} }: ClusterOptions): Promise<Cluster> {
+  static async start({ servers, clients, config = {}, programs = {} }: ClusterOptions): Promise<Cluster> {
     const made: TestAgent[] = [];
     const common = { retry_interval: '500ms', performance: { leave_drain_time: '100ms' }, ...config };
     const add = async (options: AgentOptions) => {
-      const agent = new TestAgent(options);
+      const other = programs[options.node ?? ''];
+      const agent = new TestAgent(other === undefined ? options : { ...options, program: other });
       made.push(agent);
       await agent.start();
       return agent;

@@ -17,6 +17,8 @@ export interface AgentOptions {
    */
   readonly mode?: 'dev' | 'server' | 'peer' | 'client';
   readonly node?: string;
+  /** Another program than the one under test: words of a command line. */
+  readonly program?: readonly string[];
   /** Merged over the harness's own keys: ports, `raft_multiplier` 1. */
   readonly config?: Readonly<Record<string, unknown>>;
   /** Files of a configuration directory: name to text. */
@@ -134,7 +136,7 @@ export class TestAgent {
     const file = join(this.dir, 'agent.json');
     const own = { ports: { ...ports, grpc: -1, grpc_tls: -1 }, performance: { raft_multiplier: 1 } };
     writeFileSync(file, JSON.stringify(merge(own, config)));
-    const [name = '', ...first] = program();
+    const [name = '', ...first] = this.options.program ?? program();
     const data = ['-data-dir', join(this.dir, 'data')];
     const states = {
       dev: ['-dev'],

@@ -172,7 +172,7 @@ export class ClientSide implements ClusterSide {
 
   async fireEvent(event: UserEvent, Datacenter: string, Token: string): Promise<void> {
     const Payload = encodeEventPayload(event);
-    const dc = Datacenter || this.#context.config().datacenter;
+    const dc = this.#datacenter(Datacenter);
     const request = EventFireRequest.make({ Datacenter: dc, Token, Name: event.Name, Payload, AllowStale: true });
     await this.#call('Internal.EventFire', EventFireRequest.encodeWire(request));
   }
@@ -210,13 +210,18 @@ export class ClientSide implements ClusterSide {
     return peer;
   }
 
+  /** Servers of the reference want it named, ours too. */
+  #datacenter(asked: string): string {
+    return asked || this.#context.config().datacenter;
+  }
+
   async snapshotSave({ datacenter, stale, token }: SnapshotOptions): Promise<SavedArchive> {
-    const request = SnapshotRequest.make({ Datacenter: datacenter, AllowStale: stale, Token: token });
+    const request = SnapshotRequest.make({ Datacenter: this.#datacenter(datacenter), AllowStale: stale, Token: token });
     return await askForArchive(await this.#dialSnapshot(), request);
   }
 
   async snapshotRestore(archive: AsyncIterable<Uint8Array>, o: Omit<SnapshotOptions, 'stale'>): Promise<void> {
-    const request = SnapshotRequest.make({ Datacenter: o.datacenter, Token: o.token });
+    const request = SnapshotRequest.make({ Datacenter: this.#datacenter(o.datacenter), Token: o.token });
     await giveArchive(await this.#dialSnapshot(), request, archive);
   }
 

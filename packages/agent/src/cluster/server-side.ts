@@ -229,7 +229,15 @@ export class ServerSide implements ClusterSide {
 
   async fireEvent(event: UserEvent, Datacenter: string, Token: string): Promise<void> {
     const Payload = encodeEventPayload(event);
-    await this.#calls.fire(EventFireRequest.make({ Datacenter, Token, Name: event.Name, Payload, AllowStale: true }));
+    await this.#calls.fire(
+      EventFireRequest.make({
+        Datacenter: this.#datacenter(Datacenter),
+        Token,
+        Name: event.Name,
+        Payload,
+        AllowStale: true,
+      }),
+    );
   }
 
   keyring({ op, key, relayFactor, localOnly, token }: KeyringOperation): Promise<readonly KeyringAnswer[]> {
@@ -244,11 +252,21 @@ export class ServerSide implements ClusterSide {
     );
   }
 
+  /** Servers of the reference want it named, ours too. */
+  #datacenter(asked: string): string {
+    return asked || this.#context.config().datacenter;
+  }
+
   snapshotSave({ datacenter, stale, token }: SnapshotOptions): Promise<SavedArchive> {
-    return this.#calls.save(SnapshotRequest.make({ Datacenter: datacenter, AllowStale: stale, Token: token }));
+    return this.#calls.save(
+      SnapshotRequest.make({ Datacenter: this.#datacenter(datacenter), AllowStale: stale, Token: token }),
+    );
   }
 
   snapshotRestore(archive: AsyncIterable<Uint8Array>, o: Omit<SnapshotOptions, 'stale'>): Promise<void> {
-    return this.#calls.restore(SnapshotRequest.make({ Datacenter: o.datacenter, Token: o.token }), archive);
+    return this.#calls.restore(
+      SnapshotRequest.make({ Datacenter: this.#datacenter(o.datacenter), Token: o.token }),
+      archive,
+    );
   }
 }
