@@ -5,8 +5,5 @@ export const DISCOVERY_METHODS =
 /** Finds addresses behind a text of the form `provider=NAME key=value ...`. Rejects with an error that tells why. */
 export type Discover = (query: string) => Promise<readonly string[]>;
 
-/** Looks addresses up. */
-export const discover: Discover = async (query) => {
-  const provider = /(?:^|\s)provider=("[^"]*"|\S*)/.exec(query)?.[1]?.replaceAll('"', '') ?? '';
-  throw new Error(`discover: unknown provider ${provider}`);
-};
+/** Looks addresses up; the code for it is loaded when it is first needed. */
+export const discover: Discover = async (query) => (await import('@proconsul/discover')).discover(query);
