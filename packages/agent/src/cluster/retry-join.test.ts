@@ -1,7 +1,13 @@
 import { type Log, silentLog } from '@proconsul/base';
 import { describe, expect, test } from 'vitest';
 import { TestClock } from '../testing/test-clock.ts';
-import { type Discover, discover } from './discovery.ts';
+import type { Discover } from './discovery.ts';
+
+/** As a lookup fails whose cloud is not known. */
+const nobody: Discover = async (query) => {
+  throw new Error(`discover: unknown provider ${/provider=(\S*)/.exec(query)?.[1]}`);
+};
+
 import { RetryJoin } from './retry-join.ts';
 
 function world(options: { addresses: readonly string[]; maxAttempts?: number; discover?: Discover; works?: number }) {
@@ -15,7 +21,7 @@ function world(options: { addresses: readonly string[]; maxAttempts?: number; di
   const loop = new RetryJoin('LAN', settings, {
     clock,
     log,
-    discover: options.discover ?? discover,
+    discover: options.discover ?? nobody,
     join: async (addresses) => {
       tried.push(addresses);
       if (tried.length < (options.works ?? 1)) throw new Error('refused');
