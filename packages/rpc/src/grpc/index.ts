@@ -15,3 +15,4 @@ export {
   type GrpcServices,
 } from './grpc-server.ts';
 export { GrpcCode, GrpcError } from './status.ts';
+export { internalServices } from './subscribe.ts';

@@ -23,12 +23,35 @@ export class ProtoWriter {
     return this.int(field, value ? 1 : 0);
   }
 
+  /** The one value of a choice, which is written even when it is zero. */
+  choice(field: number, value: number | boolean | string): this {
+    if (typeof value === 'string') return this.#sized(field, utf8(value));
+    this.#tag(field, Wire.varint);
+    this.#varint(Number(value));
+    return this;
+  }
+
+  /** A double of a choice, zero too. */
+  double(field: number, value: number): this {
+    this.#tag(field, Wire.fixed64);
+    this.#close();
+    const bytes = new Uint8Array(8);
+    new DataView(bytes.buffer).setFloat64(0, value, true);
+    this.#chunks.push(bytes);
+    return this;
+  }
+
+  /** A message that has been encoded already; also when it is empty. */
+  encoded(field: number, message: Uint8Array): this {
+    return this.#sized(field, message);
+  }
+
   text(field: number, value: string): this {
     return value === '' ? this : this.#sized(field, utf8(value));
   }
 
-  texts(field: number, values: readonly string[]): this {
-    for (const value of values) this.#sized(field, utf8(value));
+  texts(field: number, values: readonly string[] | null): this {
+    for (const value of values ?? []) this.#sized(field, utf8(value));
     return this;
   }
 
@@ -41,10 +64,14 @@ export class ProtoWriter {
     return value === undefined ? this : this.#sized(field, value.finish());
   }
 
-  /** A map: each pair is a message of key 1 and value 2. */
-  map<T>(field: number, values: Readonly<Record<string, T>>, write: (entry: ProtoWriter, value: T) => void): this {
-    for (const [key, value] of Object.entries(values)) {
-      const entry = new ProtoWriter().text(1, key);
+  /** A map: each pair is a message of key 1 and value 2, which stand there even when they are empty. */
+  map<T>(
+    field: number,
+    values: Readonly<Record<string, T>> | null,
+    write: (entry: ProtoWriter, value: T) => void,
+  ): this {
+    for (const [key, value] of Object.entries(values ?? {})) {
+      const entry = new ProtoWriter().choice(1, key);
       write(entry, value);
       this.message(field, entry);
     }
