@@ -1,4 +1,4 @@
-import { type Datagrams, type Log, noMetrics, type Stream, seededRng, utf8 } from '@proconsul/base';
+import { type Datagrams, type Log, noMetrics, type Stream, seededRng, unhex, utf8 } from '@proconsul/base';
 import { EventQueue, PoolNetwork, SimProcess } from '@proconsul/sim';
 import { expect, test } from 'vitest';
 import { NodeState } from './delegate.ts';
@@ -6,6 +6,7 @@ import { HANDOFF_MAX, META_BYTES_MAX } from './limits.ts';
 import { Memberlist } from './memberlist.ts';
 import { CONSUL_VERSIONS, MEMBERLIST_DEFAULTS, type MemberlistOptions } from './options.ts';
 import { QuietDelegate } from './testing/quiet-delegate.ts';
+import { vectors } from './testing/vectors.ts';
 import { decodeCompound, encodeCompound } from './wire/compound.ts';
 import { MessageType } from './wire/message-type.ts';
 import { accusation, ack, alive, err, indirectPing, type NodeStateRecord, nack, ping } from './wire/messages.ts';
@@ -499,4 +500,42 @@ test('a packet holds no more than its size, whatever there is to say', async () 
   expect(sizes.length).toBeGreaterThan(20);
   expect(Math.max(...sizes)).toBeLessThanOrEqual(500 + 5); // And the checksum, which memberlist does not plan for either.
   expect(Math.max(...sizes)).toBeGreaterThan(400);
+});
+
+interface Captured {
+  readonly name: string;
+  readonly hex: string;
+}
+
+/** Real packets and streams with some bytes changed, cut, or cut out. */
+function damaged(all: readonly Uint8Array[], count: number, seed: number): Uint8Array[] {
+  const rng = seededRng(seed);
+  return Array.from({ length: count }, () => {
+    const copy = all[rng.int(all.length)]!.slice();
+    for (let edits = rng.int(4); edits > 0; edits--) copy[rng.int(copy.length)] = rng.int(256);
+    return rng.float() < 0.3 ? copy.slice(0, rng.int(copy.length)) : copy;
+  });
+}
+
+test('damaged packets and streams of real agents, and noise, leave a member as it was', async () => {
+  const b = await bench({ tcpTimeoutMs: 500 });
+  b.delegate.refusal = () => 'nobody comes in';
+  const captured = vectors<Captured[]>('gossip-captured');
+  const raw = (kind: string): Uint8Array[] => captured.filter((v) => v.name.startsWith(kind)).map((v) => unhex(v.hex));
+  const rng = seededRng('noise');
+  const packets = [...damaged(raw('udp'), 2000, 1), ...Array.from({ length: 500 }, () => rng.bytes(rng.int(200)))];
+  for (const packet of packets) {
+    b.send(packet);
+    await b.run(3);
+  }
+  for (const stream of [...damaged(raw('tcp'), 60, 2), ...Array.from({ length: 20 }, () => rng.bytes(rng.int(200)))]) {
+    await overStream(b, [stream], 0);
+  }
+  await b.run(2000);
+  expect(b.pool.nodes().map((n) => n.name)).toEqual(['us']);
+  b.got.length = 0;
+  await b.tell(
+    ping.encode(MessageType.ping, { Node: 'us', SeqNo: 5, SourceAddr: null, SourceNode: '', SourcePort: 0 }),
+  );
+  expect(b.got.map((m) => m.type)).toContain(MessageType.ack);
 });
