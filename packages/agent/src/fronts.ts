@@ -9,6 +9,7 @@ import type { AgentContext } from './context.ts';
 import { dnsSettings } from './dns-settings.ts';
 import { CatalogDnsSource } from './dns-source.ts';
 import { tlsOptions } from './tls-files.ts';
+import { WanAddresses } from './wan-addresses.ts';
 
 /** Grace that requests in flight get when the agent stops. */
 const HTTP_GRACE_MS = 1000;
@@ -37,7 +38,7 @@ export class Fronts {
     this.#api = new HttpApi({
       datacenter: config.datacenter,
       agent,
-      caller,
+      caller: config.translateWanAddrs ? new WanAddresses(caller, config.datacenter) : caller,
       clock,
       log: log.named('http'),
       metrics,
