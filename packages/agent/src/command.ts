@@ -116,8 +116,8 @@ async function serve(
         return next.runtime;
       },
       onLeave: () => end(0),
-      onFatal: (error) => {
-        log.error('Retry join failed', { error: errorText(error) });
+      onFatal: (what, error) => {
+        log.error(what, { error: errorText(error) });
         end(1);
       },
     });

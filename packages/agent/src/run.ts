@@ -43,7 +43,7 @@ export interface RunOptions {
   /** Somebody asked the agent to leave: the process should end with 0. */
   onLeave(): void;
   /** The agent cannot go on: the process should end with 1. */
-  onFatal(error: Error): void;
+  onFatal(what: string, error: Error): void;
 }
 
 /** The answer to a request to leave goes out before the process ends. */
@@ -152,7 +152,7 @@ class Assembly implements RunningAgent {
     const events: SideEvents = {
       serverUp: () => this.#part?.sync.serverUp(),
       userEvent: (event) => this.#userEvent(event),
-      fatal: (error) => this.#options.onFatal(error),
+      fatal: (what, error) => this.#options.onFatal(what, error),
     };
     if (this.#config.server) {
       const { ServerSide } = await import('./cluster/server-side.ts');

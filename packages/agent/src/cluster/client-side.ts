@@ -93,7 +93,7 @@ export class ClientSide implements ClusterSide {
       }),
       onEvent: (event) => this.#onEvent(event),
       refuse: (members) => lanRefusal(members, us),
-      onQuit: () => this.#events.fatal(new Error('another agent has the name of this node')),
+      onQuit: () => this.#events.fatal('Left the pool', new Error('another agent has the name of this node')),
     });
     await started(this.#pool, 'lan');
     this.#manager.start();
@@ -131,7 +131,7 @@ export class ClientSide implements ClusterSide {
       log,
       discover,
       join: (addresses) => this.membership.join(addresses, false),
-      exhausted: (error) => this.#events.fatal(error),
+      exhausted: (error) => this.#events.fatal('Retry join failed', error),
     });
     this.#join.start();
   }

@@ -20,6 +20,7 @@ import { RetryJoin } from './retry-join.ts';
 import { ServerRpc } from './rpc.ts';
 import { SerfMembership } from './serf-membership.ts';
 import { ServerCalls } from './server-calls.ts';
+import { ServerGrpc } from './server-grpc.ts';
 import { peerOf, ServerLinks } from './server-links.ts';
 import { ServerPools } from './server-pools.ts';
 import type { ClusterSide, KeyringAnswer, KeyringOperation, SideEvents, SnapshotOptions } from './side.ts';
@@ -34,6 +35,7 @@ export class ServerSide implements ClusterSide {
   readonly #pools: ServerPools;
   readonly #server: LocalServer;
   readonly #calls: ServerCalls;
+  readonly #grpc: ServerGrpc;
   readonly #bootstrap: BootstrapExpect;
   readonly #age: RejoinAge | undefined;
   readonly #joins: RetryJoin[] = [];
@@ -63,6 +65,13 @@ export class ServerSide implements ClusterSide {
       pools: this.#pools,
       server: this.#server,
     });
+    this.#grpc = new ServerGrpc({
+      context,
+      caller: this.#server.server,
+      servers: () => this.#links.directory.alive(),
+      wanHost: ({ name, datacenter }) =>
+        this.#pools.wan?.members().find((m) => m.name === `${name}.${datacenter}`)?.address,
+    });
     this.#bootstrap = this.#makeBootstrap();
     this.#age = disk === null ? undefined : new RejoinAge({ disk, clock, log });
     this.#collectGauges();
@@ -77,9 +86,10 @@ export class ServerSide implements ClusterSide {
       lanChanged: (what, member) => {
         this.#server.memberChanged(what, member);
         this.#bootstrap.check();
+        this.#grpc.serversChanged();
       },
       userEvent: (event) => handleUserEvent(event, log, { newLeader: serverUp, userEvent }),
-      quit: () => fatal(new Error('another agent has the name of this node')),
+      quit: () => fatal('Left the pool', new Error('another agent has the name of this node')),
     });
   }
 
@@ -155,7 +165,9 @@ export class ServerSide implements ClusterSide {
         call: serveCalls(this.#server.server, this.#calls.extra),
         raft: (stream) => this.#links.transport.serve(stream),
         snapshot: (stream) => void serveSnapshot(stream, this.#calls),
+        grpc: (stream) => this.#grpc.serve(stream),
       });
+      await this.#grpc.listen();
       await this.#server.open();
       await this.#pools.start();
       await this.#server.start();
@@ -179,7 +191,7 @@ export class ServerSide implements ClusterSide {
         log,
         discover,
         join: (addresses) => this.membership.join(addresses, cluster === 'WAN'),
-        exhausted: (error) => this.#events.fatal(error),
+        exhausted: (error) => this.#events.fatal('Retry join failed', error),
       });
       this.#joins.push(loop);
       loop.start();
@@ -205,6 +217,7 @@ export class ServerSide implements ClusterSide {
     await this.#pools.stop();
     await this.#server.stop();
     this.#links.transport.close();
+    await this.#grpc.stop();
     await this.#rpc.stop();
   }
 

@@ -10,8 +10,8 @@ export interface SideEvents {
   /** There is a server to talk to, or a new leader: what waits for one should try now. */
   serverUp(): void;
   userEvent(event: UserEvent): void;
-  /** This agent cannot go on: the process ends with 1. */
-  fatal(error: Error): void;
+  /** This agent cannot go on: the process ends with 1. `what` is the line of the log. */
+  fatal(what: string, error: Error): void;
 }
 
 export interface SnapshotOptions {
