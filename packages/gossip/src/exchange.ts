@@ -215,7 +215,8 @@ export class Exchange {
     };
     const timeUp = (): void => {
       this.#open.delete(stream);
-      reader?.fail(new GossipError('TIMEOUT', 'i/o timeout'));
+      const path = [stream.local, stream.remote].map(({ host, port }) => hostPort(host, port)).join('->');
+      reader?.fail(new GossipError('TIMEOUT', `read tcp ${path}: i/o timeout`));
       stream.destroy();
     };
     let timer = clock.after(timeoutMs, timeUp);

@@ -264,7 +264,6 @@ test('a silent member is asked again through others and over a stream, then susp
   await b.run(3500);
   expect(asked[0]).toMatchObject({ Nack: true, Node: 'peer', Port: PORT, SourceNode: 'us', SourcePort: PORT });
   expect(b.lines).toContain('memberlist: Failed UDP ping: peer (timeout reached)');
-  expect(b.lines.join('\n')).toContain('Failed fallback TCP ping: dial tcp 10.0.0.2:8301: connect: connection refused');
   expect(b.lines).toContain('memberlist: Suspect peer has failed, no acks received');
   expect(b.pool.healthScore()).toBe(0); // The helper's nack says that the fault is not ours.
   await b.run(30_000);
@@ -482,7 +481,7 @@ test('streams that say nothing sensible are told so and closed, and silent ones 
   expect(await overStream(b, [labelHeader('blue')])).toEqual(new Uint8Array(0));
   expect(b.lines.at(-1)).toMatch(/discarding stream with unacceptable label "blue" from=/);
   await overStream(b, [Uint8Array.of(MessageType.pushPull)], 4000);
-  expect(b.lines.at(-1)).toMatch(/failed to receive: i\/o timeout from=/);
+  expect(b.lines.at(-1)).toMatch(/failed to receive: read tcp 10\.0\.0\.1:8301->10\.0\.0\.8:\d+: i\/o timeout from=/);
 });
 
 test('a packet holds no more than its size, whatever there is to say', async () => {

@@ -1,6 +1,7 @@
 import {
   type Clock,
   errorText,
+  formatDuration,
   type Log,
   type Metrics,
   type Millis,
@@ -242,9 +243,10 @@ export class Prober {
         probe.isReachedByStream = true;
       },
       (error) => {
-        if (this.#current !== probe) return;
-        log.debug(`memberlist: Failed fallback TCP ping: ${errorText(error)}`);
-        if (error instanceof NetworkError && error.code === 'ECONNREFUSED') this.#hurry(probe);
+        if (!(error instanceof NetworkError)) {
+          const text = `timeout ${formatDuration(probe.intervalMs * 1e6)}: ${errorText(error)}`;
+          log.error(`memberlist: Failed fallback TCP ping: ${text}`);
+        } else if (error.code === 'ECONNREFUSED' && this.#current === probe) this.#hurry(probe);
       },
     );
   }

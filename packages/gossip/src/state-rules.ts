@@ -229,7 +229,9 @@ export class StateRules {
     if (claimed.incarnation === own.incarnation && isSame) return;
     this.#refute(claimed.incarnation);
     const where = hostPort(claimed.address, claimed.port);
-    this.#d.log.warn(`memberlist: Refuting an alive message for '${own.name}' (${where})`);
+    const meta = `[${claimed.meta.join(' ')}] VS [${own.meta.join(' ')}]`;
+    const vsn = `[${claimed.versions.join(' ')}] VS [${own.versions.join(' ')}]`;
+    this.#d.log.warn(`memberlist: Refuting an alive message for '${own.name}' (${where}) meta:(${meta}), vsn:(${vsn})`);
   }
 
   #refute(accused: number): void {
