@@ -1,5 +1,6 @@
-import { equalBytes } from '@proconsul/base';
+import { equalBytes, ProtocolError } from '@proconsul/base';
 import { decodeAny, encodeAny, Reader, Writer } from '@proconsul/msgpack';
+import { type ConfigEntry, decodeConfigEntry, encodeConfigEntry, isConfigKind } from '@proconsul/schema';
 import { dep, type ReadResult } from './dep.ts';
 import type { Journal } from './journal.ts';
 import { OrderedRows } from './ordered-rows.ts';
@@ -39,11 +40,8 @@ export interface ConfigCommand {
 
 /** This kind travels as bytes that hold its map, while all others travel as maps. Source: recorded commands. */
 const WRAPPED_KIND = 'proxy-defaults';
-/** Kinds whose structures have no field for the kind, and for the name. Source: wire structures. */
-const KINDLESS: ReadonlySet<string> = new Set(['mesh', 'exported-services', 'sameness-group']);
+/** Kinds whose structures have no field for the name. Source: wire structures. */
 const NAMELESS: ReadonlyMap<string, string> = new Map([['mesh', 'mesh']]);
-/** Fields that are free-form: Go keeps every number in them as a float. */
-const FREE_FORM: ReadonlySet<string> = new Set(['Config']);
 
 export class ConfigTable {
   readonly rows = new OrderedRows<ConfigRow>((row) => keyOf(row.Kind, row.Name));
@@ -124,19 +122,10 @@ function writeCommand(
   return outer.finish();
 }
 
+/** Kinds that are not known keep what they hold, numbers as integers. */
 function encodeEntry(kind: string, entry: Readonly<Record<string, unknown>>): Uint8Array {
-  const left = KINDLESS.has(kind) ? ['Kind'] : [];
-  if (NAMELESS.has(kind)) left.push('Name');
-  const keys = Object.keys(entry)
-    .filter((key) => entry[key] !== undefined && !left.includes(key))
-    .sort();
-  const writer = new Writer('rpc');
-  writer.mapHeader(keys.length);
-  for (const key of keys) {
-    writer.key(key);
-    writer.raw(encodeAny(entry[key], 'rpc', { wholeNumbersAs: FREE_FORM.has(key) ? 'float64' : 'int' }));
-  }
-  return writer.finish();
+  if (!isConfigKind(kind)) return encodeAny(entry, 'rpc');
+  return encodeConfigEntry(entry as unknown as ConfigEntry);
 }
 
 /** Makes the row of an entry, in memory of its own. */
@@ -225,11 +214,23 @@ function touch(state: State, journal: Journal, row: ConfigRow): void {
 /** The decoded entry; the same object each time. */
 export function decodedEntry(row: ConfigRow): ConfigEntryValue {
   if (row.decoded === null) {
-    const fields = decodeAny(row.bytes) as Record<string, unknown>;
     const { Kind, Name, CreateIndex, ModifyIndex } = row;
+    const fields = fieldsOf(row);
     row.decoded = { ...fields, Kind, Name, CreateIndex, ModifyIndex };
   }
   return row.decoded;
+}
+
+/** An entry that does not fit its kind (of another version, or damaged) is read as it is. */
+function fieldsOf({ Kind, bytes }: ConfigRow): Readonly<Record<string, unknown>> {
+  if (isConfigKind(Kind)) {
+    try {
+      return decodeConfigEntry(new Reader(bytes), Kind);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+    }
+  }
+  return decodeAny(bytes) as Record<string, unknown>;
 }
 
 const configIndex = (state: State): number => Math.max(1, state.indexes.get('config-entries'));

@@ -1,7 +1,8 @@
 import { ProtocolError } from '@proconsul/base';
 import type { JsonValue } from '@proconsul/gojson';
-import { Reader, Writer } from '@proconsul/msgpack';
+import { Reader, type Writer } from '@proconsul/msgpack';
 import { DecodeError, isObject } from '../kind.ts';
+import { encoded } from '../struct.ts';
 import { goKind, type Problems, refuseProblems } from './field.ts';
 import { CONFIG_ENTRY_SHAPES } from './shapes.ts';
 
@@ -59,9 +60,14 @@ export function writeConfigEntry(w: Writer, entry: ConfigEntry): void {
   const shape = CONFIG_ENTRY_SHAPES.get(entry.Kind);
   if (shape === undefined) throw new DecodeError(`invalid config entry kind: ${entry.Kind}`);
   if (entry.Kind !== WRAPPED_KIND) return shape.encode(w, entry);
-  const inner = new Writer('rpc');
-  shape.encode(inner, entry);
-  w.bytes(inner.finish());
+  w.bytes(encodeConfigEntry(entry));
+}
+
+/** The map of an entry alone, as the log keeps it. Throws DecodeError for an unknown kind. */
+export function encodeConfigEntry(entry: ConfigEntry): Uint8Array {
+  const shape = CONFIG_ENTRY_SHAPES.get(entry.Kind);
+  if (shape === undefined) throw new DecodeError(`invalid config entry kind: ${entry.Kind}`);
+  return encoded((w) => shape.encode(w, entry));
 }
 
 /** Reads one of a kind that is known from elsewhere. Throws ProtocolError, CONFIG_ENTRY_KIND for an unknown kind. */

@@ -438,8 +438,11 @@ export function shape(table: Readonly<Record<string, Part>>): Shape {
 }
 
 /** Peers write every field; what would be printed the same without it is not kept. */
-const isKept = ({ part, always }: EntryField, value: unknown): boolean =>
-  always || !(part.isEmpty(value) || part.isZero?.(value) === true);
+function isKept({ part, always }: EntryField, value: unknown): boolean {
+  // An empty list that is always printed differs from nil there.
+  if (always && typeof value === 'object') return true;
+  return !(part.isEmpty(value) || part.isZero?.(value) === true);
+}
 
 /** A field that the API has and the wire has not. */
 export const jsonOnly = (part: Part): Part => ({ ...part, only: 'json' });

@@ -2,6 +2,7 @@ export {
   type ConfigEntry,
   configEntryJson,
   decodeConfigEntry,
+  encodeConfigEntry,
   isConfigKind,
   readConfigEntry,
   writeConfigEntry,
