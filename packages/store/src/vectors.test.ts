@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { unhex } from '@proconsul/base';
+import { decodeAny, Reader } from '@proconsul/msgpack';
+import { decodeConfigEntry } from '@proconsul/schema';
 import { describe, expect, test } from 'vitest';
+import { decodeConfigCommand, encodeConfigCommand } from './config-table.ts';
 import { isApplyError } from './result.ts';
 import { SnapshotError } from './snapshot-read.ts';
 import { Store } from './store.ts';
@@ -47,6 +50,9 @@ function restored(bytes: Uint8Array, chunkBytes = bytes.length): Store {
 }
 const written = (store: Store) => new Uint8Array(Buffer.concat([...store.snapshot().chunks()]));
 
+/** The token of the recorded commands. */
+const TOKEN = '11111111-2222-3333-4444-555555555555';
+
 /** Commands of layers that are not here yet: refused, and the tables untouched. */
 const REFUSED: ReadonlySet<number> = new Set([12, 35, 36, 37, 38, 39, 40, 42]);
 
@@ -64,6 +70,16 @@ describe('commands recorded from a real cluster', () => {
     const control = restored(before);
     control.skipTo(v.index as number);
     expect(store.stateHash()).toBe(control.stateHash());
+  });
+
+  test.for(log.filter((v) => /^ConfigEntry .* upsert/.test(v.name)))('$index $name is written alike', ({ hex }) => {
+    const recorded = unhex(hex as string);
+    const { kind, op, entry } = decodeConfigCommand(recorded.subarray(1));
+    const Entry = decodeConfigEntry(new Reader(entry), kind);
+    const again = encodeConfigCommand({ Op: op, Entry, Datacenter: 'dc1', Token: TOKEN });
+    // Free-form maps come in any order.
+    expect(decodeAny(decodeConfigCommand(again).entry)).toEqual(decodeAny(entry));
+    expect(again.length).toBe(recorded.length - 1);
   });
 
   test('leave the tables that they should', () => {
