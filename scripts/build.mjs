@@ -1,9 +1,10 @@
-// Bundles the program into one file with a source map, beside a launcher that starts it with compiled code at hand.
+// Bundles the program, with source maps, beside a launcher that starts it with compiled code at hand.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, copyFileSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
+import { bundles, options } from './bundles.mjs';
 import { bundle, checkNode, install, isStale, root } from './lib.mjs';
 
 checkNode();
@@ -11,39 +12,17 @@ await install();
 if (process.argv.includes('--if-stale') && !isStale()) process.exit(0);
 const { build } = await import('esbuild');
 const dist = dirname(bundle);
-const result = await build({
-  entryPoints: [join(root, 'packages/cli/src/main.ts')],
-  outfile: join(dist, 'bundle.cjs'),
-  bundle: true,
-  platform: 'node',
-  format: 'cjs',
-  target: 'node20.19',
-  conditions: ['source'],
-  sourcemap: 'linked',
-  sourcesContent: false,
-  minifySyntax: true,
-  minifyWhitespace: true,
-  legalComments: 'none',
-  logLevel: 'warning',
-  // Kept as they are, they would lose their loader when the script comes from the compiled code.
-  supported: { 'dynamic-import': false },
-  define: { 'import.meta.url': '__bundleUrl' },
-  // The whole file is one function, so that the launcher need not put a copy of it together. `charset` keeps it ASCII: the engine
-  // holds it at one byte a character.
-  charset: 'ascii',
-  banner: {
-    js: "(function (exports, require, module, __filename, __dirname) {const __bundleUrl = require('node:url').pathToFileURL(__filename).href;",
-  },
-  footer: { js: '})' },
-});
-if (result.errors.length > 0) process.exit(1);
-const bytes = readFileSync(join(dist, 'bundle.cjs'));
-const odd = bytes.findIndex((byte) => byte > 127);
-if (odd !== -1) {
-  console.error(`bundle.cjs is not ASCII near ${JSON.stringify(bytes.subarray(odd - 40, odd + 10).toString())}`);
-  process.exit(1);
+for (const name of Object.keys(bundles)) {
+  const result = await build(options(name, dist));
+  if (result.errors.length > 0) process.exit(1);
+  const bytes = readFileSync(join(dist, `${name}.cjs`));
+  const odd = bytes.findIndex((byte) => byte > 127);
+  if (odd !== -1) {
+    console.error(`${name}.cjs is not ASCII near ${JSON.stringify(bytes.subarray(odd - 40, odd + 10).toString())}`);
+    process.exit(1);
+  }
+  rmSync(join(dist, `${name}.cache`), { force: true });
 }
-rmSync(join(dist, 'bundle.cache'), { force: true });
 copyFileSync(join(root, 'scripts/launcher/proconsul.cjs'), bundle);
 chmodSync(bundle, 0o755);
 
@@ -74,3 +53,14 @@ async function warmUp() {
 }
 
 await warmUp();
+
+/** The same for the small commands: one that asks an agent which is not there. */
+async function warmUpCommands() {
+  const child = spawn(process.execPath, [bundle, 'kv', 'get', '-http-addr=127.0.0.1:1', 'warm-up'], {
+    env: { ...process.env, PROCONSUL_WRITE_CODE_CACHE: '1' },
+    stdio: 'ignore',
+  });
+  await new Promise((resolve) => child.on('close', resolve));
+}
+
+await warmUpCommands();

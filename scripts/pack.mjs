@@ -10,9 +10,10 @@ const stage = join(root, 'build/package');
 rmSync(stage, { recursive: true, force: true });
 mkdirSync(stage, { recursive: true });
 // Compiled code fits one version of Node only and stays here.
-for (const file of ['proconsul.cjs', 'bundle.cjs'])
+for (const file of ['proconsul.cjs', 'bundle.cjs', 'commands.cjs'])
   copyFileSync(join(root, 'packages/cli/dist', file), join(stage, file));
-for (const file of ['LICENSE', 'README.md']) copyFileSync(join(root, file), join(stage, file));
+for (const file of ['LICENSE', 'README.md', 'THIRD_PARTY_NOTICES.md'])
+  copyFileSync(join(root, file), join(stage, file));
 writeFileSync(
   join(stage, 'package.json'),
   `${JSON.stringify(
@@ -25,7 +26,7 @@ writeFileSync(
       type: 'commonjs',
       engines,
       bin: { proconsul: 'proconsul.cjs', consul: 'proconsul.cjs' },
-      files: ['proconsul.cjs', 'bundle.cjs'],
+      files: ['proconsul.cjs', 'bundle.cjs', 'commands.cjs', 'THIRD_PARTY_NOTICES.md'],
     },
     null,
     2,

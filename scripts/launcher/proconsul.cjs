@@ -6,8 +6,11 @@ const fs = require('node:fs');
 const path = require('node:path');
 const vm = require('node:vm');
 
-const file = path.join(__dirname, 'bundle.cjs');
-const cacheFile = path.join(__dirname, 'bundle.cache');
+// The bundle with the agent, or the smaller one without it.
+const needsAgent = process.argv.slice(2).some((word) => word === 'agent' || word === '__spawner');
+const name = needsAgent ? 'bundle' : 'commands';
+const file = path.join(__dirname, `${name}.cjs`);
+const cacheFile = path.join(__dirname, `${name}.cache`);
 
 function cachedCode() {
   try {
