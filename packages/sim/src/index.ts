@@ -22,5 +22,6 @@ export {
   STEPS_MAX,
 } from './raft/scenario.ts';
 export type { Sabotage } from './raft/server.ts';
+export { measureFailover, type Timing, type TimingOptions } from './raft/timing.ts';
 export { type Anomaly, findAnomaly } from './register-zones.ts';
 export { type ClockDrift, SIM_EPOCH_MS, SimClock } from './sim-clock.ts';

@@ -1,13 +1,16 @@
 import { DURABLE_STEPS_DEFAULT, type DurableRunResult, runDurable } from './durable/durable-run.ts';
 import { runScenario, type ScenarioResult, STEPS_DEFAULT } from './raft/scenario.ts';
+import { measureFailover } from './raft/timing.ts';
 
 /**
  * Program: simulates a Raft cluster for many seeds and stops at the first that fails.
  *     --seeds N (default 1000)   --from N (1)   --steps N   --seed N: only this one, with the whole trace
- *     --disks N: N servers with the real driver on disks that tear, lose, flip, fill up and fail
+ *     --disks N: N servers with the real driver on disks that tear, lose, flip, fill up and fail; with an even seed, bits flip;
+ *     with an odd one, members come and go
+ *     --timing N: measures N times how long a cluster is without a leader, when it dies and when it hands over
  * Every 100th seed is run twice and must give the same hash. Exit code 1 after a failure, 2 for a wrong argument.
  */
-const USAGE = 'usage: run [--seeds N] [--from N] [--steps N] [--seed N] [--disks N]';
+const USAGE = 'usage: run [--seeds N] [--from N] [--steps N] [--seed N] [--disks N] [--timing N]';
 
 const REPLAY_EVERY = 100;
 const REPORT_EVERY = 500;
@@ -19,12 +22,14 @@ interface Options {
   steps: number;
   /** Servers on bad disks; 0: cores only. */
   disks: number;
+  /** Measurements of the time without a leader; 0: none. */
+  timing: number;
   /** Only this one. */
   seed: number | undefined;
 }
 
 function parse(args: readonly string[]): Options | undefined {
-  const options: Options = { seeds: 1000, from: 1, steps: 0, disks: 0, seed: undefined };
+  const options: Options = { seeds: 1000, from: 1, steps: 0, disks: 0, timing: 0, seed: undefined };
   for (let i = 0; i < args.length; i += 2) {
     const value = Number(args[i + 1]);
     if (!Number.isSafeInteger(value) || value < 0) return undefined;
@@ -32,6 +37,7 @@ function parse(args: readonly string[]): Options | undefined {
     else if (args[i] === '--from') options.from = value;
     else if (args[i] === '--steps') options.steps = value;
     else if (args[i] === '--disks') options.disks = value;
+    else if (args[i] === '--timing') options.timing = value;
     else if (args[i] === '--seed') options.seed = value;
     else return undefined;
   }
@@ -41,10 +47,10 @@ function parse(args: readonly string[]): Options | undefined {
 function runMany({ seeds, from, steps: wanted }: Options): void {
   const steps = wanted || STEPS_DEFAULT;
   const total = { events: 0, virtualMs: 0, elections: 0, committed: 0 };
+  const startedAt = process.uptime() * 1000;
   const report = (count: number): void => {
-    const hours = (total.virtualMs / 3_600_000).toFixed(1);
-    const { events, elections, committed } = total;
-    console.log(`${count} seeds, ${events} events, ${hours} simulated hours, ${elections} terms, ${committed} entries`);
+    const { elections, committed } = total;
+    console.log(`${count} seeds, ${pace(total, startedAt)}, ${elections} terms, ${committed} entries`);
   };
   for (let i = 0; i < seeds; i++) {
     const seed = from + i;
@@ -63,28 +69,43 @@ function runMany({ seeds, from, steps: wanted }: Options): void {
 
 async function runManyOnDisks({ seeds, from, steps: wanted, disks: servers }: Options): Promise<void> {
   const steps = wanted || DURABLE_STEPS_DEFAULT;
-  const total = { events: 0, acknowledged: 0, restarts: 0, stopped: 0 };
+  const total = { events: 0, virtualMs: 0, acknowledged: 0, restarts: 0, stopped: 0 };
+  const startedAt = process.uptime() * 1000;
   for (let i = 0; i < seeds; i++) {
     const seed = from + i;
-    const result: DurableRunResult = await runDurable({ seed, steps, servers });
-    if (seed % REPLAY_EVERY === 0 && (await runDurable({ seed, steps, servers })).hash !== result.hash) {
+    const options = { seed, steps, servers, damage: hasDamage(seed) };
+    const result: DurableRunResult = await runDurable(options);
+    if (seed % REPLAY_EVERY === 0 && (await runDurable(options)).hash !== result.hash) {
       throw new Error(`seed ${seed} does not replay`);
     }
     total.events += result.events;
+    total.virtualMs += result.virtualMs;
     total.acknowledged += result.acknowledged;
     total.restarts += result.restarts;
     total.stopped += result.stopped;
   }
-  const { events, acknowledged, restarts, stopped } = total;
+  const { acknowledged, restarts, stopped } = total;
   console.log(
-    `${seeds} seeds, ${events} events, ${acknowledged} writes, ${restarts} starts, ${stopped} damaged disks named`,
+    `${seeds} seeds, ${pace(total, startedAt)}, ${acknowledged} writes, ${restarts} starts, ${stopped} damaged disks named`,
   );
+}
+
+/** What one seed does on disks. */
+const hasDamage = (seed: number): boolean => seed % 2 === 0;
+
+function pace({ events, virtualMs }: { events: number; virtualMs: number }, startedAt: number): string {
+  const realMs = Math.max(1, process.uptime() * 1000 - startedAt);
+  const hours = (virtualMs / 3_600_000).toFixed(1);
+  const perSecond = Math.round((events / realMs) * 1000);
+  return `${events} events (${perSecond}/s), ${hours} simulated hours (${Math.round(virtualMs / realMs)} times real time)`;
 }
 
 async function runOne({ steps, disks: servers }: Options, seed: number): Promise<void> {
   const sink = (line: string): void => console.log(line);
-  if (servers > 0) console.log(await runDurable({ seed, steps: steps || DURABLE_STEPS_DEFAULT, servers, sink }));
-  else console.log(runScenario({ seed, steps: steps || STEPS_DEFAULT, sink }));
+  if (servers > 0) {
+    const damage = hasDamage(seed);
+    console.log(await runDurable({ seed, steps: steps || DURABLE_STEPS_DEFAULT, servers, damage, sink }));
+  } else console.log(runScenario({ seed, steps: steps || STEPS_DEFAULT, sink }));
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -93,9 +114,10 @@ async function main(args: readonly string[]): Promise<number> {
     console.error(USAGE);
     return 2;
   }
-  const { seed, disks } = options;
+  const { seed, disks, timing } = options;
   try {
-    if (seed !== undefined) await runOne(options, seed);
+    if (timing > 0) measure(timing);
+    else if (seed !== undefined) await runOne(options, seed);
     else if (disks > 0) await runManyOnDisks(options);
     else runMany(options);
     return 0;
@@ -105,6 +127,16 @@ async function main(args: readonly string[]): Promise<number> {
     const failed = /^seed (\d+)/.exec(message)?.[1];
     if (failed && seed === undefined) console.error(`replay: npm run sim -- --seed ${failed}${replayFlags(options)}`);
     return 1;
+  }
+}
+
+function measure(runs: number): void {
+  for (const by of ['crash', 'transfer'] as const) {
+    for (const servers of [3, 5]) {
+      const { p50, p99, max } = measureFailover({ servers, runs, by });
+      const times = [p50, p99, max].map((ms) => `${ms.toFixed(0)} ms`);
+      console.log(`${servers} servers, ${by}: p50 ${times[0]}, p99 ${times[1]}, max ${times[2]}`);
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Log, type LogFields, type Rng, seededRng, silentLog } from '@proconsul/base';
+import { type Log, type LogFields, type Rng, seededRng, shuffle, silentLog } from '@proconsul/base';
 import type { Configuration, RaftOptions } from '@proconsul/raft';
 import { EventQueue } from '../event-queue.ts';
 import type { Operation } from '../linearizability.ts';
@@ -11,7 +11,7 @@ import type { DiskLie } from './sim-files.ts';
 
 export interface DurableRunOptions {
   readonly seed: number;
-  /** Default 1. */
+  /** Voters at the start. Default 1. */
   readonly servers?: number;
   /** Things that clients and fate do. */
   readonly steps?: number;
@@ -27,6 +27,7 @@ export interface DurableRunResult {
   /** Of everything that happened. */
   readonly hash: string;
   readonly events: number;
+  readonly virtualMs: number;
   readonly acknowledged: number;
   readonly refused: number;
   readonly restarts: number;
@@ -36,6 +37,8 @@ export interface DurableRunResult {
 
 export const DURABLE_STEPS_DEFAULT = 40;
 export const DURABLE_STEPS_MAX = 100_000;
+
+const SLOW_DISK_MS = 400;
 
 /** Turns of promises after each event. The rest goes on after the next one: awaits take their time. */
 const TURNS = 12;
@@ -88,10 +91,11 @@ class DurableRun {
     this.trace = new Trace(sink);
     this.#fate = seededRng(`durable ${seed}`);
     const rng = seededRng(`durable world ${seed}`);
-    this.#network = new NodeNetwork(this.#events, rng);
-    const ids = Array.from({ length: servers }, (_, i) => `n${i + 1}`);
+    this.#network = new NodeNetwork(this.#events, rng, servers > 1 && this.#fate.float() < 0.6);
+    const hasSpares = servers > 1 && !damage;
+    const ids = Array.from({ length: servers + (hasSpares ? this.#fate.int(3) : 0) }, (_, i) => `n${i + 1}`);
     const configuration: Configuration = {
-      servers: ids.map((id) => ({ id, address: `${id}:8300`, suffrage: 'voter' as const })),
+      servers: ids.slice(0, servers).map((id) => ({ id, address: `${id}:8300`, suffrage: 'voter' as const })),
     };
     const world: NodeWorld = {
       events: this.#events,
@@ -99,6 +103,7 @@ class DurableRun {
       network: this.#network,
       ledger: this.#ledger,
       configuration,
+      drift: this.#fate.float() < 0.5 ? 0 : 0.05,
       note: (who, text) => this.#note(who, text),
       logOf: (who) => (this.trace.detailed ? traceLog(this.trace, () => this.#events.now, who) : silentLog),
       fail: (error) => {
@@ -140,6 +145,7 @@ class DurableRun {
       seed,
       hash: this.#hash.toString(16).padStart(8, '0'),
       events: this.#steps,
+      virtualMs: this.#events.now,
       acknowledged: this.#ledger.acknowledged,
       refused: this.#ledger.refused,
       restarts: this.#servers.reduce((sum, s) => sum + s.restarts, 0),
@@ -162,6 +168,7 @@ class DurableRun {
       for (let turn = 0; turn < TURNS; turn++) await undefined;
       this.#mix(Math.floor(this.#events.now * 1000) ^ this.#ledger.floor);
       this.#steps++;
+      for (const server of this.#servers) server.checkLease();
       if (this.#failure) throw this.#failure;
       if (this.#steps > EVENTS_IN_RUN_MAX) throw new SimulationFailure('events without end');
     }
@@ -189,8 +196,9 @@ class DurableRun {
     else if (roll < 0.74) this.#crash(server);
     else if (roll < 0.86) this.#restart();
     else if (roll < 0.9) this.#fill(server);
-    else if (roll < 0.93) server.files.failNextSync = true;
-    else if (this.#servers.length > 1) this.#disturbNetwork();
+    else if (roll < 0.92) server.files.failNextSync = true;
+    else if (roll < 0.93) this.#slow(server);
+    else if (this.#servers.length > 1) this.#disturb(server);
     else this.#write(30);
   }
 
@@ -200,11 +208,14 @@ class DurableRun {
     if (!leader) return;
     if (this.#servers.length === 1) return leader.replaceState();
     const { id } = pick(fate, this.#servers);
+    const address = `${id}:8300`;
     const roll = fate.float();
     // With a damaged disk beside it, a cluster of fewer voters may be left without a quorum for good.
-    if (roll < 0.4 || this.#options.damage) leader.transferLeadership();
-    else if (roll < 0.6) leader.changeMembership({ kind: 'demote', id });
-    else leader.changeMembership({ kind: 'add-voter', id, address: `${id}:8300` });
+    if (roll < 0.35 || this.#options.damage) leader.transferLeadership();
+    else if (roll < 0.5) leader.changeMembership({ kind: 'demote', id });
+    else if (roll < 0.6) leader.changeMembership({ kind: 'remove', id });
+    else if (roll < 0.7) leader.changeMembership({ kind: 'add-nonvoter', id, address });
+    else leader.changeMembership({ kind: 'add-voter', id, address });
   }
 
   #write(count: number): void {
@@ -292,6 +303,58 @@ class DurableRun {
     });
   }
 
+  /** A disk that is slow for a while: everything on it takes half a second and more. */
+  #slow(server: NodeServer): void {
+    const { latencyMs } = server.files;
+    if (latencyMs >= SLOW_DISK_MS) return;
+    this.#note(server.id, 'disk is slow');
+    server.files.latencyMs = SLOW_DISK_MS * (1 + this.#fate.float());
+    this.#events.after(this.#fate.float() * 4000, () => {
+      server.files.latencyMs = latencyMs;
+    });
+  }
+
+  #disturb(server: NodeServer): void {
+    const roll = this.#fate.float();
+    if (roll < 0.35) server.pause(this.#fate.float() * 3000);
+    else if (roll < 0.5) this.#bridge();
+    else if (roll < 0.65) this.#flap(server);
+    else if (roll < 0.8) this.#cutOff(server);
+    else this.#disturbNetwork();
+  }
+
+  /** Two halves that see each other only through one server. */
+  #bridge(): void {
+    this.#network.heal();
+    const order = shuffle(this.#fate, [...this.#servers]);
+    const middle = Math.floor(order.length / 2);
+    for (const a of order.slice(0, middle)) {
+      for (const b of order.slice(middle + 1)) {
+        this.#network.block(a.id, b.id);
+        this.#network.block(b.id, a.id);
+      }
+    }
+  }
+
+  #flap(server: NodeServer): void {
+    const periodMs = pick(this.#fate, [20, 200, 1000]);
+    for (const other of this.#servers) {
+      if (other !== server && this.#fate.float() < 0.6) this.#network.flap(server.id, other.id, periodMs);
+    }
+  }
+
+  /** Nothing passes to or from the leader, or whoever it is. */
+  #cutOff(server: NodeServer): void {
+    const victim = (this.#fate.float() < 0.6 ? this.#servers.find((s) => s.isLeader) : undefined) ?? server;
+    const isOneWay = this.#fate.float() < 0.4;
+    this.#note(victim.id, isOneWay ? 'is not heard' : 'is cut off');
+    for (const { id } of this.#servers) {
+      if (id === victim.id) continue;
+      this.#network.block(victim.id, id);
+      if (!isOneWay) this.#network.block(id, victim.id);
+    }
+  }
+
   #disturbNetwork(): void {
     const fate = this.#fate;
     this.#network.heal();
@@ -311,6 +374,7 @@ class DurableRun {
     this.#network.heal();
     this.#network.loss = 0;
     this.#network.delayMs = 2;
+    this.#network.duplicates = 0;
     for (const server of this.#servers) {
       server.files.isFull = false;
       server.files.failNextSync = false;

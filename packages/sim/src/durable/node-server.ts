@@ -1,4 +1,4 @@
-import { type Clock, type Disk, type Log, noMetrics, type Rng, type Timer } from '@proconsul/base';
+import { type Clock, type Disk, type Log, type Millis, noMetrics, type Rng, type Timer } from '@proconsul/base';
 import {
   type Configuration,
   DamageError,
@@ -16,13 +16,17 @@ import type { Ledger } from './ledger.ts';
 import type { NodeNetwork } from './node-network.ts';
 import { encodeCommand, RegisterMachine } from './register-machine.ts';
 import { SimFiles } from './sim-files.ts';
+import type { StreamOwner } from './stream-network.ts';
 
 export interface NodeWorld {
   readonly events: EventQueue;
   readonly rng: Rng;
   readonly network: NodeNetwork;
   readonly ledger: Ledger;
+  /** Who takes part at first. Other servers begin empty. */
   readonly configuration: Configuration;
+  /** Clocks run fast or slow by up to this share. */
+  readonly drift: number;
   note(who: string, text: string): void;
   /** What the node itself reports; for people. */
   logOf(who: string): Log;
@@ -40,6 +44,8 @@ interface Life {
   waiting: number;
   /** Its state is being replaced by a copy of itself. */
   isReplacing: boolean;
+  /** What came while the process was stopped; undefined while it runs. */
+  backlog: (() => void)[] | undefined;
   readonly node: RaftNode;
   readonly machine: RegisterMachine;
 }
@@ -64,7 +70,8 @@ export class NodeServer {
     this.#world = world;
     this.files = new SimFiles(world.events, world.rng);
     this.#options = { ...RAFT_DEFAULTS, ...options, id, address: `${id}:8300` };
-    this.#clock = new SimClock(world.events, { offsetMs: world.rng.float() * 1e6, rate: 1 });
+    const rate = 1 + (world.rng.float() * 2 - 1) * world.drift;
+    this.#clock = new SimClock(world.events, { offsetMs: world.rng.float() * 1e6, rate });
   }
 
   get isLeader(): boolean {
@@ -84,18 +91,28 @@ export class NodeServer {
       if (life.isOver) return;
       this.#guard(() => this.#world.ledger.applied(this.id, index, id));
     });
+    const owner = {
+      id: this.id,
+      isAlive: () => !life.isOver,
+      whenAwake: (fn: () => void) => {
+        if (life.backlog) life.backlog.push(fn);
+        else fn();
+      },
+    };
+    const clock = mortal(this.#clock, owner);
+    const log = this.#world.logOf(this.id);
     const node = new RaftNode(this.#options, {
-      clock: mortal(this.#clock, () => !life.isOver),
+      clock,
       rng,
       disk: this.files.mount() as Disk,
-      log: this.#world.logOf(this.id),
+      log,
       metrics: noMetrics,
-      transport: network.transport(this.id, () => !life.isOver),
+      transport: network.transport(owner, clock, log),
       codec: msgpackConfiguration,
       machine,
       onFailure: (error) => this.#onFailure(life, error),
     });
-    const life: Life = { isOver: false, waiting: 0, isReplacing: false, node, machine };
+    const life: Life = { isOver: false, waiting: 0, isReplacing: false, backlog: undefined, node, machine };
     this.#life = life;
     this.hasFailed = false;
     this.restarts++;
@@ -106,7 +123,7 @@ export class NodeServer {
   async #open(life: Life): Promise<void> {
     const { node } = life;
     await node.open();
-    if (node.core.isFresh) {
+    if (node.core.isFresh && this.#world.configuration.servers.some(({ id }) => id === this.id)) {
       await node.start();
       await node.bootstrap(this.#world.configuration);
     } else await node.start();
@@ -123,23 +140,42 @@ export class NodeServer {
     else if (error.name !== 'DiskError') this.#world.fail(error);
   }
 
-  #end(): void {
+  #end(isSilent: boolean): void {
     if (this.#life) this.#life.isOver = true;
     this.#life = undefined;
     this.isUp = false;
-    this.#world.network.disconnect(this.id);
+    this.#world.network.disconnect(this.id, isSilent);
+  }
+
+  /** The process stops for a while, as by SIGSTOP; its clock and its disk do not. */
+  pause(forMs: Millis): void {
+    const life = this.#life;
+    if (!life || life.backlog) return;
+    this.#world.note(this.id, 'pauses');
+    life.backlog = [];
+    this.#world.events.after(forMs, () => {
+      const { backlog } = life;
+      life.backlog = undefined;
+      // A request that waited is answered before any timer.
+      this.checkLease();
+      for (const fn of backlog ?? []) if (!life.isOver) fn();
+    });
+  }
+
+  get isPaused(): boolean {
+    return this.#life?.backlog !== undefined;
   }
 
   /** kill -9: what was written stays. */
   kill(): void {
     this.#world.note(this.id, 'is killed');
-    this.#end();
+    this.#end(false);
     this.files.kill();
   }
 
   cutPower(): void {
     this.#world.note(this.id, 'loses power');
-    this.#end();
+    this.#end(true);
     this.files.cutPower();
   }
 
@@ -153,7 +189,7 @@ export class NodeServer {
     const life = this.#life;
     const { ledger } = this.#world;
     // What is proposed while the state is replaced comes after it, but the copy was made before.
-    if (!life || !this.isUp || life.isReplacing) return;
+    if (!life || !this.isUp || life.isReplacing || life.backlog) return;
     ledger.proposed(id);
     life.waiting++;
     life.node.propose(encodeCommand({ id, key, value })).then(
@@ -177,7 +213,7 @@ export class NodeServer {
   /** A linearizable read, by quorum or by lease. */
   read(key: string, byLease: boolean, done: (value: string | undefined) => void): void {
     const life = this.#life;
-    if (!life || !this.isUp) return;
+    if (!life || !this.isUp || life.backlog) return;
     const { floor } = this.#world.ledger;
     const answer = (): void => {
       if (life.isOver) return;
@@ -192,6 +228,16 @@ export class NodeServer {
     if (byLease) {
       if (life.node.hasLease()) answer();
     } else life.node.verifyLeader().then(answer, () => undefined);
+  }
+
+  /** Whoever holds a lease might answer a read at this very moment. */
+  checkLease(): void {
+    const life = this.#life;
+    if (!life || !this.isUp || life.backlog || !life.node.hasLease()) return;
+    const { appliedIndex } = life.node;
+    const { floor } = this.#world.ledger;
+    if (appliedIndex >= floor) return;
+    this.#world.fail(new SimulationFailure(`${this.id} has a lease at ${appliedIndex}, but ${floor} was acknowledged`));
   }
 
   /** Whether this file of the log is being written: the last one, or the one before it while the last is made. */
@@ -242,11 +288,23 @@ export class NodeServer {
   }
 }
 
-/** A clock whose timers die with the process. */
-function mortal(clock: Clock, isAlive: () => boolean): Clock {
+/** A clock whose timers die with the process, and wait while it is stopped. */
+function mortal(clock: Clock, owner: StreamOwner): Clock {
   return {
     now: () => clock.now(),
     wallMs: () => clock.wallMs(),
-    after: (delayMs, fn): Timer => clock.after(delayMs, () => isAlive() && fn()),
+    after: (delayMs, fn): Timer => {
+      let isCancelled = false;
+      const run = (): void => {
+        if (owner.isAlive() && !isCancelled) fn();
+      };
+      const timer = clock.after(delayMs, () => owner.whenAwake(run));
+      return {
+        cancel: () => {
+          isCancelled = true;
+          timer.cancel();
+        },
+      };
+    },
   };
 }

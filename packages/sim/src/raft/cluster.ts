@@ -92,16 +92,18 @@ export class RaftCluster {
       const until = this.events.now + forMs;
       while (this.events.step(until)) {
         if (++this.steps > RUN_EVENTS_MAX) throw new SimulationFailure('events without end');
+        // Whoever holds a lease might answer a read at this very moment.
+        for (const server of this.servers) if (server.isLeader) server.leaseRead();
       }
     });
   }
 
-  /** Runs until `holds`, at most `withinMs`. Whether it came true. */
-  runUntil(withinMs: Millis, holds: () => boolean): boolean {
+  /** Runs until `holds`, looking every `pollMs`, at most `withinMs`. Whether it came true. */
+  runUntil(withinMs: Millis, holds: () => boolean, pollMs: Millis = POLL_MS): boolean {
     const until = this.events.now + withinMs;
     while (this.events.now < until) {
       if (holds()) return true;
-      this.run(POLL_MS);
+      this.run(pollMs);
     }
     return holds();
   }

@@ -16,9 +16,11 @@ export interface NetworkWeather {
 export const CALM: NetworkWeather = { delayMinMs: 0.2, delayMaxMs: 2, stragglers: 0, loss: 0, duplicates: 0 };
 
 /** Delay of the slowest messages. */
-export const STRAGGLER_MS = 900;
-/** A request that has no answer by then has none. */
+export const STRAGGLER_MS = 2500;
+/** A request that has no answer by then has none; some wait longer. */
 export const RPC_TIMEOUT_MS = 1500;
+const RPC_LONG_TIMEOUT_MS = 4000;
+const LONG_TIMEOUTS = 0.3;
 
 export interface Receiver {
   readonly isUp: boolean;
@@ -66,7 +68,8 @@ export class SimNetwork {
       this.#events.cancel(timeout);
       done(response);
     };
-    const timeout = this.#events.after(RPC_TIMEOUT_MS, () => finish(undefined));
+    const isPatient = this.#rng.float() < LONG_TIMEOUTS;
+    const timeout = this.#events.after(isPatient ? RPC_LONG_TIMEOUT_MS : RPC_TIMEOUT_MS, () => finish(undefined));
     const copies = this.#rng.float() < this.weather.duplicates ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
       this.#carry(from, to, () => {

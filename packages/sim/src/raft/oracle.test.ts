@@ -29,7 +29,7 @@ test('a leader without an entry that was committed before its term is seen', () 
   const oracle = new Oracle();
   const all = [server('a', [entry(1, 2)]), server('b', [entry(1, 2)]), server('c', [])];
   const serverOf = (id: string) => all.find((s) => s.id === id);
-  oracle.onLeaderCommit(all[0]!, 1, three, serverOf);
+  oracle.onLeaderCommit(all[0]!, { index: 1, term: 2, configuration: three }, serverOf);
   oracle.onApply('a', entry(1, 2), 0);
   expect(() => oracle.onLeader(all[2]!, 3)).toThrow('c leads term 3 without committed entry 1');
   oracle.onLeader(all[1]!, 4);
@@ -39,7 +39,18 @@ test('a commit without a durable majority is seen', () => {
   const oracle = new Oracle();
   const all = [server('a', [entry(1, 2)]), server('b', [entry(1, 2)], []), server('c', [])];
   const serverOf = (id: string) => all.find((s) => s.id === id);
-  expect(() => oracle.onLeaderCommit(all[0]!, 1, three, serverOf)).toThrow('1 durable copies among 3 voters');
+  expect(() => oracle.onLeaderCommit(all[0]!, { index: 1, term: 2, configuration: three }, serverOf)).toThrow(
+    '1 durable copies among 3 voters',
+  );
+});
+
+test('a leader that commits an entry of an earlier term is seen', () => {
+  const oracle = new Oracle();
+  const all = [server('a', [entry(1, 2)]), server('b', [entry(1, 2)]), server('c', [])];
+  const commit = { index: 1, term: 3, configuration: three };
+  expect(() => oracle.onLeaderCommit(all[0]!, commit, (id) => all.find((s) => s.id === id))).toThrow(
+    'a committed 1 of term 2 as leader of term 3',
+  );
 });
 
 test('a second vote in a term is seen', () => {

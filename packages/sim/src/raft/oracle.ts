@@ -1,4 +1,4 @@
-import { type Configuration, type Entry, quorumOf, type ServerId } from '@proconsul/raft';
+import type { Configuration, Entry, ServerId } from '@proconsul/raft';
 import { SimulationFailure } from './failure.ts';
 import type { LogImage } from './log-image.ts';
 
@@ -102,13 +102,14 @@ export class Oracle {
   /** A leader counts everything up to `index` as committed: a quorum must hold it on its disks, whatever crashes now. */
   onLeaderCommit(
     leader: Observed,
-    index: number,
-    configuration: Configuration,
+    commit: { readonly index: number; readonly term: number; readonly configuration: Configuration },
     serverOf: (id: ServerId) => Observed | undefined,
   ): void {
+    const { index, configuration } = commit;
     const term = leader.memory.term(index);
     if (term === undefined) return;
-    // A leader commits only with an entry of its own term.
+    // Thesis section 3.6.2: an entry of an earlier term may yet be replaced, whoever holds it.
+    if (term !== commit.term) fail(`${leader.id} committed ${index} of term ${term} as leader of term ${commit.term}`);
     while (this.#committedIn.length <= index) this.#committedIn.push(term);
     let holders = 0;
     let voters = 0;
@@ -118,7 +119,8 @@ export class Oracle {
       const server = serverOf(id);
       if (server && (server.snapshotIndex >= index || server.disk.covers(index, term))) holders++;
     }
-    if (holders < quorumOf(voters)) {
+    // Reckoned here, so that the judge does not share a mistake with the judged.
+    if (2 * holders <= voters) {
       fail(`${leader.id} committed ${index} with ${holders} durable copies among ${voters} voters`);
     }
   }

@@ -182,6 +182,8 @@ export class SimServer implements Receiver, Observed {
     this.#paused = true;
     this.#later(forMs, () => {
       this.#paused = false;
+      // A request that waited is answered before any timer.
+      this.leaseRead();
       this.#drain();
     });
   }
@@ -214,13 +216,14 @@ export class SimServer implements Receiver, Observed {
     this.input({ kind: 'verify', at: this.clock.now(), token });
   }
 
-  /** A default read: the leader answers alone while it holds its lease. */
-  leaseRead(): void {
+  /** A default read: the leader answers alone while it holds its lease. Whether it did. */
+  leaseRead(): boolean {
     const { core } = this;
-    if (!core || this.#paused || !this.#maySpeakForThePast(core)) return;
-    if (this.#world.sabotage !== 'lease-ignored' && !core.hasLease(this.clock.now())) return;
-    if (this.applied < core.commitIndex) return;
+    if (!core || this.#paused || !this.#maySpeakForThePast(core)) return false;
+    if (this.#world.sabotage !== 'lease-ignored' && !core.hasLease(this.clock.now())) return false;
+    if (this.applied < core.commitIndex) return false;
     this.#world.oracle.onReadDone(this.id, 'lease', this.#world.oracle.floor, this.applied);
+    return true;
   }
 
   /** The first entry of our term is committed: so is everything before it that ever was. */
@@ -460,7 +463,8 @@ export class SimServer implements Receiver, Observed {
 
   #onCommit(core: RaftCore, index: number): void {
     if (core.role === 'leader') {
-      this.#world.oracle.onLeaderCommit(this, index, core.configuration, (id) => this.#world.serverOf(id));
+      const { configuration, term } = core;
+      this.#world.oracle.onLeaderCommit(this, { index, term, configuration }, (id) => this.#world.serverOf(id));
     }
     this.#commitTarget = Math.max(this.#commitTarget, index);
     this.#apply();

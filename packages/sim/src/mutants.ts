@@ -1,0 +1,504 @@
+/**
+ * Faults planted into the product's source, to measure the simulation: each must be found. The runner (scripts/mutants.mjs) builds
+ * the simulation once for each of them with one piece of text exchanged; nothing of this is in what ships.
+ */
+export interface Mutant {
+  readonly name: string;
+  /** Below packages/raft/src. */
+  readonly file: string;
+  /** Stands exactly once in the file. */
+  readonly find: string;
+  readonly replace: string;
+  /** Which simulation looks for it: cores alone, or that many whole servers on disks. */
+  readonly run: 'cores' | 'disk-1' | 'disk-3' | 'disk-5';
+}
+
+const cores = (name: string, file: string, find: string, replace: string): Mutant => ({
+  name,
+  file,
+  find,
+  replace,
+  run: 'cores',
+});
+
+const disks = (servers: 1 | 3 | 5, name: string, file: string, find: string, replace: string): Mutant => ({
+  name,
+  file,
+  find,
+  replace,
+  run: `disk-${servers}`,
+});
+
+/** Seeds within which every one must be found. */
+export const MUTANT_SEEDS_MAX = 2000;
+
+const ELECTIONS: readonly Mutant[] = [
+  cores(
+    'votes twice in a term',
+    'election.ts',
+    "if (s.role !== 'follower' || (s.votedFor !== undefined && s.votedFor !== request.from)) return answer(false);",
+    "if (s.role !== 'follower') return answer(false); s.votedFor = undefined;",
+  ),
+  cores(
+    'forgets its vote when it restarts',
+    'state.ts',
+    'this.votedFor = initial.votedFor;',
+    'this.votedFor = undefined;',
+  ),
+  cores(
+    'forgets its vote when the leader of its term is heard',
+    'step-down.ts',
+    'if (term > s.term) s.setVote(term, undefined);',
+    's.setVote(term, undefined);',
+  ),
+  cores(
+    'answers before its vote is durable',
+    'state.ts',
+    "if (effect.kind !== 'log' && effect.kind !== 'count') this.flushVote();",
+    '',
+  ),
+  cores(
+    'never writes its vote',
+    'state.ts',
+    "this.effects.push({ kind: 'persist-vote', term: this.term, votedFor: this.votedFor });",
+    "this.effects.push({ kind: 'persist-vote', term: this.term, votedFor: undefined });",
+  ),
+  cores(
+    'votes for a candidate with an older log',
+    'election.ts',
+    'if (request.lastLogTerm !== s.runs.lastTerm) return request.lastLogTerm > s.runs.lastTerm;\n  return request.lastLogIndex >= s.runs.lastIndex;',
+    'return request.lastLogTerm >= 0;',
+  ),
+  cores(
+    'compares logs by their length only',
+    'election.ts',
+    'if (request.lastLogTerm !== s.runs.lastTerm) return request.lastLogTerm > s.runs.lastTerm;',
+    '',
+  ),
+  cores(
+    'compares logs by their last term only',
+    'election.ts',
+    'return request.lastLogIndex >= s.runs.lastIndex;\n}',
+    'return true;\n}',
+  ),
+  cores(
+    'counts a refusal as a vote',
+    'election.ts',
+    '(response.granted ? s.votes : s.refusals).add(from);',
+    's.votes.add(from);',
+  ),
+  cores('counts votes of an older term', 'election.ts', '!s.preVoting && sent.term === s.term;', '!s.preVoting;'),
+  cores(
+    'leads after a pre-vote, without a vote',
+    'election.ts',
+    'if (pre) preVoteWon(s, at);\n  else win(s, at);',
+    'if (pre) { s.setVote(s.term + 1, s.options.id); s.preVoting = false; }\n  win(s, at);',
+  ),
+  cores(
+    'stands without a new term',
+    'election.ts',
+    's.setVote(s.term + 1, s.options.id);',
+    's.setVote(Math.max(s.term, 2), s.options.id);',
+  ),
+  cores(
+    'a majority is half',
+    'configuration.ts',
+    'Math.floor(voterCount / 2) + 1;',
+    'Math.max(1, Math.ceil(voterCount / 2) - 1 || 1);',
+  ),
+  cores(
+    'votes although a leader is alive',
+    'election.ts',
+    "return s.role === 'follower' && s.term > 0 && at - s.lastContactAt < s.refusalMs;",
+    'return at < 0;',
+  ),
+  cores(
+    'forgets at a restart that it may just have answered a leader',
+    'core.ts',
+    's.lastContactAt = at;',
+    's.lastContactAt = Number.NEGATIVE_INFINITY;',
+  ),
+];
+
+const REPLICATION: readonly Mutant[] = [
+  cores(
+    'commits entries of an older term',
+    'leader.ts',
+    'if (index <= s.commitIndex || s.runs.term(index) !== s.term) return;',
+    'if (index <= s.commitIndex) return;',
+  ),
+  cores(
+    'counts servers that do not vote towards a commit',
+    'quorum-acks.ts',
+    "    if (server.suffrage !== 'voter') continue;\n",
+    '',
+  ),
+  cores(
+    'the leader counts its own entries before they are durable',
+    'leader.ts',
+    '(peer) => peer.matchIndex, s.durableIndex);\n  const index = Math.min(replicated, s.durableIndex);',
+    '(peer) => peer.matchIndex, s.runs.lastIndex);\n  const index = replicated;',
+  ),
+  cores(
+    'acknowledges entries before they are durable',
+    'follower.ts',
+    'if (s.durableIndex >= upTo) s.emit',
+    'if (upTo >= 0) s.emit',
+  ),
+  cores(
+    'releases every waiting acknowledgement at once',
+    'follower.ts',
+    's.pendingAcks.length > 0 && s.pendingAcks[0]!.upTo <= s.durableIndex',
+    's.pendingAcks.length > 0',
+  ),
+  cores(
+    'takes entries from a leader of an older term',
+    'follower.ts',
+    'if (request.term < s.term) return refuse(false);',
+    '',
+  ),
+  cores(
+    'does not compare the entry before',
+    'follower.ts',
+    'if (!hasPrevious(s, prevLogIndex, request.prevLogTerm)) return refuse(true);',
+    'if (prevLogIndex > s.runs.lastIndex) return refuse(true);',
+  ),
+  cores(
+    'keeps entries that contradict those of the leader',
+    'follower.ts',
+    'if (index > s.runs.lastIndex || (index > s.runs.baseIndex && s.runs.term(index) !== term)) break;',
+    'if (index > s.runs.lastIndex) break;',
+  ),
+  cores(
+    'truncates what a late request does not carry',
+    'follower.ts',
+    'if (i === entries.length) return true;',
+    'if (i === entries.length) { const end = request0(entries); if (end > s.commitTarget && end <= s.runs.lastIndex) { s.emit({ kind: "append", entries: [], truncateFrom: undefined }); dropSuffix(s, end); } return true; } function request0(e: readonly Entry[]): number { return (e[e.length - 1]?.index ?? Infinity) + 1; }',
+  ),
+  cores(
+    'believes truncated entries to be durable',
+    'follower.ts',
+    's.durableIndex = Math.min(s.durableIndex, from - 1);',
+    '',
+  ),
+  cores(
+    'acknowledges entries that it has just truncated',
+    'follower.ts',
+    "if (ack.upTo < from || ack.response.kind !== 'append-entries') continue;\n    s.emit({ kind: 'respond', token: ack.token, response: { ...ack.response, term: s.term, success: false } });",
+    "if (ack.upTo < from || ack.response.kind !== 'append-entries') continue;\n    s.emit({ kind: 'respond', token: ack.token, response: { ...ack.response, term: s.term, success: true } });",
+  ),
+  cores(
+    'takes a refusal for a success',
+    'leader.ts',
+    'if (response?.success) return onMatched(s, at, peer, sent.lastIndex);',
+    'if (response) return onMatched(s, at, peer, sent.lastIndex);',
+  ),
+  cores(
+    'takes silence for a success',
+    'leader.ts',
+    'if (response?.success) return onMatched(s, at, peer, sent.lastIndex);',
+    'if (!response || response.success) return onMatched(s, at, peer, sent.lastIndex);',
+  ),
+  cores(
+    'believes that followers hold what it never sent',
+    'leader.ts',
+    'if (index > peer.matchIndex) peer.matchIndex = index;',
+    'peer.matchIndex = s.runs.lastIndex;',
+  ),
+  cores(
+    'believes at first that followers hold everything',
+    'leader.ts',
+    '  matchIndex: 0,\n',
+    '  matchIndex: s.runs.lastIndex,\n',
+  ),
+  cores(
+    'does not take a refusal as a reason to go back',
+    'leader.ts',
+    'peer.nextIndex = Math.max(Math.min(sent.prevLogIndex, response.lastLog + 1), 1);',
+    'peer.nextIndex = Math.max(sent.prevLogIndex + 1, 1);',
+  ),
+  cores(
+    'believes an answer to a question of an earlier term',
+    'leader.ts',
+    "  if (s.role !== 'leader' || sent.term !== s.term || !peer) return;\n  if (response?.term === s.term) noteAck(s, at, peer, sent);",
+    "  if (s.role !== 'leader' || !peer) return;\n  if (response?.term === s.term) noteAck(s, at, peer, sent);",
+  ),
+  cores(
+    'a new leader commits nothing of its own term',
+    'leader.ts',
+    'appendEntries(s, at, 0, [{ type: LogType.noop, data: NO_DATA }]);',
+    '',
+  ),
+];
+
+const READS: readonly Mutant[] = [
+  cores(
+    'a lease longer than the patience of followers',
+    'leader.ts',
+    'return now - acked < s.options.leaderLeaseTimeoutMs;',
+    'return now - acked < 4 * s.options.leaderLeaseTimeoutMs;',
+  ),
+  cores(
+    'a lease from the moment of the answer',
+    'leader.ts',
+    'if (sent.at > peer.ackedSentAt) peer.ackedSentAt = sent.at;',
+    'peer.ackedSentAt = at;',
+  ),
+  cores(
+    'a lease while the leadership is handed over',
+    'leader.ts',
+    'if (s.transfer || now < s.leaseBlockedUntil) return false;',
+    '',
+  ),
+  cores(
+    'a leader that nobody answers goes on',
+    'leader.ts',
+    '    return becomeFollower(s, at, s.term);\n  }\n  if (s.transfer && at',
+    '  }\n  if (s.transfer && at',
+  ),
+  cores(
+    'confirms its leadership without asking',
+    'leader.ts',
+    "if (s.isSoleVoter) return s.emit({ kind: 'done', token });",
+    "if (s.isSoleVoter || at >= 0) return s.emit({ kind: 'done', token });",
+  ),
+  cores(
+    'confirms its leadership with one answer',
+    'leader.ts',
+    'const round = ackedByQuorum(s, (p) => p.ackedRound, Number.POSITIVE_INFINITY);',
+    'const round = peer.ackedRound;',
+  ),
+  cores(
+    'confirms its leadership with answers to earlier questions',
+    'leader.ts',
+    's.verifies.push({ token, round: s.round + 1 });',
+    's.verifies.push({ token, round: s.round });',
+  ),
+];
+
+const MEMBERSHIP: readonly Mutant[] = [
+  cores(
+    'changes the members before an entry of its own term is committed',
+    'leader.ts',
+    'if (s.commitIndex < s.termStartIndex || s.configurations.length > 1) {',
+    'if (s.configurations.length > 1) {',
+  ),
+  cores(
+    'changes the members twice at a time',
+    'leader.ts',
+    'if (s.commitIndex < s.termStartIndex || s.configurations.length > 1) {',
+    'if (s.commitIndex < s.termStartIndex) {',
+  ),
+  cores(
+    'uses new members only once they are committed',
+    'state.ts',
+    'return this.configurations[this.configurations.length - 1]?.configuration ?? EMPTY_CONFIGURATION;',
+    'return this.configurations[0]?.configuration ?? EMPTY_CONFIGURATION;',
+  ),
+  cores('keeps members whose entry was truncated', 'follower.ts', '  s.dropConfigurationsFrom(from);\n', ''),
+  cores(
+    'does not learn the members from entries',
+    'follower.ts',
+    'for (const { index, configuration } of configurations) s.pushConfiguration(index, configuration);',
+    '',
+  ),
+];
+
+const SNAPSHOTS: readonly Mutant[] = [
+  cores(
+    'forgets entries that no snapshot covers',
+    'core.ts',
+    'const upTo = Math.min(compactTo, index);',
+    'const upTo = Math.max(compactTo, s.commitIndex);',
+  ),
+  cores(
+    'keeps a log that an installed snapshot contradicts',
+    'follower.ts',
+    'const keepLog = s.durableIndex >= index && s.runs.term(index) === term;',
+    'const keepLog = s.durableIndex >= index && s.runs.term(index) !== undefined;',
+  ),
+  cores(
+    'goes back to an older snapshot',
+    'follower.ts',
+    "if (index <= s.commitIndex || s.role === 'leader') return respond(index <= s.commitIndex);",
+    "if (s.role === 'leader') return respond(index <= s.commitIndex);",
+  ),
+  cores(
+    'an installed snapshot has no members',
+    'follower.ts',
+    's.configurations = [{ index: request.configurationIndex, configuration: request.configuration }, ...later];',
+    '',
+  ),
+  cores(
+    'says that a snapshot is in place before it is stored',
+    'follower.ts',
+    "  s.emit({ kind: 'store-snapshot', token, request });",
+    "  s.emit({ kind: 'store-snapshot', token, request });\n  respond(true);",
+  ),
+  cores(
+    'believes that a snapshot was taken that was refused',
+    'leader.ts',
+    '  if (!response.success) return;\n  peer.nextIndex = Math.max(peer.nextIndex, index + 1);',
+    '  peer.nextIndex = Math.max(peer.nextIndex, index + 1);',
+  ),
+];
+
+const NODE: readonly Mutant[] = [
+  disks(
+    1,
+    'does not wait for the disk before it acknowledges',
+    'durable-log.ts',
+    '    file.sync().then(\n      () => this.#onSynced(),\n      (error) => this.#fail(error),\n    );\n  }\n\n  #onSynced',
+    '    void file; Promise.resolve().then(() => this.#onSynced());\n  }\n\n  #onSynced',
+  ),
+  disks(
+    1,
+    'counts entries as durable that were queued after the sync began',
+    'durable-log.ts',
+    'if (grew) this.#durableIndex = this.#inFlightLast;',
+    'if (grew) this.#durableIndex = this.#runs.lastIndex;',
+  ),
+  disks(
+    1,
+    'goes on after a failed sync',
+    'durable-log.ts',
+    '    file.sync().then(\n      () => this.#onSynced(),\n      (error) => this.#fail(error),\n    );\n  }\n\n  #onSynced',
+    '    file.sync().then(\n      () => this.#onSynced(),\n      () => this.#onSynced(),\n    );\n  }\n\n  #onSynced',
+  ),
+  disks(
+    1,
+    'a new segment is not durable in its directory',
+    'durable-log.ts',
+    '      await disk.syncDir(this.#options.directory);\n    } catch (error) {',
+    '    } catch (error) {',
+  ),
+  disks(
+    1,
+    'takes a torn record for whole',
+    'segment.ts',
+    'if (size === 0 || crc32c(bytes, seed, at + 4, at + size) !== view.getUint32(at, true)) {\n      if (length',
+    'if (size === 0) {\n      if (length',
+  ),
+  disks(
+    1,
+    'takes damage in the middle for a torn end',
+    'segment.ts',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it stands so in the source
+    "    return { outcome: 'damaged', end: at, why: `checksum mismatch before the sound record at byte ${i}` };",
+    "    return { outcome: 'torn', end: at, why: '' };",
+  ),
+  disks(
+    1,
+    'removes the log before the snapshot is durable',
+    'snapshot-store.ts',
+    '      await this.#disk.syncDir(temporary);\n      const published',
+    '      const published',
+  ),
+  disks(
+    1,
+    'publishes a snapshot without making its name durable',
+    'snapshot-store.ts',
+    '    await this.#disk.rename(temporary, final);\n    await this.#disk.syncDir(this.#directory);',
+    '    await this.#disk.rename(temporary, final);',
+  ),
+  disks(
+    1,
+    'writes the state of a snapshot without a sync',
+    'snapshot-store.ts',
+    '      await file.sync();\n    } finally {',
+    '    } finally {',
+  ),
+  disks(
+    1,
+    'a snapshot with a higher index than its state',
+    'node.ts',
+    'const meta = await storage.snapshots.write({ index, term, configuration, configurationIndex }, capture.chunks());\n      const compactTo',
+    'const meta = await storage.snapshots.write({ index: Math.min(index + 1, this.lastIndex), term, configuration, configurationIndex }, capture.chunks());\n      const compactTo',
+  ),
+  disks(
+    1,
+    'a snapshot with a lower index than its state',
+    'node.ts',
+    'const meta = await storage.snapshots.write({ index, term, configuration, configurationIndex }, capture.chunks());\n      const compactTo',
+    'const meta = await storage.snapshots.write({ index: Math.max(index - 1, 1), term, configuration, configurationIndex }, capture.chunks());\n      const compactTo',
+  ),
+  disks(
+    1,
+    'tells a client that a full disk refused a write which it kept',
+    'durable-log.ts',
+    '    this.#runs.truncateFrom(keep + 1);\n    this.#dropCacheFrom(keep + 1);\n    // What',
+    '    // What',
+  ),
+  disks(
+    3,
+    'does not wait for its vote to be written',
+    'node.ts',
+    '        this.#persistVote(effect, () => this.#carryOut(effects, i + 1));\n        return false;',
+    '        this.#persistVote(effect, () => true);\n        continue;',
+  ),
+  disks(
+    3,
+    'a truncation is not written',
+    'durable-log.ts',
+    '    this.#pending.push({ kind: RecordKind.truncate, index, term: 0 });\n    this.#write();',
+    '    this.#write();',
+  ),
+  disks(
+    3,
+    'acknowledges another write at the same index',
+    'proposals.ts',
+    'if (next.index === entry.index && next.term === entry.term) next.resolve(result);',
+    'if (next.index === entry.index) next.resolve(result);',
+  ),
+  disks(
+    3,
+    'says that nothing was done when the leadership was lost',
+    'node.ts',
+    "      this.#proposals.rejectQueued('NOT_LEADER');\n      this.#proposals.rejectNumbered('LEADERSHIP_LOST');",
+    "      this.#proposals.rejectQueued('NOT_LEADER');\n      this.#proposals.rejectNumbered('NOT_LEADER');",
+  ),
+  disks(
+    3,
+    'reads before the entries of earlier leaders are applied (lease)',
+    'node.ts',
+    'return this.appliedIndex >= core.termStartIndex && core.hasLease(this.#d.clock.now());',
+    'return core.hasLease(this.#d.clock.now());',
+  ),
+  disks(
+    3,
+    'reads before the entries of earlier leaders are applied (quorum)',
+    'node.ts',
+    'await applier.whenApplied(Math.max(readIndex, core.termStartIndex));',
+    'await applier.whenApplied(0 * readIndex);',
+  ),
+  disks(
+    3,
+    'an old answer about durability counts for new entries',
+    'node.ts',
+    "if (input.kind === 'durable') return { ...input, index: log.durableIndex };",
+    "if (input.kind === 'durable') return { ...input, index: log.lastIndex };",
+  ),
+  disks(
+    3,
+    'forgets its log when a snapshot arrives that it does not need',
+    'node.ts',
+    'if (e.keepLog) storage.log.compactTo(index);\n    else {',
+    'if (e.keepLog && index < 0) storage.log.compactTo(index);\n    else {',
+  ),
+  disks(
+    3,
+    'a snapshot of the leader that was cut short is taken',
+    'snapshot-store.ts',
+    'if (sizeBytes !== undefined && state.sizeBytes !== sizeBytes) {',
+    'if (sizeBytes !== undefined && state.sizeBytes < 0) {',
+  ),
+];
+
+export const MUTANTS: readonly Mutant[] = [
+  ...ELECTIONS,
+  ...REPLICATION,
+  ...READS,
+  ...MEMBERSHIP,
+  ...SNAPSHOTS,
+  ...NODE,
+];

@@ -1,0 +1,10 @@
+// `npm run sim`: the simulation, or with --mutants the hunt for planted faults.
+import { join } from 'node:path';
+import { root, run } from './lib.mjs';
+
+const args = process.argv.slice(2);
+const isHunt = args.includes('--mutants');
+const program = isHunt
+  ? [join(root, 'scripts/mutants.mjs'), ...args.filter((a) => a !== '--mutants')]
+  : [join(root, 'scripts/ts.mjs'), join(root, 'packages/sim/src/run.ts'), ...args];
+process.exitCode = await run(process.execPath, program);
