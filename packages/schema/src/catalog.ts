@@ -182,7 +182,7 @@ export const NodeService = struct('NodeService', {
   Address: str,
   TaggedAddresses: { kind: map(ServiceAddress), alias: ['tagged_addresses'], omitEmpty: true },
   Meta: map(str),
-  Port: int,
+  Port: { kind: int, omitEmpty: true },
   SocketPath: { kind: str, omitEmpty: true },
   Weights: pointer(Weights),
   EnableTagOverride: { kind: bool, alias: ['enable_tag_override'] },

@@ -216,9 +216,22 @@ export const bytes: Kind<Uint8Array | null> = {
   describe: () => ({ type: ['string', 'null'], contentEncoding: 'base64' }),
 };
 
+const INT64_MAX = (1n << 63n) - 1n;
+
+/** The nearest integer of 64 bits. */
+function int64(value: number): bigint {
+  if (Number.isNaN(value)) return 0n;
+  if (!Number.isFinite(value)) return value > 0 ? INT64_MAX : -INT64_MAX;
+  const whole = BigInt(Math.trunc(value));
+  return whole > INT64_MAX ? INT64_MAX : whole < -INT64_MAX ? -INT64_MAX : whole;
+}
+
 /** Nanoseconds; an integer in JSON. */
 export const durationNs: Kind<number> = {
   ...signed('time.Duration', Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
+  // Years of nanoseconds are more than a double tells apart; the next best number will do.
+  write: (w, v) => w.int(Number.isSafeInteger(v) ? v : int64(v)),
+  read: (r) => (r.isNil() ? 0 : Number(r.intOrBig())),
   describe: () => ({ type: 'integer', description: 'nanoseconds' }),
 };
 

@@ -1,8 +1,9 @@
+import { hex } from '@proconsul/base';
 import { parseJson } from '@proconsul/gojson';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { HealthCheckDefinition, NodeService, ServiceNode, Upstream } from './catalog.ts';
-import { durationText, int, list, map, pointer, str } from './kind.ts';
+import { durationNs, durationText, int, list, map, pointer, str } from './kind.ts';
 import { DirEntry } from './kv.ts';
 import { CheckDefinition, ServiceDefinition } from './service-definition.ts';
 import { struct } from './struct.ts';
@@ -144,4 +145,15 @@ describe('MessagePack', () => {
     const wire = Newer.encodeWire(Newer.make({ Name: 'a', Extra: { x: [1, 2] }, Old: 'not read' }));
     expect(Thing.decodeWire(wire)).toEqual(Thing.make({ Name: 'a' }));
   });
+});
+
+test('a duration of more nanoseconds than a double tells apart is read and written to the nearest one', () => {
+  const Patience = struct('Patience', { Wait: durationNs });
+  const tenYears = 315_360_000_000_000_000;
+  const written = Patience.encodeWire({ Wait: tenYears });
+  expect(hex(written)).toBe('81a457616974cf0460623fc85e0000');
+  expect(Patience.decodeWire(written).Wait).toBe(tenYears);
+  for (const Wait of [1e300, -1e300, Number.NaN, Number.POSITIVE_INFINITY]) {
+    expect(() => Patience.decodeWire(Patience.encodeWire({ Wait }))).not.toThrow();
+  }
 });

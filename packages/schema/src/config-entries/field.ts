@@ -226,7 +226,7 @@ export const duration: Part = {
   print: int.print,
   isEmpty: int.isEmpty,
   encode: int.encode,
-  decode: int.decode,
+  decode: (r) => (r.isNil() ? undefined : Number(r.intOrBig())),
 };
 
 /** Nanoseconds, printed as `"5s"`. */
