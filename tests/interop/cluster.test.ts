@@ -10,8 +10,6 @@ const REFERENCE = process.env['CONSUL_BIN'];
 const missing = programMissing() ?? (REFERENCE ? undefined : 'CONSUL_BIN does not name the reference program');
 
 const real = [REFERENCE ?? ''];
-// Clients of the reference read health by a stream that our servers do not serve, unless told otherwise.
-const config = { use_streaming_backend: false };
 
 /** Registered on one client, seen and changed by the other, over the end of the leader. */
 async function useIt(cluster: Cluster): Promise<void> {
@@ -49,7 +47,7 @@ describe.skipIf(skipBecause(missing))('a cluster of ours and the reference', () 
 
   const start = async (...names: readonly string[]) => {
     const programs = Object.fromEntries(names.map((n) => [n, real]));
-    cluster = await Cluster.start({ servers: 3, clients: 2, config, programs });
+    cluster = await Cluster.start({ servers: 3, clients: 2, programs });
     return cluster;
   };
 
