@@ -1,6 +1,7 @@
 import { type Disk, errorText, type Level } from '@proconsul/base';
 import { agentHelp, ConfigError, FlagError, type Loaded, loadConfig } from '@proconsul/config';
 import { systemClock, systemRng } from '@proconsul/io-node';
+import { keepingSafe, PathWatch, watchedPaths } from './auto-reload.ts';
 import { banner } from './banner.ts';
 import { configWorld } from './config-world.ts';
 import { NodeIdError, nodeId } from './node-id.ts';
@@ -102,6 +103,7 @@ async function serve(
   const ended = new Promise<number>((resolve) => {
     end = resolve;
   });
+  const auto = { on: false, present: config };
   let running: RunningAgent;
   try {
     running = await runAgent({
@@ -113,7 +115,8 @@ async function serve(
         const next = load(args, io.env);
         setLevel(hub, next.runtime.logging.level, log);
         for (const warning of next.warnings) log.named('auto_config').warn(warning);
-        return next.runtime;
+        auto.present = auto.on ? keepingSafe(next.runtime, auto.present, log) : next.runtime;
+        return auto.present;
       },
       onLeave: () => end(0),
       onFatal: (what, error) => {
@@ -126,10 +129,36 @@ async function serve(
     return 1;
   }
   const forget = handleSignals(running, config, log, end);
+  const watch = config.autoReloadConfig ? reloadOnChange(running, auto, log) : null;
   const code = await ended;
+  watch?.close();
   forget();
   await running.stop();
   return code;
+}
+
+/** Reloads when a file of the configuration changes. `auto` is on for as long as such a reload runs. */
+function reloadOnChange(
+  running: RunningAgent,
+  auto: { on: boolean; present: Loaded['runtime'] },
+  log: Logger,
+): PathWatch {
+  const watch = new PathWatch(systemClock, (events) => {
+    log.debug('auto-reload config triggered', { 'num-events': events });
+    auto.on = true;
+    void running.agent
+      .reload()
+      .catch((error) => log.error('error loading config', { error: errorText(error) }))
+      .finally(() => {
+        auto.on = false;
+        watchAll();
+      });
+  });
+  const watchAll = () => {
+    for (const path of watch.set(watchedPaths(auto.present))) log.warn('Cannot watch for changes', { path });
+  };
+  watchAll();
+  return watch;
 }
 
 function setLevel(hub: LogHub, word: string, log: { warn(m: string, f?: Record<string, unknown>): void }): void {
