@@ -6,6 +6,8 @@ import { PoolSim, type SimMember } from './pool-sim.ts';
 
 /** Pools from this size on are simulated without compression: it costs time and changes nothing that is measured. */
 const PLAIN_FROM = 64;
+/** From this size on members repeat themselves less while the pool is built: it only takes longer to simulate. */
+const TERSE_FROM = 256;
 
 export async function grown(
   seed: number,
@@ -15,6 +17,8 @@ export async function grown(
 ): Promise<PoolSim> {
   const plain = size >= PLAIN_FROM ? { compress: false } : {};
   const sim = new PoolSim({ seed, keepJoins: false, drift: 0.001, hidesStalls, options: { ...plain, ...options } });
+  const { retransmitMult } = sim;
+  if (size >= TERSE_FROM) sim.retransmitMult = 1;
   await sim.grow(size);
   // Until nobody has anything left to say.
   await sim.until(
@@ -22,6 +26,7 @@ export async function grown(
     600_000,
     'the gossip of the start has not ended',
   );
+  sim.retransmitMult = retransmitMult;
   return sim;
 }
 

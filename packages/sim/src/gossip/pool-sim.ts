@@ -56,9 +56,12 @@ export class PoolSim {
   readonly members: SimMember[] = [];
   readonly seen: PoolEvent[] = [];
   readonly #settings: PoolSimOptions;
+  /** Of all members, and may change while they run. */
+  retransmitMult: number;
 
   constructor(settings: PoolSimOptions) {
     this.#settings = settings;
+    this.retransmitMult = settings.options?.retransmitMult ?? MEMBERLIST_DEFAULTS.retransmitMult;
     this.rng = seededRng(settings.seed);
     this.network = new PoolNetwork(this.events, seededRng(`${settings.seed} network`));
   }
@@ -156,17 +159,16 @@ export class PoolSim {
     process.hidesStalls = this.#settings.hidesStalls ?? false;
     const heard = new Set<string>();
     const toSpread: Uint8Array[] = [];
-    const pool = new Memberlist(
-      { ...MEMBERLIST_DEFAULTS, ...options, name: `n${index}`, bind: { host: address, port: PORT } },
-      {
-        clock: process,
-        rng: seededRng(`${seed} member ${index} ${this.now}`),
-        network: this.network.attach(address, process),
-        log: log?.(index) ?? silentLog,
-        metrics: noMetrics,
-        delegate: this.#delegate(index, heard, toSpread),
-      },
-    );
+    const own = { ...MEMBERLIST_DEFAULTS, ...options, name: `n${index}`, bind: { host: address, port: PORT } };
+    Object.defineProperty(own, 'retransmitMult', { get: () => this.retransmitMult });
+    const pool = new Memberlist(own, {
+      clock: process,
+      rng: seededRng(`${seed} member ${index} ${this.now}`),
+      network: this.network.attach(address, process),
+      log: log?.(index) ?? silentLog,
+      metrics: noMetrics,
+      delegate: this.#delegate(index, heard, toSpread),
+    });
     return { index, address, process, pool, heard, toSpread };
   }
 

@@ -61,8 +61,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (table === '') await chaos(numbers);
   else if (table === 'detection') await detectionTable(sizes, numbers.repeat || 20, print);
   else if (table === 'spread') await spreadTable(sizes, numbers.repeat || 20, print);
-  else if (table === 'lifeguard')
-    await lifeguardTable(numbers.size || 64, numbers.minutes, numbers.repeat || 1, print);
+  else if (table === 'lifeguard') await lifeguardTable(numbers.size || 64, numbers.minutes, numbers.repeat || 1, print);
   else if (table === 'soak') await soakTable(numbers.size || 100, numbers.minutes, print);
   else {
     console.error(USAGE);
