@@ -5,7 +5,7 @@ import { keepingSafe, PathWatch, watchedPaths } from './auto-reload.ts';
 import { banner } from './banner.ts';
 import { configWorld } from './config-world.ts';
 import { NodeIdError, nodeId } from './node-id.ts';
-import { type LineSink, LogFile, LogHub, levelOf, openSyslog } from './observe/index.ts';
+import { type LineSink, LogFile, LogHub, levelOf, openSyslog, syslogIsThere } from './observe/index.ts';
 import { dataDisk, type RunningAgent, runAgent } from './run.ts';
 
 /** What the command needs of the world: its arguments' company. */
@@ -56,6 +56,10 @@ async function runCommand(args: readonly string[], io: AgentIo): Promise<number>
   } catch (error) {
     if (!(error instanceof NodeIdError)) throw error;
     io.writeError(`==> failed to setup node ID: ${error.message}\n`);
+    return 1;
+  }
+  if (config.logging.enableSyslog && !(await syslogIsThere(systemClock))) {
+    io.writeError('==> Syslog setup did not succeed within timeout (1m0s).\n');
     return 1;
   }
   const hub = new LogHub({ level, json: config.logging.json }, systemClock);

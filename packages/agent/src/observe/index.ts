@@ -7,4 +7,4 @@ export { INTERVAL_MS, type MetricKind, type MetricsOptions, MetricsSink, type Ob
 export { PrometheusRegistry } from './prometheus.ts';
 export { type PushOptions, startPushSinks } from './push-sinks.ts';
 export { runtimeGauges } from './runtime-gauges.ts';
-export { openSyslog } from './syslog.ts';
+export { openSyslog, syslogIsThere } from './syslog.ts';

@@ -4,7 +4,8 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { openSyslog } from './syslog.ts';
+import { TestClock } from '../testing/test-clock.ts';
+import { openSyslog, SYSLOG_RETRY_MS, SYSLOG_TRIES, syslogIsThere } from './syslog.ts';
 
 let dir: string;
 beforeEach(() => {
@@ -65,4 +66,25 @@ test.for(['missing', 'failing'])('when the helper is %s, lines go by UDP', async
 
 test('a facility must exist', () => {
   expect(openSyslog({ facility: 'zz', tag: 'consul' })).toBeUndefined();
+});
+
+test('a daemon that is not there yet is looked for during a minute', async () => {
+  const clock = new TestClock();
+  let there = false;
+  const asked: string[] = [];
+  const exists = (path: string) => {
+    asked.push(path);
+    return there && path === '/var/run/log';
+  };
+  const late = syslogIsThere(clock, exists);
+  await clock.advance(SYSLOG_RETRY_MS);
+  there = true;
+  await clock.advance(SYSLOG_RETRY_MS);
+  expect(await late).toBe(true);
+  expect(asked.slice(0, 3)).toEqual(['/dev/log', '/var/run/syslog', '/var/run/log']);
+  there = false;
+  const never = syslogIsThere(clock, exists);
+  await clock.advance(SYSLOG_TRIES * SYSLOG_RETRY_MS);
+  expect(await never).toBe(false);
+  expect(SYSLOG_TRIES * SYSLOG_RETRY_MS).toBe(60_000);
 });

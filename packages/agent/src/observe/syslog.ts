@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { existsSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import type { Level } from '@proconsul/base';
+import { type Clock, type Level, sleep } from '@proconsul/base';
 import type { LineSink } from './logger.ts';
 
 /** Numbers of the facilities. Source: RFC 5424 table 1. */
@@ -48,6 +48,22 @@ export interface SyslogPlaces {
 }
 
 const PLACES: SyslogPlaces = { socketPath: '/dev/log', program: 'logger', udpPort: 514 };
+
+/** Where daemons listen. Source: documentation of Go's log/syslog. */
+const SOCKETS = ['/dev/log', '/var/run/syslog', '/var/run/log'] as const;
+
+/** How often, and how many milliseconds apart, a daemon that is not there is looked for. Source: runs of the reference agent. */
+export const SYSLOG_TRIES = 12;
+export const SYSLOG_RETRY_MS = 5000;
+
+/** Waits until a daemon listens. False when none did within {@link SYSLOG_TRIES} times {@link SYSLOG_RETRY_MS}. */
+export async function syslogIsThere(clock: Clock, exists: (path: string) => boolean = existsSync): Promise<boolean> {
+  for (let tries = 0; tries < SYSLOG_TRIES; tries++) {
+    if (SOCKETS.some((path) => exists(path))) return true;
+    await sleep(clock, SYSLOG_RETRY_MS);
+  }
+  return false;
+}
 
 /**
  * Sends lines to the system's log as `consul[pid]: agent: message`. Node has no datagram sockets of the unix domain, so
