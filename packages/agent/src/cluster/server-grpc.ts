@@ -1,6 +1,14 @@
 import type { Stream } from '@proconsul/base';
+import type { RuntimeConfig } from '@proconsul/config';
 import type { Caller } from '@proconsul/endpoints';
-import { HTTP2_TIMES, nodeHttp2Layer, nodeNetwork, nodeTlsLayer } from '@proconsul/io-node';
+import {
+  HTTP2_TIMES,
+  nodeHttp2Layer,
+  nodeNetwork,
+  nodeTlsLayer,
+  type ReloadableTlsLayer,
+  type TlsLayerOptions,
+} from '@proconsul/io-node';
 import {
   externalServices,
   GrpcListener,
@@ -30,6 +38,7 @@ export class ServerGrpc implements ServerWatch {
   readonly #internal: GrpcServer;
   readonly #listener: GrpcListener;
   readonly #watchers = new Set<() => void>();
+  #layer: ReloadableTlsLayer | undefined;
 
   constructor(dependencies: ServerGrpcDependencies) {
     this.#d = dependencies;
@@ -51,29 +60,27 @@ export class ServerGrpc implements ServerWatch {
   async listen(): Promise<void> {
     const config = this.#d.context.config();
     for (const address of config.grpcAddrs) await this.#open(address);
-    const tls = this.#tls();
+    const options = tlsLayerOptions(config);
+    if (options !== undefined) this.#layer = nodeTlsLayer(options);
     // Without a certificate of its own there is nothing to show on the encrypted port.
-    if (tls !== undefined) for (const address of config.grpcTlsAddrs) await this.#open(address, tls);
+    if (this.#layer === undefined) return;
+    const tls: GrpcTls = {
+      layer: this.#layer,
+      verifyIncoming: config.tls.grpc.verifyIncoming,
+      handshakeTimeoutMs: config.rpcHandshakeTimeoutMs,
+    };
+    for (const address of config.grpcTlsAddrs) await this.#open(address, tls);
+  }
+
+  /** New certificates for connections from now on. Throws when they cannot be read. */
+  reload(next: RuntimeConfig): void {
+    const options = this.#layer === undefined ? undefined : tlsLayerOptions(next);
+    if (options !== undefined) this.#layer?.reload(options);
   }
 
   async #open(address: ReturnType<AgentContext['config']>['grpcAddrs'][number], tls?: GrpcTls): Promise<void> {
     if (address.network === 'unix') await this.#listener.listen({ host: '', port: 0, path: address.path }, tls);
     else await this.#listener.listen({ host: address.ip, port: address.port }, tls);
-  }
-
-  #tls(): GrpcTls | undefined {
-    const config = this.#d.context.config();
-    const { verifyIncoming, key, cert, ca, minVersion, ciphers } = tlsOptions(config.tls.grpc);
-    if (cert === undefined || key === undefined) return undefined;
-    const layer = nodeTlsLayer({
-      key,
-      cert,
-      verifyOutgoing: false,
-      ...(ca === undefined ? {} : { ca }),
-      ...(minVersion === undefined ? {} : { minVersion }),
-      ...(ciphers === undefined ? {} : { ciphers }),
-    });
-    return { layer, verifyIncoming: verifyIncoming === true, handshakeTimeoutMs: config.rpcHandshakeTimeoutMs };
   }
 
   stop(): Promise<void> {
@@ -94,4 +101,17 @@ export class ServerGrpc implements ServerWatch {
   serversChanged(): void {
     for (const fn of this.#watchers) fn();
   }
+}
+
+function tlsLayerOptions(config: RuntimeConfig): TlsLayerOptions | undefined {
+  const { key, cert, ca, minVersion, ciphers } = tlsOptions(config.tls.grpc);
+  if (cert === undefined || key === undefined) return undefined;
+  return {
+    key,
+    cert,
+    verifyOutgoing: false,
+    ...(ca === undefined ? {} : { ca }),
+    ...(minVersion === undefined ? {} : { minVersion }),
+    ...(ciphers === undefined ? {} : { ciphers }),
+  };
 }

@@ -13,6 +13,7 @@ import type { AgentContext } from '../context.ts';
 import { lanRefusal, wanRefusal } from './merge-rules.ts';
 import { hasPool, makePool } from './pools.ts';
 import { serverTags, wanTags } from './tags.ts';
+import { together } from './together.ts';
 
 /** What the rest of the server hears from its pools. */
 export interface ServerPoolEvents {
@@ -73,8 +74,7 @@ export class ServerPools {
       refuse: (members) => lanRefusal(members, us),
       onQuit,
     });
-    await started(this.#wan, 'wan');
-    await started(this.#lan, 'lan');
+    await together([started(this.#wan, 'wan'), started(this.#lan, 'lan')]);
     this.#flood();
   }
 

@@ -25,6 +25,7 @@ import { peerOf, ServerLinks } from './server-links.ts';
 import { ServerPools } from './server-pools.ts';
 import type { ClusterSide, KeyringAnswer, KeyringOperation, SideEvents, SnapshotOptions } from './side.ts';
 import { type SavedArchive, serveSnapshot } from './snapshot-stream.ts';
+import { together } from './together.ts';
 
 /** A server of its datacenter: the state, the pools, and the ways to the other servers. */
 export class ServerSide implements ClusterSide {
@@ -161,14 +162,7 @@ export class ServerSide implements ClusterSide {
   async start(): Promise<void> {
     await this.#age?.check(this.#context.config().serverRejoinAgeMaxMs);
     try {
-      await this.#rpc.listen({
-        call: serveCalls(this.#server.server, this.#calls.extra),
-        raft: (stream) => this.#links.transport.serve(stream),
-        snapshot: (stream) => void serveSnapshot(stream, this.#calls),
-        grpc: (stream) => this.#grpc.serve(stream),
-      });
-      await this.#grpc.listen();
-      await this.#server.open();
+      await together([this.#listen(), this.#server.open()]);
       await this.#pools.start();
       await this.#server.start();
     } catch (error) {
@@ -177,6 +171,14 @@ export class ServerSide implements ClusterSide {
     }
     this.#age?.start();
     this.#bootstrap.check();
+  }
+
+  #listen(): Promise<void> {
+    return this.#rpc.listen({
+      call: serveCalls(this.#server.server, this.#calls.extra),
+      raft: (stream) => this.#links.transport.serve(stream),
+      snapshot: (stream) => void serveSnapshot(stream, this.#calls),
+    });
   }
 
   join(): void {
@@ -223,6 +225,7 @@ export class ServerSide implements ClusterSide {
 
   reload(next: RuntimeConfig): void {
     this.#rpc.reload(next);
+    this.#grpc.reload(next);
   }
 
   stats(): Stats {
