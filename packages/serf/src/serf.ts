@@ -10,8 +10,8 @@ import {
   sleep,
   type Timer,
 } from '@proconsul/base';
-import { type Delegate, type GossipNode, type GossipPool, hostPort, type Keyring, NodeState } from '@proconsul/gossip';
-import { resolveConflict } from './conflict.ts';
+import { type Delegate, type GossipPool, hostPort, type Keyring, NodeState } from '@proconsul/gossip';
+import { Conflicts } from './conflict.ts';
 import { Coordinates } from './coordinates.ts';
 import { SerfError } from './errors.ts';
 import type { IncomingQuery, MemberEventKind, SerfEvent, SerfMember } from './events.ts';
@@ -69,6 +69,7 @@ export class Serf implements SerfPool {
   readonly #queues: Queues;
   readonly #coordinates: Coordinates;
   readonly #keys: KeyManager;
+  readonly #conflicts: Conflicts;
   readonly #delegate: SerfDelegate;
   readonly #snapshot: Snapshot | undefined;
   readonly #stopped = new AbortController();
@@ -79,7 +80,6 @@ export class Serf implements SerfPool {
   #joins: Promise<unknown> = Promise.resolve();
   #leaving: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
-  #resolvesConflict = false;
 
   /** Throws SerfError TAGS_TOO_LARGE. */
   constructor(options: SerfOptions, dependencies: SerfDependencies) {
@@ -101,6 +101,12 @@ export class Serf implements SerfPool {
       invariant(disk !== undefined, 'a snapshot file needs a disk');
       this.#snapshot = new Snapshot({ ...options, path: options.snapshotPath }, { clock, disk, log, metrics });
     }
+    this.#conflicts = new Conflicts(options.resolveConflicts, {
+      log,
+      self: () => this.self,
+      ask: (name, payload, query) => this.#queries.ask(name, payload, query),
+      quit: () => void this.stop().then(() => this.#d.onQuit?.()),
+    });
     this.#delegate = this.#makeDelegate();
     this.#pool = dependencies.pool(this.#delegate);
   }
@@ -149,7 +155,7 @@ export class Serf implements SerfPool {
       ignoresOldEvents: () => this.#ignoreOldEvents,
       send: (to, message) => this.#send(to, message),
       refuse: (members) => this.#d.refuse?.(members),
-      conflict: (existing, other) => this.#conflict(existing, other),
+      conflict: (existing, other) => this.#conflicts.seen(existing, other),
     });
   }
 
@@ -400,36 +406,6 @@ export class Serf implements SerfPool {
     const { address, port } = this.#pool.self;
     if (to.host !== address || to.port !== port) this.#pool.sendPacket(to, message);
     else this.#d.clock.after(0, () => this.#delegate.onMessage(message));
-  }
-
-  #conflict(existing: GossipNode, other: GossipNode): void {
-    const { log } = this.#d;
-    const at = (node: GossipNode) => hostPort(node.address, node.port);
-    if (existing.name !== this.#options.name) {
-      log.warn(`serf: Name conflict for '${existing.name}' both ${at(existing)} and ${at(other)} are claiming`);
-      return;
-    }
-    const { resolveConflicts } = this.#options;
-    const text = `serf: Node name conflicts with another node at ${at(other)}. Names must be unique!`;
-    log.error(`${text} (Resolution enabled: ${resolveConflicts})`);
-    if (!resolveConflicts || this.#resolvesConflict) return;
-    this.#resolvesConflict = true;
-    void this.#resolveConflict();
-  }
-
-  async #resolveConflict(): Promise<void> {
-    try {
-      await resolveConflict({
-        log: this.#d.log,
-        self: () => this.self,
-        ask: (name, payload, options) => this.#queries.ask(name, payload, options),
-        quit: () => void this.stop().then(() => this.#d.onQuit?.()),
-      });
-    } catch (error) {
-      this.#d.log.error(`serf: Failed to start name resolution query: ${errorText(error)}`);
-    } finally {
-      this.#resolvesConflict = false;
-    }
   }
 }
 
