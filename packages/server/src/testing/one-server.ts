@@ -12,6 +12,10 @@ export class MemoryConsensus implements Consensus {
   readonly #store: Store;
   /** Read by `leads`. */
   leading = true;
+  /** Who is known to lead while we do not answer for that. */
+  elected = '';
+  /** Age of the state while we do not lead. */
+  ageMs = 250;
   /** Set to make the next proposals fail. */
   refusal: Error | null = null;
   /** What was proposed, in order. */
@@ -27,9 +31,9 @@ export class MemoryConsensus implements Consensus {
   id = () => 'id-1';
   leads = () => this.leading;
   leaderAddress = () => (this.leading ? '127.0.0.1:8300' : '');
-  leaderId = () => (this.leading ? 'id-1' : '');
+  leaderId = () => (this.leading ? 'id-1' : this.elected);
   lastContactMs = () => (this.leading ? 0 : 250);
-  stateAgeMs = () => (this.leading ? 0 : 250);
+  stateAgeMs = () => (this.leading ? 0 : this.ageMs);
   members = () => this.servers;
   lastIndex = () => this.#index;
   lastTerm = () => 1;
