@@ -159,6 +159,11 @@ async function filled() {
   await apply('upsert', { Kind: 'mesh', TransparentProxy: { MeshDestinationsOnly: true } });
   await apply('delete', { Kind: 'service-defaults', Name: 'api' });
   await apply('delete-cas', { Kind: 'service-defaults', Name: 'web', ModifyIndex: 1 });
+  await apply('upsert', {
+    Kind: 'terminating-gateway',
+    Name: 'gw',
+    Services: [{ Name: 'web', SNI: 's' }, { Name: '*' }],
+  });
   await apply('upsert', { Kind: 'service-splitter', Name: 'web', Splits: [{ Weight: 10 }, { Weight: 90 }] });
   const Config = AutopilotConfig.make({ LastContactThreshold: 3e8, MaxTrailingLogs: 500 });
   await write(Operator.AutopilotSetConfiguration, { ...who, CAS: false, Config });

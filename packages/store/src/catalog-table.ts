@@ -216,7 +216,8 @@ export class CatalogTable {
   }
 
   #countKind(kind: string, name: string, by: 1 | -1, changes: NameChanges): void {
-    if (count(this.#kindNames, `${kind}\0${name.toLowerCase()}`, by)) changes.kinds.add(kind);
+    // By spelling: answers that list the names of a kind change with it.
+    if (count(this.#kindNames, `${kind}\0${name}`, by)) changes.kinds.add(kind);
   }
 }
 

@@ -15,6 +15,7 @@ export interface GatewayService {
   readonly KeyFile: string;
   readonly SNI: string;
   readonly FromWildcard: boolean;
+  readonly ServiceKind: string;
   readonly AutoHostRewrite: boolean;
   readonly CreateIndex: number;
   readonly ModifyIndex: number;
@@ -57,6 +58,7 @@ function base(row: ConfigRow, service: string): GatewayService {
     KeyFile: '',
     SNI: '',
     FromWildcard: false,
+    ServiceKind: '',
     AutoHostRewrite: false,
     CreateIndex: row.ModifyIndex,
     ModifyIndex: row.ModifyIndex,
@@ -109,8 +111,9 @@ function expand(state: State, services: readonly GatewayService[]): GatewayServi
 function ordinaryServices(state: State): string[] {
   const names: string[] = [];
   for (const group of state.catalog.groups.values()) {
-    const first = group.instances.all()[0];
-    if (first !== undefined && first.row.Kind === '' && first.row.Service !== 'consul') names.push(first.row.Service);
+    // One instance of an ordinary kind is enough, whatever the others are.
+    const ordinary = group.instances.all().find((instance) => instance.row.Kind === '');
+    if (ordinary !== undefined && ordinary.row.Service !== 'consul') names.push(ordinary.row.Service);
   }
   return names.sort();
 }

@@ -2,6 +2,7 @@ import {
   ChecksInStateRequest,
   DCSpecificRequest,
   DeregisterRequest,
+  GatewayService,
   HealthFilter,
   IndexedCheckServiceNodes,
   IndexedGatewayServices,
@@ -31,7 +32,7 @@ import {
 } from '../methods.ts';
 import { bare, member, nothing } from './replies.ts';
 import { command, reading } from './requests.ts';
-import { type AnyWireMethod, type RequestCodec, wire } from './wire-method.ts';
+import { type AnyWireMethod, type ReplyCodec, type RequestCodec, wire } from './wire-method.ts';
 
 /** Null for a source that means no sorting. */
 export function readSource(source: QuerySource | null): Source | null {
@@ -109,6 +110,18 @@ export const ofService: RequestCodec<ServiceArgs> = reading<ServiceArgs, Service
 
 const datacenters: RequestCodec<CommonArgs> = reading<CommonArgs, QueryOptions>(QueryOptions, { same: [] });
 
+const served = member(IndexedGatewayServices, 'Services', { absent: [] as readonly GatewayService[] });
+/** Rows of the state may lack fields that the wire has. */
+const gatewayServices: ReplyCodec<unknown, readonly unknown[]> = {
+  encodeReply: (rows, meta, args) =>
+    served.encodeReply(
+      rows.map((row) => GatewayService.make(row as GatewayService)),
+      meta,
+      args,
+    ),
+  decodeReply: served.decodeReply,
+};
+
 export const catalogMethods: readonly AnyWireMethod[] = [
   wire(Catalog.ListNodes, listing, member(IndexedNodes, 'Nodes', { absent: [] })),
   wire(Catalog.ListServices, listing, member(IndexedServices, 'Services', { absent: {} })),
@@ -131,7 +144,7 @@ export const catalogMethods: readonly AnyWireMethod[] = [
     reading<ArgsOf<typeof Catalog.GatewayServices>, ServiceSpecificRequest>(ServiceSpecificRequest, {
       same: ['ServiceName'],
     }),
-    member(IndexedGatewayServices, 'Services', { absent: [] }),
+    gatewayServices,
   ),
   wire(Catalog.Register, command(RegisterRequest), nothing),
   wire(Catalog.Deregister, command(DeregisterRequest), nothing),
