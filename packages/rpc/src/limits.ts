@@ -22,6 +22,9 @@ export const REPLY_BYTES_MAX = 256 * 1024 * 1024;
 /** Bytes of further requests that are read while one is worked on. */
 export const PIPELINED_BYTES_MAX = 4 * 1024;
 
+/** The request in front of an archive. */
+export const SNAPSHOT_REQUEST_BYTES_MAX = 64 * 1024;
+
 /** Longest time between the first and the last byte of a request. */
 export const REQUEST_ARRIVAL_MS: Millis = 60_000;
 

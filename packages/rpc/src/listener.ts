@@ -14,6 +14,7 @@ import {
   type TlsPeer,
 } from '@proconsul/base';
 import { SharedBytes, YamuxSession } from '@proconsul/yamux';
+import { awaitValue } from './await-value.ts';
 import { type AddressShare, ConnectionLimits } from './connection-limits.ts';
 import { ALPN_BYTES, FIRST_BYTE_MAX, FirstByte, takeFirstByte } from './first-byte.ts';
 import {
@@ -22,7 +23,9 @@ import {
   CONNECTIONS_PER_ADDRESS_MAX,
   HANDSHAKE_MS,
   REPLY_BUFFER_BYTES,
+  REQUEST_ARRIVAL_MS,
   REQUEST_BUFFER_BYTES,
+  SNAPSHOT_REQUEST_BYTES_MAX,
   STREAMS_MAX,
 } from './limits.ts';
 import type { RpcHandlers } from './peer.ts';
@@ -225,11 +228,22 @@ export class RpcListener {
     if (refused !== undefined) this.#drop(stream, connection, refused);
     else if (byte === FirstByte.single) this.#codec(stream, connection, handlers.call.bind(handlers), { calls: 0 });
     else if (byte === FirstByte.multiplex) this.#multiplex(stream, connection);
-    else if (byte === FirstByte.snapshot) handlers.snapshot(stream);
+    else if (byte === FirstByte.snapshot) void this.#snapshot(stream, connection);
     else if (byte === FirstByte.raft) {
       this.#metrics.count('rpc.raft_handoff');
       handlers.raft(stream);
     } else handlers.grpc?.(stream);
+  }
+
+  /** Hands over a snapshot connection, as a whole, once its request is there. */
+  async #snapshot(stream: Stream, connection: Connection): Promise<void> {
+    const whole = stream instanceof ReplayStream ? stream : new ReplayStream(stream);
+    try {
+      await awaitValue(whole, SNAPSHOT_REQUEST_BYTES_MAX, this.#d.clock, REQUEST_ARRIVAL_MS);
+      this.#d.handlers.snapshot(whole);
+    } catch (error) {
+      this.#drop(whole, connection, errorText(error));
+    }
   }
 
   /** Why a connection of this kind is not served, or undefined. */
