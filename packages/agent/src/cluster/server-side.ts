@@ -173,12 +173,14 @@ export class ServerSide implements ClusterSide {
     this.#bootstrap.check();
   }
 
-  #listen(): Promise<void> {
-    return this.#rpc.listen({
+  async #listen(): Promise<void> {
+    await this.#rpc.listen({
       call: serveCalls(this.#server.server, this.#calls.extra),
       raft: (stream) => this.#links.transport.serve(stream),
       snapshot: (stream) => void serveSnapshot(stream, this.#calls),
+      grpc: (stream) => this.#grpc.serve(stream),
     });
+    await this.#grpc.listen();
   }
 
   join(): void {
