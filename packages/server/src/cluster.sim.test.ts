@@ -225,6 +225,7 @@ async function simulate(seed: number): Promise<Run> {
 
 test.for(Array.from({ length: SEEDS }, (_, i) => i + 1))(
   'clients see one history while servers crash, are cut off and hand over (seed %i)',
+  { timeout: TIMEOUT_MS },
   async (seed) => {
     const run = await simulate(seed);
     const { cluster } = run;
@@ -242,5 +243,4 @@ test.for(Array.from({ length: SEEDS }, (_, i) => i + 1))(
     const { writes, reads, stale, woken, faults } = run.counts;
     expect(Math.min(writes / 5, reads / 5, stale / 10, woken / 5, faults)).toBeGreaterThan(5);
   },
-  TIMEOUT_MS,
 );
