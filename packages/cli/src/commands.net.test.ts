@@ -208,3 +208,67 @@ test('debug packs what it gathered into one archive', async () => {
   for (const name of ['dbg', 'dbg/agent.json', 'dbg/host.json', 'dbg/index.json', 'dbg/members.json'])
     expect(tar).toContain(`${name}\0`);
 });
+
+test('connect ca get-config prints the configuration with its settings sorted', async () => {
+  const body = '{"Provider":"consul","Config":{"b":1,"a":"x"},"State":null,"CreateIndex":5,"ModifyIndex":9}';
+  const transport = memoryTransport(() => ({ status: 200, headers: {}, body }));
+  expect((await runInMemory(['connect', 'ca', 'get-config'], { transport })).stdout).toBe(
+    '{\n\t"Provider": "consul",\n\t"Config": {\n\t\t"a": "x",\n\t\t"b": 1\n\t},\n\t"State": null,\n\t"CreateIndex": 5,\n\t"ModifyIndex": 9\n}\n',
+  );
+});
+
+test('connect ca set-config sends the file as it is, if it is JSON', async () => {
+  const dir = folder();
+  const [good, bad] = [join(dir, 'ca.json'), join(dir, 'bad.json')];
+  writeFileSync(good, '{"Provider":"consul"}');
+  writeFileSync(bad, '#');
+  const requests: string[] = [];
+  const transport = memoryTransport((request) => {
+    requests.push(request);
+    return { status: 200, headers: {}, body: '' };
+  });
+  const run = (...more: string[]) => runInMemory(['connect', 'ca', 'set-config', ...more], { transport });
+  expect((await run(`-config-file=${good}`)).stdout).toBe('Configuration updated!\n');
+  expect(requests).toHaveLength(1);
+  expect((await run()).stderr).toBe('The -config-file flag is required\n');
+  expect((await run('-config-file', join(dir, 'none'))).stderr).toBe(
+    `Error reading config file: open ${join(dir, 'none')}: no such file or directory\n`,
+  );
+  expect((await run('-config-file', bad)).stderr).toBe(
+    "Error parsing config file: invalid character '#' looking for beginning of value\n",
+  );
+});
+
+test('login writes the token to its file; login and logout say what is missing or refused', async () => {
+  const dir = folder();
+  const [bearer, sink] = [join(dir, 'bearer'), join(dir, 'sink')];
+  writeFileSync(bearer, 'jwt\n');
+  const ok = memoryTransport(() => ({ status: 200, headers: {}, body: '{"SecretID":"s3"}' }));
+  const all = ['login', '-method=m', `-token-sink-file=${sink}`, `-bearer-token-file=${bearer}`];
+  expect(await runInMemory(all, { transport: ok })).toEqual({ status: 0, stdout: '', stderr: '' });
+  expect([readFileSync(sink, 'utf8'), statSync(sink).mode & 0o777]).toEqual(['s3', 0o600]);
+  const off = memoryTransport(() => ({ status: 401, headers: {}, body: 'ACL support disabled' }));
+  expect((await runInMemory(all, { transport: off })).stderr).toBe(
+    'Error logging in: Unexpected response code: 401 (ACL support disabled)\n',
+  );
+  expect((await runInMemory(['logout'], { transport: off })).stderr).toBe(
+    'Error destroying token: Unexpected response code: 401 (ACL support disabled)\n',
+  );
+  for (const [count, flag] of ['-method', '-token-sink-file', '-bearer-token-file'].entries()) {
+    const { status, stderr } = await runInMemory(all.slice(0, count + 1));
+    expect([status, stderr]).toEqual([1, `Missing required '${flag}' flag\n`]);
+  }
+});
+
+test('troubleshoot ports tells which are open', async () => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  closers.push(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const { stdout, status } = await runInMemory(['troubleshoot', 'ports', '-host=127.0.0.1', `-ports=${port},x`]);
+  expect([status, stdout]).toEqual([
+    0,
+    `TCP: Port ${port} on 127.0.0.1 is open.\nTCP: Port x on 127.0.0.1 is closed, unreachable, or the connection timed out.\n`,
+  ]);
+  expect((await runInMemory(['troubleshoot', 'ports'])).stderr).toContain('-host is required.');
+});

@@ -30,7 +30,7 @@ function group(name: string, synopsis: string, args: string, help: string): Grou
 
 /**
  * Every command, sorted by name. Help, completion and dispatch are made from this list.
- * Not built yet, and so not listed: acl, connect, login, logout, peering, resource, troubleshoot.
+ * Not built yet, and so not listed: acl, the proxies of connect, peering, resource, the proxies of troubleshoot.
  */
 export const table: readonly (CommandRow | GroupRow)[] = [
   cmd('agent', 'Runs an agent', async () => (await import('./commands/agent.ts')).loadAgent()),
@@ -72,6 +72,28 @@ export const table: readonly (CommandRow | GroupRow)[] = [
     'config write',
     'Creates or updates a configuration entry',
     async () => (await import('./commands/config.ts')).configWrite,
+  ),
+  group(
+    'connect',
+    'Works with the service mesh',
+    ARGS,
+    'Works with the service mesh.\n\nHow its certificate authority is run:\n\n    $ consul connect ca get-config',
+  ),
+  group(
+    'connect ca',
+    'Reads and changes how the certificate authority is run',
+    ARGS,
+    'Works with the certificate authority of the mesh.\n\nRead its configuration:\n\n    $ consul connect ca get-config\n\nChange it:\n\n    $ consul connect ca set-config -config-file ca.json',
+  ),
+  cmd(
+    'connect ca get-config',
+    'Shows how the certificate authority is run',
+    async () => (await import('./commands/connect-ca.ts')).connectCaGetConfig,
+  ),
+  cmd(
+    'connect ca set-config',
+    'Changes how the certificate authority is run',
+    async () => (await import('./commands/connect-ca.ts')).connectCaSetConfig,
   ),
   cmd('debug', 'Records an archive for finding faults', async () => (await import('./commands/debug.ts')).debug),
   cmd('event', 'Fires a user event', async () => (await import('./commands/event.ts')).event),
@@ -126,6 +148,12 @@ export const table: readonly (CommandRow | GroupRow)[] = [
     async () => (await import('./commands/membership.ts')).leave,
   ),
   cmd('lock', 'Runs a command while it holds a lock', async () => (await import('./commands/lock.ts')).lock),
+  cmd(
+    'login',
+    'Exchanges the word of a third party against a token',
+    async () => (await import('./commands/login.ts')).login,
+  ),
+  cmd('logout', 'Destroys the token that login made', async () => (await import('./commands/login.ts')).logout),
   cmd(
     'maint',
     'Turns maintenance mode of a node or service on or off',
@@ -261,6 +289,17 @@ export const table: readonly (CommandRow | GroupRow)[] = [
     'Makes certificates that the authority signs.\n\n    $ consul tls cert create -client',
   ),
   cmd('tls cert create', 'Makes a certificate', async () => (await import('./commands/tls.ts')).tlsCertCreate),
+  group(
+    'troubleshoot',
+    'Finds out what does not work',
+    ARGS,
+    'Finds out what does not work.\n\nWhich ports of a host are open:\n\n    $ consul troubleshoot ports -host localhost',
+  ),
+  cmd(
+    'troubleshoot ports',
+    'Tells which ports of a host are open',
+    async () => (await import('./commands/troubleshoot.ts')).troubleshootPorts,
+  ),
   cmd('validate', 'Checks configuration files', async () => (await import('./commands/validate.ts')).validate),
   cmd('version', 'Prints the version', async () => (await import('./commands/version.ts')).version),
   cmd('watch', 'Waits for changes and handles them', async () => (await import('./commands/watch.ts')).watchCommand),
