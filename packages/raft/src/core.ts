@@ -22,6 +22,7 @@ import {
   onChangeMembership,
   onInstallResponse,
   onLeaderTimer,
+  onTimeoutNowResponse,
   onTransfer,
   onVerify,
   proposalRefusal,
@@ -114,6 +115,13 @@ export class RaftCore {
   hasLease(now: Millis): boolean {
     return hasLease(this.#s, now);
   }
+  /** What a leader knows of the others: the highest index that each is known to hold. Empty on others than leaders. */
+  matchIndexes(): ReadonlyMap<ServerId, number> {
+    const found = new Map<ServerId, number>();
+    for (const [id, { matchIndex }] of this.#s.peers) found.set(id, matchIndex);
+    return found;
+  }
+
   /** Why a `propose` input would be ignored now. */
   proposalRefusal(): RaftErrorCode | undefined {
     return proposalRefusal(this.#s);
@@ -237,6 +245,7 @@ export class RaftCore {
         if (response?.kind === sent.kind) onVoteResponse(s, at, from, sent, response);
         return;
       case 'timeout-now':
+        if (response) onTimeoutNowResponse(s, from, sent);
         return;
     }
   }

@@ -133,8 +133,9 @@ export function releaseAcks(s: RaftState): void {
 
 export function onTimeoutNow(s: RaftState, at: Millis, token: number, request: TimeoutNowRequest): void {
   s.emit({ kind: 'respond', token, response: { kind: 'timeout-now' } });
-  // The message carries no term. From anybody but the leader we follow it is old, or a mistake.
-  if (s.role === 'follower' && s.leaderId === request.from && s.isVoter) campaign(s, at, true);
+  // Of an earlier term, or when the leader was not heard for long, it is old, and others may rely on it being void.
+  const isFresh = at - s.lastContactAt < s.refusalMs && (request.term === undefined || request.term === s.term);
+  if (s.role === 'follower' && s.leaderId === request.from && isFresh && s.isVoter) campaign(s, at, true);
 }
 
 export function onInstallSnapshot(s: RaftState, at: Millis, token: number, request: InstallSnapshotRequest): void {

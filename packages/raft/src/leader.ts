@@ -159,6 +159,7 @@ export function onLeaderTimer(s: RaftState, at: Millis): void {
     return becomeFollower(s, at, s.term);
   }
   if (s.transfer && at >= s.transfer.deadline) failTransfer(s, at);
+  if (s.role !== 'leader') return;
   if (s.peers.size === 0 || at < s.heartbeatAt) return;
   // A round whose messages were lost is repeated, together with who came meanwhile.
   if (s.verifies.length > 0) s.round++;
@@ -333,7 +334,13 @@ export function onTransfer(s: RaftState, at: Millis, token: number, to: ServerId
     const message = 'cannot find peer';
     return s.emit({ kind: 'refused', token, code: 'LEADERSHIP_TRANSFER_FAILED', message });
   }
-  s.transfer = { token, to: target.server.id, deadline: at + s.options.electionTimeoutMs, sent: false };
+  s.transfer = {
+    token,
+    to: target.server.id,
+    deadline: at + s.options.electionTimeoutMs,
+    sent: false,
+    answered: false,
+  };
   maybeSendTimeoutNow(s, at);
   if (!s.transfer.sent) replicate(s, at, target);
 }
@@ -353,9 +360,13 @@ function maybeSendTimeoutNow(s: RaftState, at: Millis): void {
   const peer = s.peers.get(transfer.to);
   if (!peer || peer.matchIndex < s.runs.lastIndex) return;
   transfer.sent = true;
-  const { from, address } = s.requestHeader();
+  const { from, address, term } = s.requestHeader();
   const sent = sentNow(s, at, 'timeout-now', 0, 0);
-  s.emit({ kind: 'send', to: peer.server, request: { kind: 'timeout-now', from, address }, sent });
+  s.emit({ kind: 'send', to: peer.server, request: { kind: 'timeout-now', from, address, term }, sent });
+}
+
+export function onTimeoutNowResponse(s: RaftState, from: ServerId, sent: Sent): void {
+  if (s.transfer?.to === from && sent.term === s.term) s.transfer.answered = true;
 }
 
 function failTransfer(s: RaftState, at: Millis): void {
@@ -363,11 +374,13 @@ function failTransfer(s: RaftState, at: Millis): void {
   invariant(transfer, 'a transfer is under way');
   s.transfer = undefined;
   // The target may still stand, past the promise of the others not to vote: no lease until that is over.
-  s.leaseBlockedUntil = at + 2 * s.options.electionTimeoutMs;
+  if (transfer.sent) s.leaseBlockedUntil = at + 2 * s.options.electionTimeoutMs;
   s.emit({
     kind: 'refused',
     token: transfer.token,
     code: 'LEADERSHIP_TRANSFER_FAILED',
     message: 'leadership transfer timeout',
   });
+  // An order that waits unread somewhere may be followed at any time. It is void once this term is over.
+  if (transfer.sent && !transfer.answered) becomeFollower(s, at, s.term);
 }

@@ -67,11 +67,13 @@ export interface InstallSnapshotResponse {
   readonly success: boolean;
 }
 
-/** "Stand for election now." Carries no term on the wire. */
+/** "Stand for election now." */
 export interface TimeoutNowRequest {
   readonly kind: 'timeout-now';
   readonly from: ServerId;
   readonly address: string;
+  /** Of the leader that says so. Other implementations leave it out and pass over it. */
+  readonly term?: number;
 }
 
 export interface TimeoutNowResponse {

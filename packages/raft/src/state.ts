@@ -84,6 +84,8 @@ export interface Transfer {
   readonly to: ServerId;
   readonly deadline: Millis;
   sent: boolean;
+  /** The target has read the order. */
+  answered: boolean;
 }
 
 /** What was durable before the start. */

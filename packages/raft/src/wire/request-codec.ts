@@ -55,10 +55,11 @@ export function encodeRequest(request: RaftRequest): Uint8Array {
       putInstallSnapshot(w, request);
       break;
     case 'timeout-now':
-      w.mapHeader(3);
+      w.mapHeader(request.term === undefined ? 3 : 4);
       putText(w, 'Addr', request.address);
       putText(w, 'ID', request.from);
       putVersion(w);
+      if (request.term !== undefined) putUint(w, 'Term', request.term);
   }
   return w.finish();
 }
@@ -231,7 +232,7 @@ function toRequest(
       return { kind, ...header, lastLogIndex, lastLogTerm, configuration, configurationIndex, sizeBytes };
     }
     case 'timeout-now':
-      return { kind, from: header.from, address: header.address };
+      return { kind, from: header.from, address: header.address, ...(f.term > 0 ? { term: f.term } : {}) };
   }
 }
 

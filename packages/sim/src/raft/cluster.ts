@@ -53,6 +53,7 @@ export class RaftCluster {
         this.#hash = Math.imul(this.#hash ^ value, 0x01000193) >>> 0;
       },
       serverOf: (id) => this.#byId.get(id),
+      servers: this.servers,
     };
     for (let i = 1; i <= options.servers + options.spares; i++) this.#add(`s${i}`, world);
   }
@@ -93,7 +94,11 @@ export class RaftCluster {
       while (this.events.step(until)) {
         if (++this.steps > RUN_EVENTS_MAX) throw new SimulationFailure('events without end');
         // Whoever holds a lease might answer a read at this very moment.
-        for (const server of this.servers) if (server.isLeader) server.leaseRead();
+        for (const server of this.servers) {
+          if (!server.isLeader) continue;
+          server.leaseRead();
+          if (this.steps % MATCHES_EVERY === 0) server.checkMatches();
+        }
       }
     });
   }
@@ -131,5 +136,8 @@ export class RaftCluster {
 }
 
 const POLL_MS = 25;
+
+/** Events between looks at what leaders believe of others. */
+const MATCHES_EVERY = 4;
 
 export const addressOf = (id: ServerId): string => `${id}:8300`;

@@ -80,6 +80,13 @@ export class Oracle {
     }
   }
 
+  /** A leader was elected by the durable votes of a majority of the voters that it knows. */
+  onElected(id: ServerId, term: number, { servers }: Configuration): void {
+    const voters = servers.filter(({ suffrage }) => suffrage === 'voter');
+    const votes = voters.filter((voter) => this.#votes.get(`${voter.id} ${term}`) === id).length;
+    if (2 * votes <= voters.length) fail(`${id} leads term ${term} with ${votes} votes of ${voters.length}`);
+  }
+
   /** A vote became durable: it stays for the term. */
   onVote(id: ServerId, term: number, votedFor: ServerId | undefined): void {
     if (votedFor === undefined) return;

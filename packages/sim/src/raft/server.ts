@@ -35,6 +35,7 @@ export interface World {
   /** Folds a number into the hash of the run. */
   mix(value: number): void;
   serverOf(id: ServerId): SimServer | undefined;
+  readonly servers: readonly SimServer[];
 }
 
 /** Share of append-entries requests that carry fewer entries than planned, as when they are large. */
@@ -42,6 +43,13 @@ const PARTIAL_SENDS = 0.1;
 
 interface Write {
   readonly floor: number;
+  readonly term: number;
+}
+
+interface Incoming {
+  respond(response: RaftResponse): void;
+  readonly state: SimSnapshot | undefined;
+  /** Of the request; TimeoutNow has none. */
   readonly term: number;
 }
 
@@ -64,7 +72,7 @@ export class SimServer implements Receiver, Observed {
   #inFlightLast = 0;
   #durable = 0;
   #timer: { cancel(): void } | undefined;
-  #requests = new Map<number, { respond(r: RaftResponse): void; readonly state: SimSnapshot | undefined }>();
+  #requests = new Map<number, Incoming>();
   #proposals = new Map<Uint8Array, number>();
   #writes = new Map<number, Write>();
   #verifies = new Map<number, { readonly floor: number; readonly readIndex: number }>();
@@ -182,8 +190,12 @@ export class SimServer implements Receiver, Observed {
     this.#paused = true;
     this.#later(forMs, () => {
       this.#paused = false;
-      // A request that waited is answered before any timer.
+      // Requests that waited are looked at before any timer, and before what peers had answered.
       this.leaseRead();
+      const waiting = this.#inputs;
+      this.#inputs = [];
+      this.read();
+      this.#inputs = [...this.#inputs, ...waiting];
       this.#drain();
     });
   }
@@ -264,7 +276,7 @@ export class SimServer implements Receiver, Observed {
 
   receive(request: RaftRequest, state: SimSnapshot | undefined, respond: (response: RaftResponse) => void): void {
     const token = this.#tokens++;
-    this.#requests.set(token, { respond, state });
+    this.#requests.set(token, { respond, state, term: 'term' in request ? request.term : Number.POSITIVE_INFINITY });
     this.input({ kind: 'request', at: this.clock.now(), token, request });
   }
 
@@ -302,9 +314,21 @@ export class SimServer implements Receiver, Observed {
     oracle.check(core.commitIndex >= this.#lastCommit, () => `${this.id}: the commit index went back`);
     oracle.check(core.commitIndex <= core.durableIndex, () => `${this.id}: committed but not durable here`);
     oracle.check(core.durableIndex <= core.lastIndex, () => `${this.id}: durable but not in the log`);
+    this.#checkMembers(core, effects);
     this.#lastTerm = core.term;
     this.#lastCommit = core.commitIndex;
     this.#carryOut(effects, 0);
+  }
+
+  /** After a truncation the members are those of an entry that is still there. Thesis section 4.1. */
+  #checkMembers(core: RaftCore, effects: readonly RaftEffect[]): void {
+    for (const e of effects) {
+      if (e.kind !== 'append' || e.truncateFrom === undefined) continue;
+      const { configurationIndex: index } = core;
+      const isThere =
+        index < e.truncateFrom || e.entries.some((n) => n.index === index && n.type === LogType.configuration);
+      this.#world.oracle.check(isThere, () => `${this.id} counts members of the truncated entry ${index}`);
+    }
   }
 
   #carryOut(effects: readonly RaftEffect[], from: number): void {
@@ -350,9 +374,7 @@ export class SimServer implements Receiver, Observed {
       case 'send-snapshot':
         return this.#sendSnapshot(e);
       case 'respond':
-        this.#requests.get(e.token)?.respond(e.response);
-        this.#requests.delete(e.token);
-        return;
+        return this.#respond(e.token, e.response);
       case 'store-snapshot':
         return this.#storeSnapshot(e);
       case 'restore-snapshot':
@@ -375,11 +397,54 @@ export class SimServer implements Receiver, Observed {
     }
   }
 
+  /** Nobody says yes to a request of a term that is over. Thesis section 3.3. */
+  #respond(token: number, response: RaftResponse): void {
+    const incoming = this.#requests.get(token);
+    this.#requests.delete(token);
+    if (!incoming) return;
+    // A snapshot may have been stored meanwhile; and a pre-vote is asked for the term to come.
+    if (response.kind === 'append-entries' || response.kind === 'request-vote') {
+      const isYes = response.kind === 'append-entries' ? response.success : response.granted;
+      this.#world.oracle.check(
+        !isYes || incoming.term >= response.term,
+        () => `${this.id} in term ${response.term} agreed to a request of term ${incoming.term}`,
+      );
+    }
+    incoming.respond(response);
+  }
+
   #onRole(role: string, term: number): void {
     if (role !== 'candidate') this.note(`is ${role} of term ${term}`);
-    if (role === 'leader') return this.#world.oracle.onLeader(this, term);
+    if (role === 'leader') return this.#onLeader(term);
     this.#writes.clear();
     this.#reads = [];
+  }
+
+  #onLeader(term: number): void {
+    const { oracle, servers, sabotage } = this.#world;
+    oracle.onElected(this.id, term, this.core!.configuration);
+    oracle.onLeader(this, term);
+    if (sabotage === 'lease-ignored') return;
+    for (const other of servers) {
+      const { core, clock } = other;
+      // A server may learn late that it was elected, when a later one already leads.
+      if (other === this || !core || !other.isLeader || other.#paused || core.term > term) continue;
+      oracle.check(!core.hasLease(clock.now()), () => `${this.id} leads while ${other.id} holds a lease`);
+    }
+  }
+
+  /** What a leader believes of the others' logs holds, as long as it leads the newest term. */
+  checkMatches(): void {
+    const { core } = this;
+    const { oracle, servers, serverOf } = this.#world;
+    if (!core || servers.some((s) => s.core && s.core.term > core.term)) return;
+    for (const [id, index] of core.matchIndexes()) {
+      const term = core.termOf(index);
+      const peer = serverOf(id);
+      if (!peer || index === 0 || term === undefined) continue;
+      const holds = peer.snapshotIndex >= index || peer.disk.covers(index, term);
+      oracle.check(holds, () => `${this.id} believes that ${id} holds ${index} of term ${term}`);
+    }
   }
 
   #setTimer(at: Millis | undefined): void {
@@ -405,7 +470,15 @@ export class SimServer implements Receiver, Observed {
       for (const index of this.#writes.keys()) if (index >= truncateFrom) this.#writes.delete(index);
       this.#change({ kind: 'truncate', index: truncateFrom });
     }
+    const { oracle } = this.#world;
     for (const entry of entries) {
+      // Thesis section 4.1 and its errata.
+      if (entry.type === LogType.configuration && core.role === 'leader') {
+        oracle.check(
+          core.commitIndex >= core.termStartIndex,
+          () => `${this.id} changes members before its first commit`,
+        );
+      }
       // Entries were rejected by a full disk between the decision and now.
       if (entry.index !== this.memory.lastIndex + 1) return this.#diskFailed();
       this.#world.oracle.onAppend(this.id, entry, this.memory.term(entry.index - 1));
