@@ -6,10 +6,11 @@ import { type Delegate, type GossipNode, NodeState } from './delegate.ts';
 import { confirmationsWanted, suspicionMinMs } from './formulas.ts';
 import { MEMBERS_MAX, META_BYTES_MAX, NAME_CHARS_MAX } from './limits.ts';
 import { isLive, type Member, type Members } from './members.ts';
+import { encodeAlive, encodeSuspect, readVersions } from './node-messages.ts';
 import type { MemberlistOptions } from './options.ts';
 import { Suspicion } from './suspicion.ts';
 import { MessageType } from './wire/message-type.ts';
-import { type Accusation, type Alive, accusation, alive, type NodeStateRecord } from './wire/messages.ts';
+import { type Accusation, type Alive, accusation, type NodeStateRecord } from './wire/messages.ts';
 
 export interface StateRulesDependencies {
   readonly clock: Clock;
@@ -266,48 +267,8 @@ export class StateRules {
   }
 }
 
-export function encodeAlive(node: GossipNode): Uint8Array {
-  return alive.encode(MessageType.alive, {
-    Addr: addressBytes(node.address) ?? null,
-    Incarnation: node.incarnation,
-    Meta: node.meta,
-    Node: node.name,
-    Port: node.port,
-    Vsn: Uint8Array.from(node.versions),
-  });
-}
-
-export function encodeSuspect(message: Accusation): Uint8Array {
-  return accusation.encode(MessageType.suspect, message);
-}
-
 /** Most alive messages tell what is known: those are passed over before anybody is asked about them. */
 function isStale(known: GossipNode, message: Alive): boolean {
   if (message.Incarnation > known.incarnation) return false;
   return addressText(message.Addr) === known.address && message.Port === known.port;
-}
-
-/** As others are told in a full exchange. */
-export function nodeRecord(node: GossipNode): NodeStateRecord {
-  return {
-    Addr: addressBytes(node.address) ?? null,
-    Incarnation: node.incarnation,
-    Meta: node.meta,
-    Name: node.name,
-    Port: node.port,
-    State: node.state,
-    Vsn: Uint8Array.from(node.versions),
-  };
-}
-
-/** Undefined when they cannot be. Missing ones are taken as before, unless all six are `demanded`. */
-function readVersions(
-  vsn: Uint8Array | null,
-  before: GossipNode['versions'] | undefined,
-  demanded: boolean,
-): GossipNode['versions'] | undefined {
-  if (vsn === null || vsn.length < 6) return demanded ? undefined : (before ?? [0, 0, 0, 0, 0, 0]);
-  const [min, max] = [vsn[0]!, vsn[1]!];
-  if (min === 0 || max === 0 || min > max) return undefined;
-  return [min, max, vsn[2]!, vsn[3]!, vsn[4]!, vsn[5]!];
 }
