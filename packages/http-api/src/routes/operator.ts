@@ -83,10 +83,12 @@ async function setAutopilot(x: ApiExchange): Promise<void> {
   x.json(done ? 'true' : 'false');
 }
 
+/** The health document tells whole seconds, the state document all that is known. As recorded. */
+const second = (ms: number): string => time(Math.floor(ms / 1000) * 1000);
 const time = (ms: number): string => quoteJson(new Date(ms).toISOString().replace(/\.?0*Z$/, 'Z'));
 
 function healthRow(s: ServerHealthRow): string {
-  return `{"ID":${quoteJson(s.ID)},"Name":${quoteJson(s.Name)},"Address":${quoteJson(s.Address)},"SerfStatus":${quoteJson(s.SerfStatus)},"Version":${quoteJson(s.Version)},"Leader":${s.Leader},"LastContact":"${formatDuration(s.LastContact)}","LastTerm":${s.LastTerm},"LastIndex":${s.LastIndex},"Healthy":${s.Healthy},"Voter":${s.Voter},"StableSince":${time(s.StableSinceMs)}}`;
+  return `{"ID":${quoteJson(s.ID)},"Name":${quoteJson(s.Name)},"Address":${quoteJson(s.Address)},"SerfStatus":${quoteJson(s.SerfStatus)},"Version":${quoteJson(s.Version)},"Leader":${s.Leader},"LastContact":"${formatDuration(s.LastContact)}","LastTerm":${s.LastTerm},"LastIndex":${s.LastIndex},"Healthy":${s.Healthy},"Voter":${s.Voter},"StableSince":${second(s.StableSinceMs)}}`;
 }
 
 const health: ReadSpec<CommonArgs, AutopilotHealth> = {
