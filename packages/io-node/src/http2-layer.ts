@@ -2,8 +2,9 @@ import type * as http2 from 'node:http2';
 import type { Endpoint, Http2Exchange, Http2Layer, Log, Stream } from '@proconsul/base';
 import { StreamDuplex } from './stream-duplex.ts';
 
-/** Requests that a connection may have open. Source: settings of the reference agent's gRPC ports. */
+/** Requests that a connection may have open, and memory for what belongs to them. Source of the count: the reference's gRPC port. */
 export const HTTP2_STREAMS_MAX = 2_048;
+export const HTTP2_SESSION_MEGABYTES = 16;
 
 /** Headers of one request. */
 export const HTTP2_HEADER_PAIRS_MAX = 64;
@@ -11,25 +12,33 @@ export const HTTP2_HEADER_PAIRS_MAX = 64;
 /** Requests that a connection may give up or spoil before it is closed. */
 export const HTTP2_RESETS_MAX = 10_000;
 
-export interface Http2Times {
+export interface Http2Options {
+  readonly streamsMax: number;
+  readonly sessionMegabytes: number;
   /** `performance.grpc_keepalive_interval`: pause between pings. */
   readonly pingMs: number;
   /** `performance.grpc_keepalive_timeout`: longest wait for an answer. */
   readonly pingTimeoutMs: number;
 }
 
-export const HTTP2_TIMES: Http2Times = { pingMs: 30_000, pingTimeoutMs: 20_000 };
+export const HTTP2_DEFAULTS: Http2Options = {
+  streamsMax: HTTP2_STREAMS_MAX,
+  sessionMegabytes: HTTP2_SESSION_MEGABYTES,
+  pingMs: 30_000,
+  pingTimeoutMs: 20_000,
+};
 
 type Sessions = Pick<typeof http2, 'performServerHandshake'>;
 
 /** HTTP/2 of Node over any Stream. The module is loaded with the first connection. */
-export function nodeHttp2Layer(log: Log, times: Http2Times = HTTP2_TIMES): Http2Layer {
+export function nodeHttp2Layer(log: Log, given: Partial<Http2Options> = {}): Http2Layer {
+  const options = { ...HTTP2_DEFAULTS, ...given };
   let loading: Promise<Sessions> | undefined;
   return {
     serve(stream, onExchange) {
       loading ??= import('node:http2');
       loading.then(
-        (module) => serveSession(module, stream, onExchange, log, times),
+        (module) => serveSession(module, stream, onExchange, log, options),
         () => stream.destroy(),
       );
     },
@@ -41,17 +50,18 @@ function serveSession(
   stream: Stream,
   onExchange: (exchange: Http2Exchange) => void,
   log: Log,
-  times: Http2Times,
+  options: Http2Options,
 ): void {
   const duplex = new StreamDuplex(stream);
   duplex.on('error', () => undefined);
   const session = performServerHandshake(duplex, {
-    settings: { maxConcurrentStreams: HTTP2_STREAMS_MAX },
+    settings: { maxConcurrentStreams: options.streamsMax },
+    maxSessionMemory: options.sessionMegabytes,
     maxHeaderListPairs: HTTP2_HEADER_PAIRS_MAX,
     streamResetBurst: HTTP2_RESETS_MAX,
     streamResetRate: HTTP2_RESETS_MAX,
   } as http2.ServerOptions);
-  const pings = setInterval(() => keepAlive(session, times.pingTimeoutMs), times.pingMs);
+  const pings = setInterval(() => keepAlive(session, options.pingTimeoutMs), options.pingMs);
   session.on('error', (error) => log.debug('http2: connection failed', { from: stream.remote.host, error }));
   session.on('close', () => {
     clearInterval(pings);

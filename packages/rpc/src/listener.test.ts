@@ -198,7 +198,7 @@ test('an address has only so many connections', async () => {
   await settle();
   expect(again.isClosed()).toBe(false);
   expect(listener.connectionCount).toBe(4);
-  expect(reasons()).toEqual(['rpc: connection refused, too many are open']);
+  expect(reasons()).toEqual(['connection refused, too many are open']);
 });
 
 test('large unfinished requests of one address stop at its share', async () => {

@@ -135,7 +135,7 @@ export class RpcListener {
       CONNECTIONS_MAX,
     );
     if (share === undefined) {
-      this.#d.log.warn('rpc: connection refused, too many are open', { from: from.host });
+      this.#d.log.warn('connection refused, too many are open', { from: from.host });
       base.destroy();
       return;
     }
@@ -312,6 +312,6 @@ export class RpcListener {
   }
 
   #report({ from }: Connection, reason: string): void {
-    this.#d.log.warn('rpc: closing the connection', { from: `${from.host}:${from.port}`, reason });
+    this.#d.log.warn('closing the connection', { from: `${from.host}:${from.port}`, reason });
   }
 }

@@ -68,7 +68,7 @@ export class RpcPool implements RpcClient {
     try {
       return await codec.call(this.#nextSeq(), method, body, { ...options, timeoutMs: left });
     } catch (error) {
-      if (!(error instanceof RemoteError)) this.#d.log.debug('rpc: call failed', { method, server: peer.name, error });
+      if (!(error instanceof RemoteError)) this.#d.log.debug('call failed', { method, server: peer.name, error });
       throw error;
     } finally {
       connection.give(codec);

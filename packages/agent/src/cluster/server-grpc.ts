@@ -2,7 +2,6 @@ import type { Stream } from '@proconsul/base';
 import type { RuntimeConfig } from '@proconsul/config';
 import type { Caller } from '@proconsul/endpoints';
 import {
-  HTTP2_TIMES,
   nodeHttp2Layer,
   nodeNetwork,
   nodeTlsLayer,
@@ -21,6 +20,9 @@ import {
 import type { ServerInfo } from '@proconsul/server';
 import type { AgentContext } from '../context.ts';
 import { tlsOptions } from '../tls-files.ts';
+
+/** A client agent has one connection, with a request for each service that somebody there follows. */
+const FOR_AGENTS = { streamsMax: 16_384, sessionMegabytes: 128 };
 
 export interface ServerGrpcDependencies {
   readonly context: AgentContext;
@@ -45,10 +47,11 @@ export class ServerGrpc implements ServerWatch {
     const { clock, log, config } = dependencies.context;
     const { grpcKeepaliveIntervalMs: pingMs, grpcKeepaliveTimeoutMs: pingTimeoutMs } = config();
     const grpcLog = log.named('grpc-api');
-    this.#http2 = nodeHttp2Layer(grpcLog, { ...HTTP2_TIMES, pingMs, pingTimeoutMs });
+    const http2 = nodeHttp2Layer(grpcLog, { pingMs, pingTimeoutMs });
+    this.#http2 = nodeHttp2Layer(grpcLog, { pingMs, pingTimeoutMs, ...FOR_AGENTS });
     this.#internal = new GrpcServer(internalServices(dependencies.caller), { clock, log: grpcLog });
     const server = new GrpcServer(externalServices(this), { clock, log: grpcLog });
-    this.#listener = new GrpcListener({ network: nodeNetwork, http2: this.#http2, server, log: grpcLog });
+    this.#listener = new GrpcListener({ network: nodeNetwork, http2, server, log: grpcLog });
   }
 
   /** Serves a connection that came over the port of RPC. */

@@ -64,7 +64,7 @@ export class GrpcListener {
     const { host } = base.remote;
     const count = this.#addresses.get(host) ?? 0;
     if (this.#streams.size >= GRPC_CONNECTIONS_MAX || count >= GRPC_CONNECTIONS_PER_ADDRESS_MAX) {
-      this.#d.log.warn('grpc: connection refused, too many are open', { from: host });
+      this.#d.log.warn('connection refused, too many are open', { from: host });
       base.destroy();
       return;
     }
@@ -91,7 +91,7 @@ export class GrpcListener {
       });
       this.#serve(inner.stream);
     } catch (error) {
-      this.#d.log.debug('grpc: TLS handshake failed', { from: stream.remote.host, error: errorText(error) });
+      this.#d.log.debug('TLS handshake failed', { from: stream.remote.host, error: errorText(error) });
       stream.destroy();
     }
   }

@@ -135,7 +135,7 @@ class ServerCall {
       await this.#method(messageOf(this.#chunks), call);
       this.#finish(GrpcCode.ok, '');
     } catch (error) {
-      this.#d.log.debug('grpc: call failed', { path: this.#exchange.path, error: errorText(error) });
+      this.#d.log.debug('call failed', { path: this.#exchange.path, error: errorText(error) });
       this.#finish(statusOf(error), errorText(error));
     }
   }
