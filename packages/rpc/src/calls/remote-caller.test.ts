@@ -128,6 +128,19 @@ describe('a call that failed', () => {
     expect(w.client.calls.length).toBeLessThan(60);
   });
 
+  test('for want of a leader ends, also when servers hold it for as long as we would', async () => {
+    const clock = new HurriedClock();
+    let calls = 0;
+    const call = () =>
+      new Promise<Uint8Array>((_, reject) => {
+        calls++;
+        clock.after(HOLD_MS + 100, () => reject(refused('No cluster leader')));
+      });
+    const w = world({ clock, client: { call, dial: () => Promise.reject(unsent()) } });
+    await expect(w.read()).rejects.toMatchObject({ code: 'NO_LEADER' });
+    expect(calls).toBe(2);
+  });
+
   test('for want of a leader succeeds when one is there', async () => {
     const w = world();
     w.client.faults.push(refused('No cluster leader'), refused('rpc error making call: No cluster leader'));

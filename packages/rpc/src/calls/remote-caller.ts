@@ -132,7 +132,8 @@ export class RemoteCaller implements Caller {
         if (servers.isFixed === true || !mayRetry(error, kind)) throw fault;
       }
       patience ??= new Patience(clock, rng, holdTimeoutMs);
-      patience.renewAfter(clock.now() - startedAt);
+      // A server without a leader holds a call itself; its patience does not renew ours.
+      if (fault.code !== 'NO_LEADER') patience.renewAfter(clock.now() - startedAt);
       if (!(await patience.pause(signal))) throw fault;
     }
   }
