@@ -49,7 +49,9 @@ export const goTypeName = (name: string): string => (/[.{]/.test(name) ? name : 
 function typeAt(place: Place, goType: string): string {
   const names = place.typeNames;
   if (names === undefined) return goType;
-  return goType.replaceAll(/structs\.(\w+)/g, (_, name: string) => `${names.package}.${names.renamed[name] ?? name}`);
+  // Its own names for texts are only in the servers' package.
+  const plain = goType.replaceAll(/types\.(NodeID|CheckID)/g, 'string');
+  return plain.replaceAll(/structs\.(\w+)/g, (_, name: string) => `${names.package}.${names.renamed[name] ?? name}`);
 }
 
 /** A body that is JSON but not of the right shape. The message is Go's, because clients match on it. */

@@ -1,4 +1,5 @@
 import type { TxnError, TxnOp } from '@proconsul/schema';
+import { uuidError } from './validate.ts';
 
 const KV_VERBS = new Set([
   'set',
@@ -16,6 +17,9 @@ const KV_VERBS = new Set([
   'check-not-exists',
 ]);
 
+const WRITING_VERBS = new Set(['set', 'cas']);
+const OTHER_VERBS = new Set(['get', 'set', 'cas', 'delete', 'delete-cas']);
+
 /** Verbs that may name the empty key: they mean the whole tree. */
 const EMPTY_KEY_VERBS = new Set(['get-tree', 'delete-tree']);
 
@@ -31,18 +35,25 @@ export function checkReadOps(ops: readonly TxnOp[]): TxnError[] {
 
 function refusal(op: TxnOp): string | null {
   if (op.KV !== null) {
-    if (!KV_VERBS.has(op.KV.Verb)) return `unknown KV operation: ${op.KV.Verb}`;
     if (op.KV.DirEnt.Key === '' && !EMPTY_KEY_VERBS.has(op.KV.Verb)) return 'Must provide key';
+    if (!KV_VERBS.has(op.KV.Verb)) return `unknown KV operation: ${op.KV.Verb}`;
     return null;
   }
-  if (op.Node !== null) return op.Node.Node.Node === '' && op.Node.Node.ID === '' ? 'Must provide node' : null;
+  if (op.Node !== null) {
+    if (!OTHER_VERBS.has(op.Node.Verb)) return `unknown node operation: ${op.Node.Verb}`;
+    const { Node, ID } = op.Node.Node;
+    if (Node === '' && ID === '') return 'Must provide node';
+    const idError = ID !== '' && WRITING_VERBS.has(op.Node.Verb) ? uuidError(ID) : null;
+    return idError === null ? null : `Bad node ID: ${idError}`;
+  }
   if (op.Service !== null) {
+    if (!OTHER_VERBS.has(op.Service.Verb)) return `unknown service operation: ${op.Service.Verb}`;
     // What is only read or deleted is found by its id alone.
-    const isWritten = op.Service.Verb === 'set' || op.Service.Verb === 'cas';
-    if (isWritten && op.Service.Service.ID !== '' && op.Service.Service.Service === '') {
+    if (WRITING_VERBS.has(op.Service.Verb) && op.Service.Service.ID !== '' && op.Service.Service.Service === '') {
       return 'Must provide service name (Service.Service) when service ID is provided';
     }
     return null;
   }
+  if (op.Check !== null && !OTHER_VERBS.has(op.Check.Verb)) return `unknown check operation: ${op.Check.Verb}`;
   return null;
 }

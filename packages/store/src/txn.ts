@@ -45,10 +45,15 @@ const READ_VERBS: ReadonlySet<string> = new Set([
 /** Answers operations that only read. Others fail with Consul's text for unknown ones. */
 export function readTxn(state: State, journal: Journal, ops: readonly TxnOp[]): TxnResponse {
   if (isReadOnly(ops)) return run(state, journal, ops);
-  const Errors = ops.flatMap((op, OpIndex) =>
-    isReadOnly([op]) ? [] : [{ OpIndex, What: 'operation is not allowed in a read' }],
-  );
+  const Errors = ops.flatMap((op, OpIndex) => (isReadOnly([op]) ? [] : [{ OpIndex, What: unknownOperation(op) }]));
   return { Results: null, Errors };
+}
+
+function unknownOperation(op: TxnOp): string {
+  if (op.Node !== null) return `unknown node operation: ${op.Node.Verb}`;
+  if (op.Service !== null) return `unknown service operation: ${op.Service.Verb}`;
+  if (op.Check !== null) return `unknown check operation: ${op.Check.Verb}`;
+  return op.KV !== null ? `unknown KV operation: ${op.KV.Verb}` : 'operation is not allowed in a read';
 }
 
 function run(state: State, journal: Journal, ops: readonly TxnOp[]): TxnResponse {

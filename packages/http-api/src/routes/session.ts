@@ -57,7 +57,7 @@ function readSession(json: JsonValue, node: string): Session {
         if (value !== null) out.Name = str.fromJson(v, at('Name'));
         break;
       case 'node':
-        if (value !== null) out.Node = str.fromJson(v, at('Node')) || node;
+        if (value !== null) out.Node = str.fromJson(v, at('Node'));
         break;
       case 'lockdelay':
         if (value !== null) out.LockDelay = lockDelay(v);

@@ -59,7 +59,6 @@ const BODY = {
 } as const;
 
 const KV_WRITES = new Set(['set', 'delete', 'delete-cas', 'delete-tree', 'cas', 'lock', 'unlock']);
-const OTHER_WRITES = new Set(['set', 'cas', 'delete', 'delete-cas']);
 
 /** The operations of a body, and whether any of them writes. Source: recorded answers. */
 function convert(x: ApiExchange, json: JsonValue): { ops: TxnOp[]; writes: boolean } {
@@ -82,7 +81,7 @@ function convert(x: ApiExchange, json: JsonValue): { ops: TxnOp[]; writes: boole
         TxnOpSchema.make({ KV: { Verb, DirEnt: DirEntry.make({ Key, Value, Flags, Session, ModifyIndex: Index }) } }),
       );
     } else if (op.Node !== null) {
-      if (OTHER_WRITES.has(op.Node.Verb)) writes = true;
+      if (op.Node.Verb !== 'get') writes = true;
       ops.push(
         TxnOpSchema.make({
           Node: {
@@ -92,10 +91,10 @@ function convert(x: ApiExchange, json: JsonValue): { ops: TxnOp[]; writes: boole
         }),
       );
     } else if (op.Service !== null) {
-      if (OTHER_WRITES.has(op.Service.Verb)) writes = true;
+      if (op.Service.Verb !== 'get') writes = true;
       ops.push(TxnOpSchema.make({ Service: op.Service }));
     } else if (op.Check !== null) {
-      if (OTHER_WRITES.has(op.Check.Verb)) writes = true;
+      if (op.Check.Verb !== 'get') writes = true;
       ops.push(TxnOpSchema.make({ Check: op.Check }));
     }
   }
