@@ -9,6 +9,7 @@ export * from './leader/first-commands.ts';
 export * from './leader/leader-duties.ts';
 export * from './leader/member-reconciler.ts';
 export * from './raft-stats.ts';
+export { LimitedCaller, RequestLimits, type RequestLimitsMode, type RequestLimitsOptions } from './request-limits.ts';
 export { isRetryable } from './retryable.ts';
 export * from './server.ts';
 export * from './server-options.ts';

@@ -5,7 +5,7 @@ import type { UserEvent } from '@proconsul/http-api';
 import { type RpcClient, serveCalls } from '@proconsul/rpc';
 import { EventFireRequest, KeyringRequest, SnapshotRequest } from '@proconsul/schema';
 import type { NetworkCoordinate } from '@proconsul/serf';
-import { BootstrapExpect } from '@proconsul/server';
+import { BootstrapExpect, LimitedCaller, RequestLimits } from '@proconsul/server';
 import { type AgentContext, nodeIdentity } from '../context.ts';
 import { LocalServer } from '../local-server.ts';
 import type { Stats } from '../self.ts';
@@ -35,6 +35,8 @@ export class ServerSide implements ClusterSide {
   readonly #links: ServerLinks;
   readonly #pools: ServerPools;
   readonly #server: LocalServer;
+  readonly #limits: RequestLimits;
+  readonly #limited: Caller;
   readonly #calls: ServerCalls;
   readonly #grpc: ServerGrpc;
   readonly #bootstrap: BootstrapExpect;
@@ -58,6 +60,12 @@ export class ServerSide implements ClusterSide {
     });
     this.#pools = this.#makePools();
     this.#server = this.#makeServer();
+    this.#limits = new RequestLimits(config.requestLimits, {
+      clock: context.clock,
+      log: context.log.named('server').named('rpc-rate-limit'),
+      metrics: context.metrics,
+    });
+    this.#limited = new LimitedCaller(this.#server.server, this.#limits);
     this.#calls = new ServerCalls({
       datacenter: config.datacenter,
       callTimeoutMs: config.rpcClientTimeoutMs,
@@ -138,7 +146,7 @@ export class ServerSide implements ClusterSide {
   }
 
   get caller(): Caller {
-    return this.#server.server;
+    return this.#limited;
   }
 
   get membership(): Membership {
@@ -175,7 +183,7 @@ export class ServerSide implements ClusterSide {
 
   async #listen(): Promise<void> {
     await this.#rpc.listen({
-      call: serveCalls(this.#server.server, this.#calls.extra),
+      call: serveCalls(this.#limited, this.#calls.extra),
       raft: (stream) => this.#links.transport.serve(stream),
       snapshot: (stream) => void serveSnapshot(stream, this.#calls),
       grpc: (stream) => this.#grpc.serve(stream),
@@ -226,6 +234,7 @@ export class ServerSide implements ClusterSide {
   }
 
   reload(next: RuntimeConfig): void {
+    this.#limits.reload(next.requestLimits);
     this.#rpc.reload(next);
     this.#grpc.reload(next);
   }
