@@ -22,8 +22,6 @@ export interface Field<T> {
   readonly omitEmpty?: boolean;
   /** Name in MessagePack where it differs; null keeps the field off the wire. */
   readonly wire?: string | null;
-  /** Left out of MessagePack when empty. */
-  readonly wireOmitEmpty?: boolean;
   /** Accepted in JSON input, never printed. */
   readonly inputOnly?: boolean;
 }
@@ -73,7 +71,6 @@ interface Compiled {
   readonly wireName: string | null;
   /** The name as it stands on the wire; empty when it does not. */
   readonly wireKey: Uint8Array;
-  readonly wireOmitEmpty: boolean;
   /** Always nil: not a field of the record. */
   readonly isNil: boolean;
 }
@@ -98,7 +95,6 @@ function compile(fields: Fields): Compiled[] {
       omitEmpty: field.omitEmpty ?? false,
       wireName: field.wire === undefined ? name : field.wire,
       wireKey: wireKey(field.wire === undefined ? name : field.wire),
-      wireOmitEmpty: field.wireOmitEmpty ?? false,
       isNil: false,
     };
   });
@@ -179,7 +175,6 @@ const nilOnWire = (name: string): Compiled => ({
   omitEmpty: false,
   wireName: name,
   wireKey: wireKey(name),
-  wireOmitEmpty: false,
   isNil: true,
 });
 
@@ -197,7 +192,6 @@ export function struct<F extends Fields>(
     (a.wireName as string) < (b.wireName as string) ? -1 : 1,
   );
   const placeOnWire = new Map(wired.map((c, place) => [c.wireName as string, place]));
-  const alwaysWired = wired.every((c) => !c.wireOmitEmpty);
 
   // What is in a zero record is shared by all of them, and frozen so that nobody changes it for the others.
   const template = recordOf(compiled.map((c) => c.name));
@@ -230,9 +224,8 @@ export function struct<F extends Fields>(
   };
   const write = (w: Writer, value: T): void => {
     const record = value as Record<string, unknown>;
-    const present = alwaysWired ? wired : wired.filter((c) => !c.wireOmitEmpty || !c.kind.isEmpty(record[c.name]));
-    w.mapHeader(present.length);
-    for (const c of present) {
+    w.mapHeader(wired.length);
+    for (const c of wired) {
       w.ready(c.wireKey);
       c.kind.write(w, record[c.name]);
     }

@@ -114,6 +114,14 @@ describe('a remote read', () => {
   });
 });
 
+test('a read that was cancelled is not made again', async () => {
+  const w = world();
+  w.client.faults.push(...Array.from({ length: 10 }, () => refused('No cluster leader')));
+  w.remote.read(KVS.Get, get, READ_NOW, () => {})();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(w.client.calls).toHaveLength(1);
+});
+
 describe('a call that failed', () => {
   test('for want of a leader is made again for the hold time, with pauses that grow', async () => {
     const w = world();

@@ -82,7 +82,7 @@ export class RemoteCaller implements Caller {
       const rest = waitMs < waitOf(options) ? { ...options, waitMs } : options;
       return { body: wire.encodeRequest(args, rest), timeoutMs: this.#deadlineMs(waitMs) };
     };
-    this.#call('read', method.name, args, ask, abort?.signal).then(
+    this.#call('read', method.name, args, ask, { signal: abort?.signal, isGone: () => isCancelled }).then(
       (reply) => {
         if (isCancelled) return;
         done(null, new RemoteView(reply.meta.index, reply.value as T), reply.meta);
@@ -109,7 +109,7 @@ export class RemoteCaller implements Caller {
     name: string,
     args: A,
     ask: (wire: AnyWireMethod) => { body: Uint8Array; timeoutMs: Millis },
-    signal?: AbortSignal,
+    { signal, isGone }: { readonly signal?: AbortSignal | undefined; readonly isGone?: () => boolean } = {},
   ): Promise<WireReply<unknown>> {
     const { client, servers, clock, rng, holdTimeoutMs } = this.#d;
     const wire = wireOf(name, args);
@@ -127,14 +127,14 @@ export class RemoteCaller implements Caller {
         return wire.decodeReply(await client.call(peer, wire.name, body, options), args);
       } catch (error) {
         fault = named(name, callError(error));
-        if (signal?.aborted) throw fault;
+        if (isGone?.() === true) throw fault;
         if (isServerFault(error)) servers.failed(peer);
         if (servers.isFixed === true || !mayRetry(error, kind)) throw fault;
       }
       patience ??= new Patience(clock, rng, holdTimeoutMs);
       // A server without a leader holds a call itself; its patience does not renew ours.
       if (fault.code !== 'NO_LEADER') patience.renewAfter(clock.now() - startedAt);
-      if (!(await patience.pause(signal))) throw fault;
+      if (!(await patience.pause(signal)) || isGone?.() === true) throw fault;
     }
   }
 
