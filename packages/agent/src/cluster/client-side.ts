@@ -1,4 +1,4 @@
-import { CONSUL_VERSION, formatDuration } from '@proconsul/base';
+import { CONSUL_VERSION, errorText, formatDuration } from '@proconsul/base';
 import type { RuntimeConfig } from '@proconsul/config';
 import { type Caller, noServers } from '@proconsul/endpoints';
 import type { UserEvent } from '@proconsul/http-api';
@@ -20,9 +20,9 @@ import { RpcSide } from './rpc.ts';
 import { SerfMembership } from './serf-membership.ts';
 import { peerOf } from './server-links.ts';
 import { ServerManager } from './server-manager.ts';
-import { started } from './server-pools.ts';
 import type { ClusterSide, KeyringAnswer, KeyringOperation, SideEvents, SnapshotOptions } from './side.ts';
 import { askForArchive, giveArchive, type SavedArchive } from './snapshot-stream.ts';
+import { LAN_WRAPPING, startPool } from './start-pool.ts';
 import { clientTags } from './tags.ts';
 import { TokenBucket } from './token-bucket.ts';
 
@@ -95,8 +95,17 @@ export class ClientSide implements ClusterSide {
       refuse: (members) => lanRefusal(members, us),
       onQuit: () => this.#events.fatal('Left the pool', new Error('another agent has the name of this node')),
     });
-    await started(this.#pool, 'lan');
+    await this.#startPool(this.#pool);
     this.#manager.start();
+  }
+
+  async #startPool(pool: Serf): Promise<void> {
+    try {
+      await startPool(pool, 'lan serf', this.#context.config().serfBindAddrLan, LAN_WRAPPING);
+    } catch (error) {
+      await this.stop();
+      throw new Error(`Failed to start Consul client: ${errorText(error)}`);
+    }
   }
 
   #onEvent(event: SerfEvent): void {

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { type TestContext, testContext } from '../testing/context.ts';
 import { lanRefusal } from './merge-rules.ts';
 import { makePool } from './pools.ts';
+import { LAN_WRAPPING, startPool } from './start-pool.ts';
 import { clientTags } from './tags.ts';
 
 const KEY1 = Buffer.alloc(32, 1).toString('base64');
@@ -83,6 +84,17 @@ describe('agents on loopback', () => {
     const again = await member('b', '', disk);
     await expect.poll(() => names(again)).toEqual(['a', 'b']);
   });
+});
+
+test('a port that is taken is told in the words of the reference', async () => {
+  const a = await member('a');
+  const context = testContext(`node_name = "b" ports { serf_lan = ${a.at.port} }`);
+  const handlers = { tags: {}, onEvent: () => {}, refuse: () => undefined, onQuit: () => {} };
+  const pool = await makePool('lan', context, handlers);
+  const { port } = a.at;
+  await expect(startPool(pool, 'LAN Serf', context.config().serfBindAddrLan, LAN_WRAPPING)).rejects.toThrow(
+    `Failed to start LAN Serf: Failed to create memberlist: Could not set up network transport: failed to obtain an address: Failed to start TCP listener on "127.0.0.1" port ${port}: listen tcp 127.0.0.1:${port}: bind: address already in use`,
+  );
 });
 
 describe('the keys of a pool', () => {

@@ -12,6 +12,7 @@ import {
 import type { AgentContext } from '../context.ts';
 import { lanRefusal, wanRefusal } from './merge-rules.ts';
 import { hasPool, makePool } from './pools.ts';
+import { LAN_WRAPPING, startPool, WAN_WRAPPING } from './start-pool.ts';
 import { serverTags, wanTags } from './tags.ts';
 import { together } from './together.ts';
 
@@ -74,7 +75,12 @@ export class ServerPools {
       refuse: (members) => lanRefusal(members, us),
       onQuit,
     });
-    await together([started(this.#wan, 'wan'), started(this.#lan, 'lan')]);
+    await together([
+      startPool(this.#wan, 'WAN Serf', config.serfBindAddrWan, WAN_WRAPPING),
+      startPool(this.#lan, 'LAN Serf', config.serfBindAddrLan, LAN_WRAPPING),
+    ]).catch((error) => {
+      throw new Error(`Failed to start Consul server: ${errorText(error)}`);
+    });
     this.#flood();
   }
 
@@ -167,16 +173,5 @@ export class ServerPools {
   async stop(): Promise<void> {
     this.#endFlood();
     await Promise.all([this.#wan?.stop(), this.#lan?.stop()]);
-  }
-}
-
-/** Opens a pool's sockets; what goes wrong is told as the reference agent does. */
-export async function started(pool: Serf | undefined, kind: 'lan' | 'wan'): Promise<void> {
-  try {
-    await pool?.start();
-  } catch (error) {
-    throw new Error(
-      `Failed to start ${kind} serf: Failed to create memberlist: Could not set up network transport: failed to obtain an address: Failed to start TCP listener: ${errorText(error)}`,
-    );
   }
 }

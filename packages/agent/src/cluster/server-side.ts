@@ -1,4 +1,4 @@
-import { MemoryDisk, sleep } from '@proconsul/base';
+import { errorText, MemoryDisk, type Stream, sleep } from '@proconsul/base';
 import type { RuntimeConfig } from '@proconsul/config';
 import type { Caller } from '@proconsul/endpoints';
 import type { UserEvent } from '@proconsul/http-api';
@@ -182,11 +182,14 @@ export class ServerSide implements ClusterSide {
   }
 
   async #listen(): Promise<void> {
-    await this.#rpc.listen({
+    const handlers = {
       call: serveCalls(this.#limited, this.#calls.extra),
-      raft: (stream) => this.#links.transport.serve(stream),
-      snapshot: (stream) => void serveSnapshot(stream, this.#calls),
-      grpc: (stream) => this.#grpc.serve(stream),
+      raft: (stream: Stream) => this.#links.transport.serve(stream),
+      snapshot: (stream: Stream) => void serveSnapshot(stream, this.#calls),
+      grpc: (stream: Stream) => this.#grpc.serve(stream),
+    };
+    await this.#rpc.listen(handlers).catch((error) => {
+      throw new Error(`Failed to start Consul server: Failed to start RPC layer: ${errorText(error)}`);
     });
     await this.#grpc.listen();
   }
