@@ -161,3 +161,16 @@ test('no bytes make the scanner throw or read beyond them', () => {
     }),
   );
 });
+
+test('a write torn where only a single bit is missing is torn; the same bit flipped in a complete one is damage', () => {
+  const noop: Entry = { index: 9, term: 4, type: 1, data: new Uint8Array(0), appendedAtMs: 0 };
+  const before = file([entry(8)]);
+  const sound = concatBytes([before, ...encodeBatch([noop], header.seed), new Uint8Array(500)]);
+  const termAt = before.length + 24;
+  expect(sound[termAt]).toBe(4);
+  const torn = sound.slice().fill(0, termAt);
+  expect(scan(torn).result).toMatchObject({ outcome: 'torn', end: before.length });
+  const flipped = sound.slice();
+  flipped[termAt] = 0;
+  expect(scan(flipped).result.outcome).toBe('damaged');
+});

@@ -5,6 +5,7 @@ import { type Entry, isLogType } from './entry.ts';
 /**
  * One file of the log. All numbers are little-endian.
  *     header   "PCRAFTL1" | u64 sequence | 16 random bytes | u32 CRC-32C of these 32
+ *     batch    records, then a byte 255
  *     record   u32 CRC-32C | u32 payload size | u32 extensions size | u8 kind | u8 flags | u16 0 | u64 index | u64 term |
  *              f64 time in ms | payload: data, then extensions
  * A record's checksum covers everything after it and starts from the checksum of the header, so a record that strayed in from
@@ -28,6 +29,9 @@ const COPY_MAX_BYTES = 16 * 1024;
 
 export const FLAG_BATCH_START = 1;
 const FLAG_EXTENSIONS = 2;
+const FLAG_BATCH_END = 4;
+/** Stands after the last record of a batch, so that a write that is complete never ends in zeros, as unfinished ones do. */
+const END_BYTE = 0xff;
 
 export const RecordKind = {
   /** Everything before it is durable. */
@@ -76,7 +80,8 @@ export interface ControlRecord {
 
 /** Bytes of one batch, in the order in which they must be written. The first record carries the flag. */
 export function encodeBatch(records: readonly (Entry | ControlRecord)[], seed: number): Uint8Array[] {
-  let size = 0;
+  if (records.length === 0) return [];
+  let size = 1;
   for (const r of records) {
     const payload = payloadBytes(r);
     size += RECORD_HEADER_BYTES + (payload <= COPY_MAX_BYTES ? payload : 0);
@@ -89,7 +94,8 @@ export function encodeBatch(records: readonly (Entry | ControlRecord)[], seed: n
   for (let i = 0; i < records.length; i++) {
     const record = records[i]!;
     const start = at;
-    putRecordHeader(view, start, record, i === 0 ? FLAG_BATCH_START : 0);
+    const isLast = i === records.length - 1;
+    putRecordHeader(view, start, record, (i === 0 ? FLAG_BATCH_START : 0) | (isLast ? FLAG_BATCH_END : 0));
     at += RECORD_HEADER_BYTES;
     if (!('data' in record)) {
       view.setUint32(start, crc32c(buffer, seed, start + 4, at), true);
@@ -113,7 +119,8 @@ export function encodeBatch(records: readonly (Entry | ControlRecord)[], seed: n
     if (extensions) chunks.push(extensions);
     chunkStart = at;
   }
-  if (at > chunkStart) chunks.push(buffer.subarray(chunkStart, at));
+  buffer[at++] = END_BYTE;
+  chunks.push(buffer.subarray(chunkStart, at));
   return chunks;
 }
 
@@ -156,8 +163,14 @@ export function scanSegment(bytes: Uint8Array, seed: number, handler: ScanHandle
       if (lengthWithoutZeros(bytes, at) === at) break;
       return judgeTail(bytes, view, seed, at);
     }
+    if ((bytes[at + 13]! & FLAG_BATCH_END) !== 0 && bytes[at + size] !== END_BYTE) {
+      // Not written any more, as all that would follow it; or something else stands there.
+      if ((bytes[at + size] ?? 0) === 0) return judgeTail(bytes, view, seed, at);
+      return { outcome: 'damaged', end: at, why: 'the end of a batch does not verify' };
+    }
+    const isBatchEnd = (bytes[at + 13]! & FLAG_BATCH_END) !== 0;
     deliver(bytes, view, at, size, handler);
-    at += size;
+    at += isBatchEnd ? size + 1 : size;
   }
   return { outcome: 'whole', end: at };
 }
@@ -227,6 +240,7 @@ function endsInZeroSector(bytes: Uint8Array, at: number, end: number): boolean {
 function isOneFlippedBit(bytes: Uint8Array, view: DataView, seed: number, at: number): boolean {
   const left = bytes.length - at;
   if (left < RECORD_HEADER_BYTES) return false;
+  const written = lengthWithoutZeros(bytes, at);
   const stored = view.getUint32(at, true);
   const declared = view.getUint32(at + 4, true);
   if (declared <= left - RECORD_HEADER_BYTES && declared <= ENTRY_MAX_BYTES) {
@@ -234,11 +248,14 @@ function isOneFlippedBit(bytes: Uint8Array, view: DataView, seed: number, at: nu
     if (endsInZeroSector(bytes, at, end)) return false;
     const difference = (stored ^ crc32c(bytes, seed, at + 4, end)) >>> 0;
     // A bit of the stored checksum itself, or of what it covers.
-    if ((difference & (difference - 1)) === 0 || isOneBitDifference(difference, end - at - 4)) return true;
+    const isOneBit = (difference & (difference - 1)) === 0 || isOneBitDifference(difference, end - at - 4);
+    // What is complete has something after it: another record, or the end of its batch.
+    if (written > end && difference !== 0 && isOneBit) return true;
   }
   for (let bit = 0; bit < 32; bit++) {
     const payload = (declared ^ (1 << bit)) >>> 0;
     if (payload > ENTRY_MAX_BYTES || payload > left - RECORD_HEADER_BYTES) continue;
+    if (written <= at + RECORD_HEADER_BYTES + payload) continue;
     const head = bytes.slice(at + 4, at + RECORD_HEADER_BYTES);
     new DataView(head.buffer).setUint32(0, payload, true);
     const from = at + RECORD_HEADER_BYTES;
