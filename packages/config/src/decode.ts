@@ -114,7 +114,7 @@ class Decoder {
     this.#mismatch(tree, `'${path}' expected a map, got '${kind}'`);
   }
 
-  #scalar(tree: Tree, kind: 'string' | 'bool' | 'int' | 'uint' | 'uint32' | 'float64', path: string) {
+  #scalar(tree: Tree, kind: 'string' | 'bool' | 'int' | 'uint' | 'uint32' | 'uint64' | 'float64', path: string) {
     if (kind === 'string' || kind === 'bool') {
       if (tree.type === kind) return tree.value;
     } else if (tree.type === 'int' || tree.type === 'float64') {
@@ -124,7 +124,12 @@ class Decoder {
     return this.#mismatch(tree, text);
   }
 
-  #number(value: number, tree: Tree, kind: 'int' | 'uint' | 'uint32' | 'float64', path: string): number | undefined {
+  #number(
+    value: number,
+    tree: Tree,
+    kind: 'int' | 'uint' | 'uint32' | 'uint64' | 'float64',
+    path: string,
+  ): number | undefined {
     if (kind === 'float64') return value;
     if (kind !== 'int' && value < 0) {
       const shown = tree.type === 'float64' ? value.toFixed(6) : String(value);

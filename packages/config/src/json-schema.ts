@@ -29,6 +29,7 @@ function schemaOf(shape: Shape, path: string): Schema {
       return { type: 'integer' };
     case 'uint':
     case 'uint32':
+    case 'uint64':
       return { type: 'integer', minimum: 0 };
     case 'float64':
       return { type: 'number' };

@@ -41,7 +41,9 @@ export function buildNetwork(
   const advertiseLan = addresses.ip('advertise_addr');
   const serfLan = addresses.ip('serf_lan') ?? bindAddr;
   const serfWan = addresses.ip('serf_wan') ?? bindAddr;
-  const lan = advertiseAddress(addresses.ip('advertise_addr') ?? advertiseLan ?? bindAddr, reader, interfaces);
+  // Asked twice, as the reference notes a bad one twice.
+  const given = addresses.ip('advertise_addr') ?? advertiseLan;
+  const lan = advertiseAddress(given ?? bindAddr, given !== undefined, reader, interfaces);
   const wan = addresses.ip('advertise_addr_wan') ?? lan;
   const at = (ip: string, port: number): IpPort => ({ ip, port });
   const wanPort = ports.serfWan;
@@ -125,8 +127,15 @@ function bindAddress(reader: Reader, addresses: AddressReader): string {
 }
 
 /** The address to announce: the one given, or that of this machine when it is 0.0.0.0 or ::. */
-function advertiseAddress(given: string, reader: Reader, interfaces: readonly InterfaceAddress[]): string {
-  if (!isAnyAddress(given) || reader.text('advertise_addr') !== '') return given;
+function advertiseAddress(
+  given: string,
+  isWritten: boolean,
+  reader: Reader,
+  interfaces: readonly InterfaceAddress[],
+): string {
+  // One that could not be read was noted as a problem; it is not to be taken for the unspecified address besides.
+  if (reader.text('advertise_addr') !== '' && !isWritten) return '127.0.0.1';
+  if (!isAnyAddress(given) || isWritten) return given;
   const wantsV4 = isIpv4(given);
   const kind = wantsV4 ? 'private IPv4' : 'public IPv6';
   const found = candidates(interfaces, (ip) => isV4(ip) === wantsV4 && isPrivate(ip) === wantsV4);

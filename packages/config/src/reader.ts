@@ -49,7 +49,7 @@ export class Reader {
     return (this.raw(key) as boolean | undefined) ?? fallback;
   }
 
-  number(key: KeyOfType<'int' | 'uint' | 'uint32' | 'float'>, fallback = 0): number {
+  number(key: KeyOfType<'int' | 'uint' | 'uint32' | 'uint64' | 'float'>, fallback = 0): number {
     return (this.raw(key) as number | undefined) ?? fallback;
   }
 

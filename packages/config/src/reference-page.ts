@@ -8,6 +8,8 @@ const TYPE_WORDS: Readonly<Record<Setting['type'], string>> = {
   int: 'integer',
   uint: 'integer',
   uint32: 'integer',
+  uint64: 'integer',
+  anything: 'anything',
   float: 'number',
   duration: 'duration',
   list: 'list of strings',

@@ -5,6 +5,8 @@ export type SettingType =
   | 'int'
   | 'uint'
   | 'uint32'
+  | 'uint64'
+  | 'anything'
   | 'float'
   | 'duration'
   | 'list'

@@ -3,7 +3,7 @@ import { settings } from './settings.ts';
 
 /** What a value may be, as the decoder checks it. */
 export type Shape =
-  | { readonly kind: 'string' | 'bool' | 'int' | 'uint' | 'uint32' | 'float64' | 'any' | 'entry' }
+  | { readonly kind: 'string' | 'bool' | 'int' | 'uint' | 'uint32' | 'uint64' | 'float64' | 'any' | 'entry' }
   | { readonly kind: 'slice'; readonly of: Shape }
   | { readonly kind: 'map'; readonly of: Shape }
   | StructShape;
@@ -165,6 +165,8 @@ export const SHAPES: Readonly<Record<SettingType, Shape>> = {
   int: INT,
   uint: { kind: 'uint' },
   uint32: { kind: 'uint32' },
+  uint64: { kind: 'uint64' },
+  anything: ANY,
   float: FLOAT,
   duration: STRING,
   list: STRINGS,

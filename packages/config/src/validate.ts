@@ -119,6 +119,10 @@ function validateAddresses(config: RuntimeConfig, context: ValidateContext): voi
     return 'Advertise WAN address cannot be 0.0.0.0, :: or [::]';
   });
   const segments = (reader.raw('segments') as unknown[] | undefined) ?? [];
+  const portless = (segments as { name?: string; port?: number }[]).find(({ port = 0 }) => port <= 0);
+  refuse('segments', portless !== undefined, () => {
+    return `Port for segment ${goQuote(portless?.name ?? '')} cannot be <= 0`;
+  });
   refuse('segments', segments.length > 0 || reader.text('segment') !== '', () => {
     return 'Network segments are not supported in this version of Consul';
   });
