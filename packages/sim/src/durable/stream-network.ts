@@ -40,8 +40,8 @@ class SimStream implements Stream {
   #isClosed = false;
   #onTheWay = 0;
   #isFull = false;
-  /** When the last bytes sent will be there: later ones do not pass them. */
-  #arrivesAt = 0;
+  /** Bytes on the way, in order. */
+  readonly #wire: { readonly piece: Uint8Array; readonly arrivesAt: Millis }[] = [];
   #data: ((bytes: Uint8Array) => void) | undefined;
   #close: ((error?: Error) => void) | undefined;
   #drain: (() => void) | undefined;
@@ -82,24 +82,32 @@ class SimStream implements Stream {
     const { events, rng, delayMs, loss } = this.#links;
     this.#onTheWay += piece.length;
     const late = rng.float() < loss ? RETRANSMIT_MS * (1 + rng.float()) : 0;
-    this.#arrivesAt = Math.max(this.#arrivesAt, events.now + rng.float() * delayMs + late);
-    events.after(this.#arrivesAt - events.now, () => this.#arrive(piece, 0));
+    this.#wire.push({ piece, arrivesAt: events.now + rng.float() * delayMs + late });
+    if (this.#wire.length === 1) this.#await(0);
+  }
+
+  /** One piece after the other: what is late or held back is never overtaken. */
+  #await(heldMs: Millis): void {
+    const next = this.#wire[0];
+    if (!next) return;
+    const { events } = this.#links;
+    const waitMs = heldMs > 0 ? RETRY_MS : next.arrivesAt - events.now;
+    events.after(waitMs, () => this.#arrive(next.piece, heldMs));
   }
 
   #arrive(piece: Uint8Array, heldMs: Millis): void {
-    const { events } = this.#links;
     if (this.#links.isBlocked(this.local.host, this.remote.host)) {
       if (heldMs >= RESET_AFTER_MS) return this.#reset();
-      events.after(RETRY_MS, () => this.#arrive(piece, heldMs + RETRY_MS));
-      return;
+      return this.#await(heldMs + RETRY_MS);
     }
-    // What was held back must not be overtaken; a cut link that opens delivers in the order of the retries.
+    this.#wire.shift();
     this.#onTheWay -= piece.length;
     if (this.#isFull && this.#onTheWay <= WINDOW_BYTES) {
       this.#isFull = false;
       this.#owner.whenAwake(() => this.isOpen && this.#drain?.());
     }
     this.other.#take(piece);
+    this.#await(0);
   }
 
   #take(piece: Uint8Array): void {
