@@ -37,6 +37,7 @@ describe.skipIf(skipBecause(programMissing()))('agents that have not joined yet'
   test('a client without servers says so at once', async () => {
     const { status, text } = await client.get('/v1/kv/a');
     expect([status, text]).toEqual([500, 'No known Consul servers']);
+    expect((await client.get('/v1/agent/members?wan=1')).text).toBe('null');
     expect((await client.cli(['members'])).stdout).toMatch(/^c1 .*alive +client/m);
     expect((await client.cli(['info'])).stdout).toContain('known_servers = 0');
     expect((await client.cli(['join', '-wan', lan(server)])).stderr).toContain('Must be a server to join WAN cluster');

@@ -44,7 +44,10 @@ function members(x: ApiExchange): void {
   const segment = x.query.get('segment');
   if (wan && segment !== '' && segment !== '_all') throw badRequest('Cannot provide a segment with wan=true');
   const filter = memberFilter(x.query.get('filter'));
-  const found = x.api.agent.members({ wan, segment }).filter((m) => filter === null || filter.matches(m));
+  const all = x.api.agent.members({ wan, segment });
+  // Every pool has us for a member: it is a pool that this agent is not in.
+  if (all.length === 0) return x.json('null');
+  const found = all.filter((m) => filter === null || filter.matches(m));
   x.json(`[${found.map(memberJson).join(',')}]`);
 }
 
