@@ -225,7 +225,10 @@ const definitionFields = {
 };
 
 /** How a check is made, as the catalog stores it. Durations are nanoseconds here and texts in JSON. */
-export const HealthCheckDefinition = struct('HealthCheckDefinition', definitionFields, { viaAlias: true });
+export const HealthCheckDefinition = struct('HealthCheckDefinition', definitionFields, {
+  viaAlias: true,
+  ignoresUnknown: true,
+});
 export type HealthCheckDefinition = Infer<typeof HealthCheckDefinition>;
 
 /** One check result: of a node when `ServiceID` is empty, else of that service instance. */

@@ -240,6 +240,35 @@ export const IndexedCARoots = struct('IndexedCARoots', {
 });
 export type IndexedCARoots = Infer<typeof IndexedCARoots>;
 
+/** A certificate of the mesh or of an agent. Only the part is filled that it is for. */
+export const IssuedCert = struct('IssuedCert', {
+  SerialNumber: str,
+  CertPEM: str,
+  PrivateKeyPEM: { kind: str, omitEmpty: true },
+  Service: { kind: str, omitEmpty: true },
+  ServiceURI: { kind: str, omitEmpty: true },
+  Agent: { kind: str, omitEmpty: true },
+  AgentURI: { kind: str, omitEmpty: true },
+  ServerURI: { kind: str, omitEmpty: true },
+  Kind: { kind: str, omitEmpty: true },
+  KindURI: { kind: str, omitEmpty: true },
+  ValidAfter: time,
+  ValidBefore: time,
+  CreateIndex: index,
+  ModifyIndex: index,
+});
+export type IssuedCert = Infer<typeof IssuedCert>;
+
+/** What an agent gets that has come for its first certificate. */
+export const SignedResponse = struct('SignedResponse', {
+  IssuedCert,
+  ConnectCARoots: IndexedCARoots,
+  ManualCARoots: list(str),
+  GossipKey: str,
+  VerifyServerHostname: bool,
+});
+export type SignedResponse = Infer<typeof SignedResponse>;
+
 /** What one pool said to an operation on gossip keys. */
 export const KeyringResponse = struct('KeyringResponse', {
   WAN: bool,

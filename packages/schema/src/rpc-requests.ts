@@ -141,6 +141,10 @@ export const KeyringRequest = struct('KeyringRequest', {
 });
 export type KeyringRequest = Infer<typeof KeyringRequest>;
 
+/** Asks for a certificate. The request for it is in PEM. */
+export const CASignRequest = struct('CASignRequest', { ...writeOptions, CSR: str });
+export type CASignRequest = Infer<typeof CASignRequest>;
+
 /** Asked on a connection of its own (first byte 5). Op: 0 saves, 1 restores. */
 export const SnapshotRequest = struct('SnapshotRequest', { ...writeOptions, AllowStale: bool, Op: int });
 export type SnapshotRequest = Infer<typeof SnapshotRequest>;

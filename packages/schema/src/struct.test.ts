@@ -86,6 +86,16 @@ describe('JSON', () => {
     expect(() => decode('{"Connect":{"SidecarService":{"Nope":1}}}')).toThrow('json: unknown field "Nope"');
   });
 
+  test('durations take texts and numbers; what is neither is passed over or, where that is recorded, refused', () => {
+    const check = (ttl: string) => CheckDefinition.decode(parseJson(`{"TTL":${ttl}}`)).TTL;
+    expect([check('"1m"'), check('5'), check('true'), check('[]')]).toEqual([60e9, 5, 0, 0]);
+    expect(() => check('""')).toThrow('time: invalid duration ""');
+    expect(() => check('"🙂"')).toThrow('time: invalid duration "\\xf0\\x9f\\x99\\x82"');
+    const stored = (interval: string) => HealthCheckDefinition.decode(parseJson(`{"Interval":${interval},"Nope":1}`));
+    expect(stored('"10s"').Interval).toBe(10e9);
+    expect(() => stored('{"x":1}')).toThrow('strconv.ParseFloat: parsing "{\\"x\\":1}": invalid syntax');
+  });
+
   test('keys are text, numbers of flags may need all 64 bits', () => {
     const entry = DirEntry.decode(parseJson('{"Key":"k","Flags":18446744073709551615,"Value":"aGk="}'));
     expect(entry.Flags).toBe(18446744073709551615n);

@@ -138,16 +138,21 @@ export const flag: Part = {
 const isWhole = (value: unknown): value is number | bigint =>
   typeof value === 'bigint' || (typeof value === 'number' && Number.isSafeInteger(value));
 
-function whole(name: 'int' | 'uint'): Part {
+/** A negative number stands for the one that has the same bits. */
+function wrapped(number: number, name: 'uint32' | 'uint64'): number {
+  const range = name === 'uint32' ? 2 ** 32 : 2 ** 64;
+  return number < 0 ? range + number : number;
+}
+
+function whole(name: 'int' | 'uint32' | 'uint64'): Part {
   return {
     read: (given, path, problems) => {
       const json = single(given);
       if (typeof json === 'boolean') return json ? 1 : 0;
       if (typeof json === 'number' || typeof json === 'bigint') {
         const number = Number(json);
-        if (name === 'int' || number >= 0) return Math.abs(number) < 2 ** 63 ? Math.trunc(number) : -(2 ** 63);
-        problems.errors.push(`cannot parse '${path}', ${formatFloat(number)} overflows uint`);
-        return undefined;
+        const kept = Math.abs(number) < 2 ** 63 ? Math.trunc(number) : -(2 ** 63);
+        return name === 'int' ? kept : wrapped(kept, name);
       }
       if (typeof json !== 'string') return refuse(problems, path, name, json);
       if (json === '') return 0;
@@ -155,7 +160,7 @@ function whole(name: 'int' | 'uint'): Part {
       if (pattern.test(json) && Number.isSafeInteger(Number(json))) return Number(json);
       const fn = name === 'int' ? 'ParseInt' : 'ParseUint';
       problems.errors.push(
-        `cannot parse '${path}' as ${name}: strconv.${fn}: parsing ${quoteJson(json)}: invalid syntax`,
+        `cannot parse '${path}' as ${name === 'int' ? 'int' : 'uint'}: strconv.${fn}: parsing ${quoteJson(json)}: invalid syntax`,
       );
       return undefined;
     },
@@ -163,8 +168,8 @@ function whole(name: 'int' | 'uint'): Part {
     isEmpty: (value) => isNothing(value) || value === 0,
     encode: (w, value) => {
       const number = isWhole(value) ? value : 0;
-      if (name === 'uint') w.uint(number < 0 ? 0 : number);
-      else w.int(number);
+      if (name === 'int') w.int(number);
+      else w.uint(number < 0 ? 0 : number);
     },
     decode: (r) => (r.isNil() ? undefined : r.intOrBig()),
   };
@@ -175,7 +180,8 @@ function orNil(of: Part): Part['encode'] {
 }
 
 export const int: Part = whole('int');
-export const uint: Part = whole('uint');
+export const uint32: Part = whole('uint32');
+export const uint64: Part = whole('uint64');
 /** An integer or nothing: zero is a value of its own. */
 export const maybeInt: Part = { ...int, isEmpty: isNothing, encode: orNil(int) };
 /** A boolean or nothing. */
@@ -216,7 +222,7 @@ function shortFloat(value: number): string {
 export const duration: Part = {
   read: (given, path, problems) => {
     const json = single(given);
-    if (typeof json === 'number') return Math.trunc(json);
+    if (typeof json !== 'string' && typeof json !== 'object') return int.read(json, path, problems);
     if (typeof json !== 'string') return refuse(problems, path, 'time.Duration', json);
     const ns = parseDuration(json);
     if (ns !== undefined) return ns;
@@ -288,6 +294,8 @@ export function list(of: Part): Part {
   return {
     read: (json, path, problems) => {
       // A single value stands for a list of one, as in HCL.
+      // An empty block in place of a list stands for none.
+      if (isObject(json) && Object.keys(json).length === 0) return [];
       const items = Array.isArray(json) ? json : [json];
       return items.map((item, i) => (item === null ? null : of.read(item, `${path}[${i}]`, problems)));
     },

@@ -19,7 +19,8 @@ import {
   shape,
   text,
   textOf,
-  uint,
+  uint32,
+  uint64,
   wireOnly,
 } from './field.ts';
 
@@ -47,7 +48,7 @@ const extension = shape({
 
 const healthCheck = shape({
   Interval: duration,
-  MaxFailures: uint,
+  MaxFailures: uint32,
   EnforcingConsecutive5xx: maybeInt,
   MaxEjectionPercent: maybeInt,
   BaseEjectionTime: maybe(duration),
@@ -67,7 +68,7 @@ const upstream = shape({
 });
 
 /** What every entry ends with. */
-const indexes = { 'Hash!': uint, 'CreateIndex!': uint, 'ModifyIndex!': uint };
+const indexes = { 'Hash!': uint64, 'CreateIndex!': uint64, 'ModifyIndex!': uint64 };
 const named = { 'Kind!': text, 'Name!': text };
 /** Of kinds that are not told apart by a field on the wire. */
 const kindless = { 'Kind!': jsonOnly(text), 'Name!': text };
@@ -139,8 +140,8 @@ const failoverTarget = shape({
 
 const loadBalancer = shape({
   Policy: text,
-  RingHashConfig: maybe(shape({ MinimumRingSize: uint, MaximumRingSize: uint })),
-  LeastRequestConfig: maybe(shape({ ChoiceCount: uint })),
+  RingHashConfig: maybe(shape({ MinimumRingSize: uint64, MaximumRingSize: uint64 })),
+  LeastRequestConfig: maybe(shape({ ChoiceCount: uint32 })),
   HashPolicies: list(
     shape({
       Field: text,
@@ -245,10 +246,10 @@ const routeDestination = shape({
   Namespace: text,
   Partition: text,
   PrefixRewrite: text,
-  NumRetries: uint,
+  NumRetries: uint32,
   RetryOnConnectFailure: flag,
   RetryOn: texts,
-  RetryOnStatusCodes: list(uint),
+  RetryOnStatusCodes: list(uint32),
   RequestHeaders: maybe(headerChanges),
   ResponseHeaders: maybe(headerChanges),
 });
@@ -362,17 +363,17 @@ const gatewayTls = {
   CipherSuites: texts,
 };
 const connectionLimits = {
-  MaxConnections: uint,
-  MaxPendingRequests: uint,
-  MaxConcurrentRequests: uint,
+  MaxConnections: uint32,
+  MaxPendingRequests: uint32,
+  MaxConcurrentRequests: uint32,
   PassiveHealthCheck: maybe(healthCheck),
 };
 
 /** The gateway's own limits are told even when there are none. */
 const defaultLimits = {
-  'MaxConnections!': uint,
-  'MaxPendingRequests!': uint,
-  'MaxConcurrentRequests!': uint,
+  'MaxConnections!': uint32,
+  'MaxPendingRequests!': uint32,
+  'MaxConcurrentRequests!': uint32,
   PassiveHealthCheck: maybe(healthCheck),
 };
 
@@ -504,9 +505,9 @@ const routeFilters = shape({
   'URLRewrite!': maybe(shape({ 'Path!': text })),
   'RetryFilter!': maybe(
     shape({
-      'NumRetries!': uint,
+      'NumRetries!': uint32,
       'RetryOn!': texts,
-      'RetryOnStatusCodes!': list(uint),
+      'RetryOnStatusCodes!': list(uint32),
       'RetryOnConnectFailure!': maybeFlag,
     }),
   ),
