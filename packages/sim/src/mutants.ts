@@ -389,13 +389,6 @@ const NODE: readonly Mutant[] = [
   ),
   disks(
     1,
-    'removes the log before the snapshot is durable',
-    'snapshot-store.ts',
-    '      await this.#disk.syncDir(temporary);\n      const published',
-    '      const published',
-  ),
-  disks(
-    1,
     'publishes a snapshot without making its name durable',
     'snapshot-store.ts',
     '    await this.#disk.rename(temporary, final);\n    await this.#disk.syncDir(this.#directory);',
@@ -445,13 +438,6 @@ const NODE: readonly Mutant[] = [
   ),
   disks(
     3,
-    'acknowledges another write at the same index',
-    'proposals.ts',
-    'if (next.index === entry.index && next.term === entry.term) next.resolve(result);',
-    'if (next.index === entry.index) next.resolve(result);',
-  ),
-  disks(
-    3,
     'says that nothing was done when the leadership was lost',
     'node.ts',
     "      this.#proposals.rejectQueued('NOT_LEADER');\n      this.#proposals.rejectNumbered('LEADERSHIP_LOST');",
@@ -484,13 +470,6 @@ const NODE: readonly Mutant[] = [
     'node.ts',
     'if (e.keepLog) storage.log.compactTo(index);\n    else {',
     'if (e.keepLog && index < 0) storage.log.compactTo(index);\n    else {',
-  ),
-  disks(
-    3,
-    'a snapshot of the leader that was cut short is taken',
-    'snapshot-store.ts',
-    'if (sizeBytes !== undefined && state.sizeBytes !== sizeBytes) {',
-    'if (sizeBytes !== undefined && state.sizeBytes < 0) {',
   ),
 ];
 
