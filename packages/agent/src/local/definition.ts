@@ -11,6 +11,7 @@ import { AgentError } from '@proconsul/http-api';
 import {
   type CheckDefinition,
   type CheckType,
+  CheckType as CheckTypeSchema,
   ConnectProxyConfig,
   HealthCheck,
   NodeService,
@@ -75,6 +76,9 @@ export function toNodeService(definition: ServiceDefinition): NodeService {
   refuseMeta(definition);
   refuseWeights(definition);
   refuseProxy(definition);
+  if (definition.Locality !== null && definition.Locality.Zone !== '' && definition.Locality.Region === '') {
+    throw new AgentError(400, `Validation failed: ${multiError(['zone cannot be set without region'])}`);
+  }
   return NodeService.make({
     Kind: definition.Kind,
     ID: definition.ID === '' ? definition.Name : definition.ID,
@@ -157,9 +161,14 @@ function proxyOf(definition: ServiceDefinition): ConnectProxyConfig {
   return { ...given, Upstreams: Upstreams ?? null };
 }
 
+const EMPTY_CHECK = CheckTypeSchema.toJson(CheckTypeSchema.zero());
+
 /** All check definitions of a service: the single one first. */
 export function checkTypesOf(definition: ServiceDefinition): readonly CheckType[] {
-  return [...(definition.Check === null ? [] : [definition.Check]), ...(definition.Checks ?? [])];
+  const single = definition.Check;
+  // An empty check in place of one is none; in the list it is refused.
+  const isEmpty = single === null || CheckTypeSchema.toJson(single) === EMPTY_CHECK;
+  return [...(isEmpty ? [] : [single]), ...(definition.Checks ?? [])];
 }
 
 const STATUSES = new Set(['passing', 'warning', 'critical']);

@@ -105,6 +105,8 @@ describe('a service', () => {
   test.for([
     [{}, 'Missing service name'],
     [{ Name: 'w', Address: '0.0.0.0' }, 'Invalid service address'],
+    [{ Name: 'w', Locality: { Region: '', Zone: 'z' } }, 'zone cannot be set without region'],
+    [{ Name: 'w', Checks: [CheckType.zero()] }, 'Invalid check: TTL must be > 0 for TTL checks'],
     [{ Name: 'w', Weights: { Passing: 0, Warning: 1 } }, 'Invalid Weights: Passing must be greater than 0'],
     [{ Name: 'w', Weights: { Passing: 1, Warning: 65536 } }, 'DNS Weight must be between 0 and 65535'],
     [

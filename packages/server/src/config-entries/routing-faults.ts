@@ -192,7 +192,8 @@ function failoverFault(entry: ConfigEntry, known: (name: string) => boolean): Fa
     }
     if (targets.length > 0 && direct !== undefined) return `${at}: Targets cannot be set with ${direct}`;
     if (targets.length > 0 && datacenters.length > 0) return `${at}: Targets cannot be set with Datacenters`;
-    if (datacenters.includes('')) return `${at}.Datacenters: found empty datacenter`;
+    if (datacenters.some((datacenter) => datacenter === '' || datacenter === null))
+      return `${at}.Datacenters: found empty datacenter`;
   }
   return null;
 }
@@ -212,15 +213,15 @@ function loadBalancerFault(given: unknown): Fault {
   const policy = textOf(balancer['Policy']);
   if (!POLICIES.has(policy)) return `Bad LoadBalancer policy: ${quote(policy)} is not supported`;
   const policies = recordsOf(balancer['HashPolicies']);
-  if (policies.length > 0 && !HASHING.has(policy)) {
-    return `Bad LoadBalancer configuration: HashPolicies specified for non-hash-based Policy: ${quote(policy)}`;
-  }
   for (const [field, wanted] of [
     ['RingHashConfig', 'ring_hash'],
     ['LeastRequestConfig', 'least_request'],
   ] as const) {
     if (balancer[field] == null || policy === wanted) continue;
     return `Bad LoadBalancer configuration. ${field} specified for incompatible load balancing policy ${quote(policy)}`;
+  }
+  if (policies.length > 0 && !HASHING.has(policy)) {
+    return `Bad LoadBalancer configuration: HashPolicies specified for non-hash-based Policy: ${quote(policy)}`;
   }
   for (const [i, hash] of policies.entries()) {
     const fault = hashFault(hash);
@@ -239,6 +240,7 @@ function hashFault(hash: Fields): Fault {
   if (hash['SourceIP'] !== true && field !== '' && !isSet(hash, 'FieldValue')) {
     return `Field ${quote(field)} was specified without a FieldValue`;
   }
+  if (field === '' && isSet(hash, 'FieldValue')) return 'FieldValue requires a Field to apply to';
   if (cookie === null) return null;
   if (field !== 'cookie') return `cookie_config provided for ${quote(field)}`;
   if (cookie['Session'] === true && numberOf(cookie['TTL']) !== 0) {

@@ -79,10 +79,45 @@ function upstreamFaults(config: Fields): string[] {
     const at = `error in upstream override for ${name}:`;
     if (name === '') faults.push(`${at}: Name is required`);
     else if (name === '*') faults.push(`${at}: Wildcard name is not supported`);
+    else faults.push(...nested(at, tuningFaults(upstream)));
   }
   if (config['Defaults'] != null && isSet(recordOf(config['Defaults']), 'Name')) {
     faults.push('error in upstream defaults: Name must be empty');
+  } else faults.push(...nested('error in upstream defaults', tuningFaults(recordOf(config['Defaults']))));
+  return faults;
+}
+
+/** Faults of a part, as one of the whole. */
+function nested(at: string, faults: readonly string[]): string[] {
+  if (faults.length === 0) return [];
+  const head = faults.length === 1 ? '1 error occurred:' : `${faults.length} errors occurred:`;
+  return [`${at}: ${head}\n${faults.map((fault) => `\t* ${fault}\n`).join('')}\n`];
+}
+
+const PERCENTAGES = [
+  ['EnforcingConsecutive5xx', 'enforcing_consecutive_5xx'],
+  ['MaxEjectionPercent', 'max_ejection_percent'],
+] as const;
+const LIMITS = [
+  ['MaxConnections', 'max connections'],
+  ['MaxPendingRequests', 'max pending requests'],
+  ['MaxConcurrentRequests', 'max concurrent requests'],
+] as const;
+
+/** The first fault of its health check, and of its limits. Source: answers of the reference agent. */
+function tuningFaults(upstream: Fields): string[] {
+  const health = recordOf(upstream['PassiveHealthCheck']);
+  const limits = recordOf(upstream['Limits']);
+  const percentage = PERCENTAGES.find(([field]) => numberOf(health[field]) > 100);
+  const negative = LIMITS.find(([field]) => numberOf(limits[field]) < 0);
+  const faults: string[] = [];
+  if (numberOf(health['Interval']) < 0) faults.push('passive health check interval cannot be negative');
+  else if (percentage !== undefined) {
+    faults.push(`passive health check ${percentage[1]} must be a percentage between 0 and 100`);
+  } else if (numberOf(health['BaseEjectionTime']) < 0) {
+    faults.push('passive health check base_ejection_time cannot be negative');
   }
+  if (negative !== undefined) faults.push(`${negative[1]} cannot be negative`);
   return faults;
 }
 
