@@ -1,5 +1,6 @@
 import { type Clock, CONSUL_VERSION, type Disk, type Log, type Rng } from '@proconsul/base';
 import type { RuntimeConfig } from '@proconsul/config';
+import type { AgentTls } from './auto-encrypt/agent-tls.ts';
 import type { NodeIdentity } from './local/anti-entropy.ts';
 import type { MetricsSink } from './observe/index.ts';
 
@@ -12,6 +13,8 @@ export interface AgentContext {
   readonly clock: Clock;
   readonly rng: Rng;
   readonly metrics: MetricsSink;
+  /** Where the certificate is kept that this agent has from the servers. */
+  readonly agentTls?: AgentTls;
   /** The configuration of this moment: a reload replaces it. */
   config(): RuntimeConfig;
 }

@@ -3,7 +3,7 @@ import type { RuntimeConfig } from '@proconsul/config';
 import { DnsHandler, DnsServer, Recursors } from '@proconsul/dns';
 import type { Caller } from '@proconsul/endpoints';
 import { type AgentApi, HttpApi, HttpFront } from '@proconsul/http-api';
-import { nodeGzip, nodeNetwork, type TlsNetwork, tlsNetwork } from '@proconsul/io-node';
+import { nodeGzip, nodeNetwork, type TlsNetwork, type TlsOptions, tlsNetwork } from '@proconsul/io-node';
 import { apiSettings } from './api-settings.ts';
 import type { AgentContext } from './context.ts';
 import { dnsSettings } from './dns-settings.ts';
@@ -50,13 +50,19 @@ export class Fronts {
       { clock, log: log.named('http'), gzip: nodeGzip },
       (req, res) => this.#api.handle(req, res),
     );
-    this.#https = config.httpsAddrs.length === 0 ? null : tlsNetwork(tlsOptions(config.tls.https), log.named('http'));
+    this.#https = config.httpsAddrs.length === 0 ? null : tlsNetwork(this.#httpsOptions(config), log.named('http'));
+    context.agentTls?.onChange(() => this.#https?.reload(this.#httpsOptions(context.config())));
     const dnsLog = log.named('dns');
     const recursors = new Recursors(dnsSettings(config), { network: nodeNetwork, clock, rng, log: dnsLog });
     const token = () => context.config().acl.tokens.dns || context.config().acl.tokens.default;
     const source = new CatalogDnsSource(caller, token, config.nodeName);
     this.#dnsHandler = new DnsHandler(dnsSettings(config), { source, clock, rng, log: dnsLog, metrics, recursors });
     this.#dns = new DnsServer({ network: nodeNetwork, clock, log, handler: this.#dnsHandler, recursors });
+  }
+
+  #httpsOptions(config: RuntimeConfig): TlsOptions {
+    const options = tlsOptions(config.tls.https);
+    return this.#context.agentTls?.forHttps(options) ?? options;
   }
 
   /** Rejects when an address is taken. */
@@ -85,7 +91,7 @@ export class Fronts {
 
   reload(next: RuntimeConfig): void {
     this.#settings = apiSettings(next);
-    this.#https?.reload(tlsOptions(next.tls.https));
+    this.#https?.reload(this.#httpsOptions(next));
     this.#api.forget();
     this.#dnsHandler.reload(dnsSettings(next));
     this.#http.configure({ maxConnsPerClient: next.http.maxConnsPerClient });

@@ -26,7 +26,7 @@ import {
   type ServerInfo,
   writeArchive,
 } from '@proconsul/server';
-import { Store } from '@proconsul/store';
+import { type Command, Store } from '@proconsul/store';
 import { archiveCodec } from './archive-codec.ts';
 import type { NodeIdentity } from './local/anti-entropy.ts';
 import { RaftConsensus } from './raft-consensus.ts';
@@ -184,6 +184,11 @@ export class LocalServer {
         this.server.views.refresh();
       },
     };
+  }
+
+  /** Commits a command and answers what the store made of it. Rejects when we do not lead. */
+  propose(command: Command): Promise<unknown> {
+    return this.#consensus.propose(command);
   }
 
   /** A member of the LAN pool changed. */

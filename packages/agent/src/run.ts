@@ -4,6 +4,7 @@ import { debugConfig, type RuntimeConfig } from '@proconsul/config';
 import { AgentError, type UserEvent } from '@proconsul/http-api';
 import { NodeDisk, systemClock, systemRng } from '@proconsul/io-node';
 import { Agent } from './agent.ts';
+import { AgentTls } from './auto-encrypt/agent-tls.ts';
 import { CoordinateSender } from './cluster/coordinate-sender.ts';
 import type { RemoteExec } from './cluster/remote-exec.ts';
 import { REMOTE_EXEC_EVENT } from './cluster/remote-exec-event.ts';
@@ -85,6 +86,7 @@ class Assembly implements RunningAgent {
       clock: systemClock,
       rng: systemRng,
       metrics: this.#telemetry.metrics,
+      agentTls: new AgentTls(),
       config: () => this.#config,
     };
     const { clock, rng } = this.#context;

@@ -17,6 +17,8 @@ export interface TlsLayerOptions {
   readonly cert?: string;
   /** Trusted authorities; left out, those that Node brings. */
   readonly ca?: string | readonly string[];
+  /** Accepting: authorities of the other side's certificate beside `ca`. */
+  readonly clientCa?: readonly string[];
   /** Dialling: the other side's certificate must come from `ca`. Without it anybody is talked to. */
   readonly verifyOutgoing: boolean;
   readonly minVersion?: tls.SecureVersion;
@@ -54,6 +56,7 @@ class NodeTlsLayer implements ReloadableTlsLayer {
   }
 
   reload(options: TlsLayerOptions): void {
+    secureContext(withClientCa(options));
     this.#context = secureContext(options);
     this.#options = options;
     // Those in use go back to the old map, and away with it.
@@ -103,7 +106,7 @@ class NodeTlsLayer implements ReloadableTlsLayer {
     const server =
       known.pop() ??
       tls.createServer({
-        ...contextOptions(this.#options),
+        ...contextOptions(withClientCa(this.#options)),
         requestCert: clientCertificate !== 'none',
         rejectUnauthorized: clientCertificate === 'required',
         handshakeTimeout: timeoutMs,
@@ -178,6 +181,12 @@ export function subjectAltNames(text: string): [kind: string, name: string][] {
     else names.push([kind!, JSON.parse(quoted) as string]);
   }
   return names;
+}
+
+function withClientCa(options: TlsLayerOptions): TlsLayerOptions {
+  const { ca, clientCa = [] } = options;
+  if (ca === undefined || clientCa.length === 0) return options;
+  return { ...options, ca: [...(typeof ca === 'string' ? [ca] : ca), ...clientCa] };
 }
 
 function contextOptions(options: TlsLayerOptions): tls.SecureContextOptions {

@@ -48,14 +48,29 @@ export async function dialServer(
   }
 }
 
+/** A connection on which no certificate of ours is asked for: byte 7, the handshake, and nothing more. */
+export async function dialInsecure(
+  peer: RpcPeer,
+  rules: DialRules,
+  { network, clock, tls }: DialDependencies,
+  timeoutMs: number,
+): Promise<Stream> {
+  if (tls === undefined) throw new Error('there is no TLS');
+  const deadline = clock.now() + timeoutMs;
+  const { host, port } = peer.address;
+  const connection = await network.dial({ host, port, timeoutMs });
+  return await encrypt(connection, peer, rules, tls, deadline - clock.now(), FirstByte.tlsInsecure);
+}
+
 async function encrypt(
   connection: Stream,
   peer: RpcPeer,
   rules: DialRules,
   tls: TlsLayer,
   timeoutMs: number,
+  firstByte: number = FirstByte.tls,
 ): Promise<Stream> {
-  connection.write(Uint8Array.of(FirstByte.tls));
+  connection.write(Uint8Array.of(firstByte));
   const name = rules.verifyServerHostname ? { serverName: serverName(peer.datacenter, rules.domain) } : {};
   try {
     return (await tls.connect(connection, { timeoutMs: Math.max(timeoutMs, 1), ...name })).stream;

@@ -3,6 +3,7 @@ export { DIAL_RULES, type DialRules } from './dialer.ts';
 export { hopText, RemoteError, RpcError, type RpcErrorCode } from './errors.ts';
 export { FirstByte } from './first-byte.ts';
 export * from './grpc/index.ts';
+export { type InsecureCallOptions, insecureCall } from './insecure-call.ts';
 export * from './limits.ts';
 export {
   RPC_LISTENER_DEFAULTS,

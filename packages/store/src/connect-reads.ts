@@ -1,6 +1,6 @@
-import { CAConfiguration, CARoot } from '@proconsul/schema';
+import { CAConfiguration, CAConsulProviderState, CARoot } from '@proconsul/schema';
 import { dep, type ReadResult } from './dep.ts';
-import { CA_CONFIG, CA_ROOTS } from './opaque-table.ts';
+import { CA_CONFIG, CA_PROVIDER, CA_ROOTS } from './opaque-table.ts';
 import type { State } from './state.ts';
 
 /** The roots of trust of the mesh, old ones included. */
@@ -14,4 +14,9 @@ export function caConfiguration(state: State): ReadResult<CAConfiguration | null
   const bytes = state.opaque.all(CA_CONFIG)[0];
   const value = bytes === undefined ? null : CAConfiguration.decodeWire(bytes);
   return { index: Math.max(1, state.indexes.get(CA_CONFIG.table)), value, deps: [dep('table', CA_CONFIG.table)] };
+}
+
+/** What the built-in provider keeps, keys included: it never leaves the servers. */
+export function caProviderStates(state: State): readonly CAConsulProviderState[] {
+  return state.opaque.all(CA_PROVIDER).map((bytes) => CAConsulProviderState.decodeWire(bytes));
 }

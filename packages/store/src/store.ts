@@ -22,7 +22,7 @@ import * as catalog from './catalog-reads.ts';
 import * as checks from './check-lists.ts';
 import type { Command } from './command.ts';
 import * as config from './config-table.ts';
-import { caConfiguration, caRoots } from './connect-reads.ts';
+import { caConfiguration, caProviderStates, caRoots } from './connect-reads.ts';
 import * as coordinates from './coordinates.ts';
 import type { Dep, ReadResult } from './dep.ts';
 import { type GatewayService, gatewayServices } from './gateway-services.ts';
@@ -244,6 +244,7 @@ export class Store {
   readonly connect = {
     roots: () => caRoots(this.#state),
     configuration: () => caConfiguration(this.#state),
+    providerStates: () => caProviderStates(this.#state),
   };
 
   readonly federation = {

@@ -6,6 +6,7 @@ import { callError, RemoteCaller, type RpcPeer } from '@proconsul/rpc';
 import { EventFireRequest, KeyringRequest, KeyringResponses, SnapshotRequest } from '@proconsul/schema';
 import type { NetworkCoordinate, Serf, SerfEvent } from '@proconsul/serf';
 import { parseServerTags, type ServerInfo } from '@proconsul/server';
+import { ClientCertificate } from '../auto-encrypt/client-certificate.ts';
 import type { AgentContext } from '../context.ts';
 import type { Stats } from '../self.ts';
 import { discover } from './discovery.ts';
@@ -33,6 +34,7 @@ export class ClientSide implements ClusterSide {
   readonly #rpc: RpcSide;
   readonly #manager: ServerManager;
   readonly #bucket: TokenBucket;
+  readonly #certificate: ClientCertificate | undefined;
   readonly caller: Caller;
   #pool: Serf | undefined;
   #membership: Membership | undefined;
@@ -61,6 +63,10 @@ export class ClientSide implements ClusterSide {
       callTimeoutMs: config.rpcClientTimeoutMs,
       admits: () => this.#bucket.take(),
     });
+    const known = () => this.#manager.pick('');
+    this.#certificate = config.autoEncrypt.tls
+      ? new ClientCertificate({ context, rpc: this.#rpc, caller: this.caller, known })
+      : undefined;
   }
 
   get #lan(): Serf {
@@ -80,6 +86,7 @@ export class ClientSide implements ClusterSide {
   }
 
   async start(): Promise<void> {
+    await this.#certificate?.obtain();
     const config = this.#context.config();
     const { nodeId } = this.#context;
     const us = { nodeName: config.nodeName, nodeId, datacenter: config.datacenter };
@@ -97,6 +104,7 @@ export class ClientSide implements ClusterSide {
     });
     await this.#startPool(this.#pool);
     this.#manager.start();
+    this.#certificate?.keep();
   }
 
   async #startPool(pool: Serf): Promise<void> {
@@ -153,6 +161,7 @@ export class ClientSide implements ClusterSide {
 
   async stop(): Promise<void> {
     this.#join?.stop();
+    this.#certificate?.stop();
     this.#manager.stop();
     await this.#pool?.stop();
     await this.#rpc.stop();

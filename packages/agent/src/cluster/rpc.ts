@@ -1,9 +1,10 @@
 import type { RuntimeConfig } from '@proconsul/config';
 import { type Caller, Status } from '@proconsul/endpoints';
-import { nodeNetwork, type ReloadableTlsLayer } from '@proconsul/io-node';
+import { nodeNetwork, type ReloadableTlsLayer, type TlsLayerOptions } from '@proconsul/io-node';
 import {
   CLIENT_POOL,
   type DialRules,
+  insecureCall,
   oneServer,
   RemoteCaller,
   type RpcHandlers,
@@ -29,9 +30,16 @@ const dialRules = ({ tls, dns }: RuntimeConfig): DialRules => ({
   domain: dns.domain,
 });
 
+/** What an agent has learnt of certificates beside its configuration. */
+export interface TlsOverlay {
+  tls(options: TlsLayerOptions): TlsLayerOptions;
+  readonly rules: Partial<DialRules>;
+}
+
 /** Calls to servers. */
 export class RpcSide {
   readonly #context: AgentContext;
+  #overlay: TlsOverlay = { tls: (options) => options, rules: {} };
   protected readonly tls: ReloadableTlsLayer | undefined;
   readonly client: RpcPool;
 
@@ -85,11 +93,31 @@ export class RpcSide {
     }
   }
 
+  /** A call to a server that wants no certificate of us. */
+  insecureCall(peer: RpcPeer, method: string, body: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
+    const { clock, config } = this.#context;
+    const rules = dialRules(config());
+    const tls = this.tls === undefined ? {} : { tls: this.tls };
+    const timeoutMs = config().rpcClientTimeoutMs;
+    return insecureCall(peer, method, body, { network: nodeNetwork, clock, ...tls, rules, timeoutMs, signal });
+  }
+
+  /** Certificates and rules from now on, over reloads. Throws when they cannot be used. */
+  overlay(next: TlsOverlay): void {
+    this.#overlay = next;
+    this.#configure(this.#context.config());
+  }
+
   /** Throws when new certificates cannot be read; then the old ones stay. */
   reload(next: RuntimeConfig): void {
+    this.#configure(next);
+  }
+
+  #configure(next: RuntimeConfig): void {
+    const { tls, rules } = this.#overlay;
     const options = internalTlsOptions(next);
-    if (options !== undefined) this.tls?.reload(options);
-    this.client.reload({ ...dialRules(next), sizes: next.server ? SERVER_POOL : CLIENT_POOL });
+    if (options !== undefined) this.tls?.reload(tls(options));
+    this.client.reload({ ...dialRules(next), ...rules, sizes: next.server ? SERVER_POOL : CLIENT_POOL });
   }
 
   async stop(): Promise<void> {

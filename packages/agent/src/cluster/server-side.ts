@@ -6,6 +6,9 @@ import { type RpcClient, serveCalls } from '@proconsul/rpc';
 import { EventFireRequest, KeyringRequest, SnapshotRequest } from '@proconsul/schema';
 import type { NetworkCoordinate } from '@proconsul/serf';
 import { BootstrapExpect, LimitedCaller, RequestLimits } from '@proconsul/server';
+import type { RootsWatch } from '../auto-encrypt/roots-watch.ts';
+import type { ServerCertificates } from '../auto-encrypt/server-certificates.ts';
+import { serverCertificates } from '../auto-encrypt/server-side.ts';
 import { type AgentContext, nodeIdentity } from '../context.ts';
 import { LocalServer } from '../local-server.ts';
 import type { Stats } from '../self.ts';
@@ -38,6 +41,8 @@ export class ServerSide implements ClusterSide {
   readonly #limits: RequestLimits;
   readonly #limited: Caller;
   readonly #calls: ServerCalls;
+  readonly #certificates: ServerCertificates;
+  readonly #roots: RootsWatch | undefined;
   readonly #grpc: ServerGrpc;
   readonly #bootstrap: BootstrapExpect;
   readonly #age: RejoinAge | undefined;
@@ -74,6 +79,9 @@ export class ServerSide implements ClusterSide {
       pools: this.#pools,
       server: this.#server,
     });
+    const { certificates, roots } = serverCertificates(context, this.#server, this.#rpc, this.#links);
+    this.#certificates = certificates;
+    this.#roots = roots;
     this.#grpc = new ServerGrpc({
       context,
       caller: this.#server.server,
@@ -178,12 +186,14 @@ export class ServerSide implements ClusterSide {
       throw error;
     }
     this.#age?.start();
+    this.#roots?.start();
     this.#bootstrap.check();
   }
 
   async #listen(): Promise<void> {
     const handlers = {
-      call: serveCalls(this.#limited, this.#calls.extra),
+      call: serveCalls(this.#limited, new Map([...this.#calls.extra, ...this.#certificates.extra])),
+      insecureCall: this.#certificates.insecureCall,
       raft: (stream: Stream) => this.#links.transport.serve(stream),
       snapshot: (stream: Stream) => void serveSnapshot(stream, this.#calls),
       grpc: (stream: Stream) => this.#grpc.serve(stream),
@@ -229,6 +239,7 @@ export class ServerSide implements ClusterSide {
     for (const loop of this.#joins) loop.stop();
     this.#bootstrap.stop();
     this.#age?.stop();
+    this.#roots?.stop();
     await this.#pools.stop();
     await this.#server.stop();
     this.#links.transport.close();

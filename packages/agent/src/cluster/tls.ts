@@ -15,7 +15,8 @@ export function internalTlsOptions(config: RuntimeConfig): TlsLayerOptions | und
   if (internalRpc.verifyOutgoing && options.ca === undefined) {
     throw new Error('VerifyOutgoing set but no CA certificates were provided');
   }
-  if (options.ca === undefined && options.cert === undefined) return undefined;
+  // A client that gets its certificate from the servers must be able to ask for it.
+  if (options.ca === undefined && options.cert === undefined && !config.tls.autoTls) return undefined;
   const { key, cert, ca, minVersion, ciphers } = options;
   return {
     ...(key === undefined ? {} : { key }),

@@ -8,12 +8,13 @@ import {
   sign,
   X509Certificate,
 } from 'node:crypto';
-import { isIPv4 } from 'node:net';
+import { type AltNames, encodeAltNames } from './alt-names.ts';
 import * as der from './der.ts';
 
 /** Source: RFC 5280 and RFC 5480 for the object identifiers and the meaning of the extensions. */
-const OID = {
+export const OID = {
   ecdsaSha256: '1.2.840.10045.4.3.2',
+  rsaSha256: '1.2.840.113549.1.1.11',
   subjectKeyId: '2.5.29.14',
   keyUsage: '2.5.29.15',
   altName: '2.5.29.17',
@@ -36,7 +37,14 @@ const NAME_OID: Readonly<Record<string, string>> = {
 };
 
 /** Bits of the key usage extension, from the left. */
-const USAGE_BITS = { digitalSignature: 0x80, keyEncipherment: 0x20, certSign: 0x04, crlSign: 0x02 } as const;
+const USAGE_BITS = {
+  digitalSignature: 0x80,
+  keyEncipherment: 0x20,
+  dataEncipherment: 0x10,
+  keyAgreement: 0x08,
+  certSign: 0x04,
+  crlSign: 0x02,
+} as const;
 
 /** Random bytes of a serial number, and so at most 128 bits. */
 const SERIAL_BYTES = 16;
@@ -102,7 +110,7 @@ export function createCa(options: CaOptions, keys: KeyPair, now: Date): string {
   }
   const { serial, days } = options;
   return signCertificate(
-    { serial, days, issuer: subject, subject, publicKey: keys.publicKey, extensions, now },
+    { serial, ...daysFrom(now, days), issuer: subject, subject, publicKey: keys.publicKey, extensions },
     keys.privateKey,
   );
 }
@@ -120,10 +128,6 @@ export function createLeaf(options: LeafOptions, keys: KeyPair, ca: { cert: stri
   const authority = new X509Certificate(ca.cert);
   const caKey = createPrivateKey(ca.key);
   if (!authority.checkPrivateKey(caKey)) throw new Error('the CA key does not belong to the CA certificate');
-  const names = [
-    ...options.dnsNames.map((name) => der.tagged(2, Buffer.from(name), false)),
-    ...options.addresses.map((address) => der.tagged(7, addressBytes(address), false)),
-  ];
   const extensions = [keyUsage('digitalSignature', 'keyEncipherment')];
   if (options.usage.length > 0) {
     extensions.push(extension(OID.extendedUsage, der.sequence(...options.usage.map((use) => der.oid(OID[use])))));
@@ -132,17 +136,16 @@ export function createLeaf(options: LeafOptions, keys: KeyPair, ca: { cert: stri
     extension(OID.basicConstraints, der.sequence(), true),
     extension(OID.subjectKeyId, der.octets(keyIdOf(keys.publicKey))),
     extension(OID.authorityKeyId, der.sequence(der.tagged(0, authorityKeyId(authority), false))),
-    extension(OID.altName, der.sequence(...names)),
+    extension(OID.altName, encodeAltNames(options)),
   );
   return signCertificate(
     {
       serial: randomSerial(),
-      days: options.days,
+      ...daysFrom(now, options.days),
       issuer: subjectDer(authority.raw),
       subject: nameOf([['CN', options.commonName]]),
       publicKey: keys.publicKey,
       extensions,
-      now,
     },
     caKey,
   );
@@ -150,23 +153,54 @@ export function createLeaf(options: LeafOptions, keys: KeyPair, ca: { cert: stri
 
 interface Body {
   readonly serial: bigint;
-  readonly days: number;
+  readonly from: Date;
+  readonly until: Date;
   readonly issuer: der.Der;
   readonly subject: der.Der;
   readonly publicKey: KeyObject;
   readonly extensions: readonly der.Der[];
-  readonly now: Date;
+}
+
+const daysFrom = (from: Date, days: number) => ({ from, until: new Date(from.getTime() + days * DAY_MS) });
+
+export interface MeshLeafOptions {
+  readonly serial: bigint;
+  readonly publicKey: KeyObject;
+  readonly names: AltNames;
+  readonly from: Date;
+  readonly until: Date;
+}
+
+/**
+ * A certificate of the mesh or of an agent, in PEM: without a subject, for both ends of a connection.
+ * Throws Error when key and authority do not belong together. Source: recorded certificates.
+ */
+export function createMeshLeaf(options: MeshLeafOptions, ca: { cert: string; key: string }): string {
+  const authority = new X509Certificate(ca.cert);
+  const caKey = createPrivateKey(ca.key);
+  if (!authority.checkPrivateKey(caKey)) throw new Error('the CA key does not belong to the CA certificate');
+  const { serial, publicKey, names, from, until } = options;
+  const extensions = [
+    keyUsage('digitalSignature', 'keyEncipherment', 'dataEncipherment', 'keyAgreement'),
+    extension(OID.extendedUsage, der.sequence(der.oid(OID.clientAuth), der.oid(OID.serverAuth))),
+    extension(OID.basicConstraints, der.sequence(), true),
+    extension(OID.subjectKeyId, der.octets(keyIdOf(publicKey))),
+    extension(OID.authorityKeyId, der.sequence(der.tagged(0, authorityKeyId(authority), false))),
+    extension(OID.altName, encodeAltNames(names), true),
+  ];
+  const issuer = subjectDer(authority.raw);
+  return signCertificate({ serial, from, until, issuer, subject: nameOf([]), publicKey, extensions }, caKey);
 }
 
 function signCertificate(body: Body, key: KeyObject): string {
-  const algorithm = der.sequence(der.oid(OID.ecdsaSha256));
-  const until = new Date(body.now.getTime() + body.days * DAY_MS);
+  const isRsa = key.asymmetricKeyType === 'rsa';
+  const algorithm = isRsa ? der.sequence(der.oid(OID.rsaSha256), der.nothing) : der.sequence(der.oid(OID.ecdsaSha256));
   const toSign = der.sequence(
     der.tagged(0, der.integer(2n), true),
     der.integer(body.serial),
     algorithm,
     body.issuer,
-    der.sequence(der.time(body.now), der.time(until)),
+    der.sequence(der.time(body.from), der.time(body.until)),
     body.subject,
     body.publicKey.export({ type: 'spki', format: 'der' }),
     der.tagged(3, der.sequence(...body.extensions), true),
@@ -180,7 +214,7 @@ function nameOf(parts: readonly (readonly [string, string])[]): der.Der {
   return der.sequence(...parts.map(([type, value]) => der.set(der.sequence(der.oid(NAME_OID[type]!), text(value)))));
 }
 
-function extension(id: string, value: der.Der, critical = false): der.Der {
+export function extension(id: string, value: der.Der, critical = false): der.Der {
   return der.sequence(der.oid(id), ...(critical ? [der.boolean(true)] : []), der.octets(value));
 }
 
@@ -224,15 +258,4 @@ function read(raw: Buffer, at: number): { start: number; end: number } {
   const count = first & 0x7f;
   const size = raw.readUIntBE(at + 2, count);
   return { start: at + 2 + count, end: at + 2 + count + size };
-}
-
-function addressBytes(address: string): Uint8Array {
-  if (isIPv4(address)) return Uint8Array.from(address.split('.').map(Number));
-  const [head = '', tail] = address.split('::');
-  const words = (text: string) => (text === '' ? [] : text.split(':').map((word) => Number.parseInt(word, 16)));
-  const left = words(head);
-  const right = words(tail ?? '');
-  const middle = tail === undefined ? 0 : 8 - left.length - right.length;
-  const all = [...left, ...new Array<number>(middle).fill(0), ...right];
-  return Uint8Array.from(all.flatMap((word) => [word >> 8, word & 0xff]));
 }

@@ -13,6 +13,7 @@ function tlv(tag: number, content: Uint8Array): Der {
 }
 
 export const sequence = (...items: readonly Der[]): Der => tlv(0x30, Buffer.concat(items));
+export const nothing: Der = Uint8Array.of(0x05, 0);
 export const set = (...items: readonly Der[]): Der => tlv(0x31, Buffer.concat(items));
 export const octets = (bytes: Uint8Array): Der => tlv(0x04, bytes);
 export const utf8Text = (text: string): Der => tlv(0x0c, Buffer.from(text));

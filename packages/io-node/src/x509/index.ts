@@ -1,1 +1,20 @@
-export * from './certificate.ts';
+export type { AltNames } from './alt-names.ts';
+export {
+  type CaOptions,
+  createCa,
+  createLeaf,
+  createMeshLeaf,
+  generateKey,
+  type KeyPair,
+  keyIdOf,
+  keyPem,
+  type LeafOptions,
+  type MeshLeafOptions,
+  randomSerial,
+} from './certificate.ts';
+export {
+  CERTIFICATE_REQUEST_BYTES_MAX,
+  type CertificateRequest,
+  createCertificateRequest,
+  parseCertificateRequest,
+} from './request.ts';
