@@ -137,7 +137,7 @@ export const proxyFields = {
   LocalServiceSocketPath: { kind: str, alias: ['local_service_socket_path'], omitEmpty: true },
   Mode: named('structs.ProxyMode'),
   Config: { kind: map(any), omitEmpty: true },
-  Upstreams: { kind: list(Upstream), omitEmpty: true },
+  Upstreams: { kind: list(Upstream, 'structs.Upstreams'), omitEmpty: true },
   MeshGateway: { kind: MeshGatewayConfig, alias: ['mesh_gateway'] },
   Expose: ExposeConfig,
   TransparentProxy: {

@@ -300,9 +300,8 @@ export const any: Kind<unknown> = {
   describe: () => ({}),
 };
 
-/** Go's slice: null (nil) and empty differ in JSON. */
-export function list<T>(of: Kind<T>): Kind<readonly T[] | null> {
-  const goType = `[]${of.goType}`;
+/** Go's slice: null (nil) and empty differ in JSON. `goType` is for types that have a name of their own. */
+export function list<T>(of: Kind<T>, goType = `[]${of.goType}`): Kind<readonly T[] | null> {
   return {
     goType,
     zero: () => null,

@@ -73,7 +73,7 @@ const serviceFields = {
   Port: int,
   SocketPath: str,
   Check: pointer(CheckType),
-  Checks: list(CheckType),
+  Checks: list(CheckType, 'structs.CheckTypes'),
   Weights: pointer(Weights),
   Token: str,
   EnableTagOverride: { kind: bool, alias: ['enable_tag_override'] },

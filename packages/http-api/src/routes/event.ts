@@ -105,10 +105,7 @@ const nodes: ReadSpec<ListArgs, readonly Coordinate[]> = {
 const node: ReadSpec<CommonArgs & { readonly Node: string }, readonly Coordinate[]> = {
   method: CoordinateMethods.Node,
   meta: true,
-  args: (x) => {
-    if (x.rest === '') throw badRequest('Missing node name');
-    return { ...x.commonArgs(), Node: x.rest };
-  },
+  args: (x) => ({ ...x.commonArgs(), Node: x.rest }),
   render: (found, x) => {
     const kept = ofSegment(x, found);
     return kept.length === 0 ? { status: 404, body: null, bare: true } : { body: coordinates.toJson(kept) };

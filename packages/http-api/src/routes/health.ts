@@ -71,14 +71,14 @@ const instances = (kind: 'service' | 'connect' | 'ingress'): ReadSpec<ServiceArg
   cacheable: true,
   streamed: (x) => kind !== 'ingress' && !x.query.has('near'),
   args: (x) => {
-    refuseBoth(x);
     const args = serviceArgs(x, kind, false);
+    refuseGroup(x);
     return { ...args, OnlyPassing: onlyPassing(x) };
   },
   render: (found) => ({ body: checkServiceNodes.toJson(found.map(fixNulls)) }),
 });
 
-function refuseBoth(x: ApiExchange): void {
+function refuseGroup(x: ApiExchange): void {
   const group = x.query.has('sg') || x.query.has('sameness-group');
   if (x.query.has('peer') && group) throw badRequest('peer-name and sameness-group are mutually exclusive');
   if (group) throw invalid('sameness groups are not supported in consul CE');

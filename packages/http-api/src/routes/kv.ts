@@ -57,7 +57,11 @@ const keys: ReadSpec<{ Datacenter: string; Token: string; Prefix: string; Sepera
 function get(x: ApiExchange): void {
   if (x.query.has('keys')) return answerRead(x, keys);
   if (x.query.has('recurse')) return answerRead(x, recurse);
-  if (x.rest === '') throw badRequest('Missing key name');
+  if (x.rest === '') {
+    // What is wrong with the options comes first.
+    x.readOptions();
+    throw badRequest('Missing key name');
+  }
   answerRead(x, single);
 }
 
