@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { fromUtf8, MemoryDisk } from '@proconsul/base';
 import type { Serf, SerfEvent } from '@proconsul/serf';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -23,10 +25,18 @@ interface Member {
   readonly at: { readonly host: string; readonly port: number };
 }
 
-let nextPort = 20_760;
+/** A port that nobody listens on at this moment. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
 
 async function member(name: string, hcl = '', disk = new MemoryDisk()): Promise<Member> {
-  const port = nextPort++;
+  const port = await freePort();
   const fast = 'gossip_lan { gossip_interval = "20ms" probe_interval = "100ms" probe_timeout = "50ms" }';
   const context = testContext(`node_name = "${name}" ports { serf_lan = ${port} } ${fast} ${hcl}`, { disk });
   const { nodeId, config } = context;
