@@ -6,5 +6,6 @@ import type { RuntimeConfig } from '@proconsul/config';
  */
 export function unsupported(config: RuntimeConfig): string | undefined {
   if (config.acl.enabled) return 'acl.enabled: access control is not available in this release';
+  if (config.autoConfig.enabled) return 'auto_config.enabled: automatic configuration is not available in this release';
   return undefined;
 }

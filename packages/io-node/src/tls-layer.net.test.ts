@@ -4,6 +4,7 @@ import { concatBytes, fromUtf8, type Stream, type TlsAcceptOptions, type TlsPeer
 import { afterEach, expect, test } from 'vitest';
 import { nodeNetwork } from './network.ts';
 import { nodeTlsLayer, subjectAltNames, type TlsLayerOptions } from './tls-layer.ts';
+import { createCa, createMeshLeaf, generateKey, keyPem } from './x509/index.ts';
 
 const pem = (name: string): string => readFileSync(new URL(`../testdata/${name}.pem`, import.meta.url), 'utf8');
 const ca = pem('ca');
@@ -92,6 +93,27 @@ test('megabytes pass with back-pressure', async () => {
   const { port } = await serve(serverSide);
   const size = 8 * 1024 * 1024;
   expect((await talk(port, clientSide, {}, new Uint8Array(size))).text).toBe(`${size} bytes from 127.0.0.1`);
+});
+
+test('authorities for callers alone vouch for callers, from a reload on, and for nobody who is called', async () => {
+  const [caKeys, keys, from] = [generateKey(), generateKey(), new Date()];
+  const until = new Date(from.getTime() + 3_600_000);
+  const options = { commonName: 'mesh', serial: 1n, days: 1, domain: 'consul', permittedNames: [], bareSubject: true };
+  const mesh = { cert: createCa(options, caKeys, from), key: keyPem(caKeys.privateKey) };
+  const names = { dnsNames: [], addresses: [], emails: [], uris: ['spiffe://td/agent/client/dc/dc1/id/n1'] };
+  const cert = createMeshLeaf({ serial: 2n, publicKey: keys.publicKey, names, from, until }, mesh);
+  const caller = { key: keyPem(keys.privateKey), cert, ca, verifyOutgoing: true };
+  const { port, layer, peers } = await serve(serverSide, { ...ACCEPT, clientCertificate: 'required' });
+  expect((await talk(port, caller)).text).not.toContain('bytes from');
+  layer.reload({ ...serverSide, clientCa: [mesh.cert] });
+  expect((await talk(port, caller)).text).toBe('5 bytes from 127.0.0.1');
+  expect((await talk(port, clientSide)).text).toBe('5 bytes from 127.0.0.1');
+  expect(peers.at(-2)).toMatchObject({ verified: true, uris: names.uris });
+  expect(() =>
+    layer.reload({ ...serverSide, clientCa: ['-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----'] }),
+  ).toThrow();
+  const impostor = await serve(caller);
+  expect((await talk(impostor.port, { ...clientSide, clientCa: [mesh.cert] })).text).not.toContain('bytes from');
 });
 
 test('a client certificate is demanded, asked for, or not', async () => {

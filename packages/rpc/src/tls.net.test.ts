@@ -6,6 +6,7 @@ import { decodeAny, encodeAny } from '@proconsul/msgpack';
 import { recordingLog } from '@proconsul/yamux/testing';
 import { afterEach, expect, test } from 'vitest';
 import { dialServer } from './dialer.ts';
+import { insecureCall } from './insecure-call.ts';
 import { RpcListener, type RpcListenerOptions } from './listener.ts';
 import type { RpcPeer } from './peer.ts';
 import { RpcPool, type RpcPoolOptions } from './pool.ts';
@@ -32,7 +33,10 @@ async function serve(options: Partial<RpcListenerOptions>) {
     tls: nodeTlsLayer(SERVER),
     handlers: {
       call: async (_method, body) => body,
-      insecureCall: async (method) => encodeAny(`insecure ${method}`, 'rpc'),
+      insecureCall: async (method) => {
+        if (method === 'Fail') throw new Error('refused');
+        return encodeAny(`insecure ${method}`, 'rpc');
+      },
       raft: (stream) => {
         raft.push(stream);
         stream.onData((bytes) => stream.write(bytes));
@@ -128,6 +132,26 @@ test('behind byte 7 there are only the methods for those without a certificate',
   stream.write(request);
   expect(await exchange(stream, Uint8Array.of(0x80))).toContain('insecure AutoEncrypt.Sign');
   stream.destroy();
+});
+
+test('a call behind byte 7 needs no certificate, checks that of the server, and names its failures', async () => {
+  const { peer } = await serve(STRICT);
+  const rules = { verifyOutgoing: true, verifyServerHostname: true, domain: 'consul' };
+  const common = { network: nodeNetwork, clock: systemClock, rules, timeoutMs: 5_000 };
+  const none = nodeTlsLayer({ ca, verifyOutgoing: true });
+  const call = (to: RpcPeer, method: string, tls = none) =>
+    insecureCall(to, method, Uint8Array.of(0x80), { ...common, tls });
+  expect(decodeAny(await call(peer, 'AutoEncrypt.Sign'))).toBe('insecure AutoEncrypt.Sign');
+  await expect(call(peer, 'Fail')).rejects.toThrow(/^rpcinsecure: error making call: refused$/);
+  const stranger = nodeTlsLayer({ ca: pem('other'), verifyOutgoing: true });
+  for (const failing of [
+    () => call({ ...peer, datacenter: 'dc2' }, 'AutoEncrypt.Sign'),
+    () => call(peer, 'AutoEncrypt.Sign', stranger),
+    () => insecureCall(peer, 'AutoEncrypt.Sign', Uint8Array.of(0x80), common),
+    () => call({ ...peer, address: { host: '127.0.0.1', port: 1 } }, 'AutoEncrypt.Sign'),
+  ]) {
+    await expect(failing()).rejects.toThrow(/^rpcinsecure: error establishing connection: /);
+  }
 });
 
 test('TLS inside TLS is refused', async () => {
