@@ -82,3 +82,28 @@ test('a read behind what was seen is stale, and a write cannot be acknowledged b
   expect(() => oracle.onWriteDone('b', floor, 5)).toThrow('acknowledged a write at 5');
   oracle.onReadDone('b', 'verified', floor, 5);
 });
+
+test('a vote that is taken back is seen', () => {
+  const oracle = new Oracle();
+  oracle.onVote('a', 3, 'b');
+  oracle.onVote('a', 4, undefined);
+  expect(() => oracle.onVote('a', 3, undefined)).toThrow('a forgot its vote of term 3');
+});
+
+test('a vote while a leader may hold its lease is seen, unless the voter stood itself', () => {
+  const oracle = new Oracle();
+  oracle.onHeard('a', 1000);
+  expect(() => oracle.onGrant('a', 1400)).toThrow('a votes 400 ms after it heard a leader');
+  oracle.onGrant('a', 1600);
+  oracle.onHeard('a', 2000);
+  oracle.onVote('a', 5, 'a');
+  oracle.onGrant('a', 2100);
+});
+
+test('a leader without the durable votes of a majority is seen', () => {
+  const oracle = new Oracle();
+  oracle.onVote('a', 2, 'a');
+  expect(() => oracle.onElected('a', 2, three)).toThrow('a leads term 2 with 1 votes of 3');
+  oracle.onVote('b', 2, 'a');
+  oracle.onElected('a', 2, three);
+});

@@ -28,6 +28,9 @@ function digestOf(entry: Entry): number {
   return h >>> 0;
 }
 
+/** The lease of a leader whose clock is as slow as the simulation makes them. */
+const LEASE_MS = 500 / 0.95;
+
 const fail = (message: string): never => {
   throw new SimulationFailure(message);
 };
@@ -39,6 +42,8 @@ const fail = (message: string): never => {
 export class Oracle {
   readonly #leaders = new Map<number, ServerId>();
   readonly #votes = new Map<string, ServerId>();
+  /** When each server last agreed to what a leader said. */
+  readonly #heard = new Map<ServerId, number>();
   /** By index and term: digest of the entry and term of the one before it. */
   readonly #seen = new Map<string, { readonly digest: number; readonly before: number | undefined }>();
   readonly #committed: (CommittedEntry | undefined)[] = [];
@@ -89,11 +94,26 @@ export class Oracle {
 
   /** A vote became durable: it stays for the term. */
   onVote(id: ServerId, term: number, votedFor: ServerId | undefined): void {
-    if (votedFor === undefined) return;
     const key = `${id} ${term}`;
     const before = this.#votes.get(key);
+    if (before !== undefined && votedFor === undefined) fail(`${id} forgot its vote of term ${term}`);
+    if (votedFor === undefined) return;
+    // Whoever stands by itself, or because its leader said so, has no leader any more.
+    if (votedFor === id) this.#heard.delete(id);
     if (before !== undefined && before !== votedFor) fail(`${id} voted in term ${term} for ${before} and ${votedFor}`);
     this.#votes.set(key, votedFor);
+  }
+
+  /** A server agreed to what a leader said at `at`: the leader's lease counts from before that. */
+  onHeard(id: ServerId, at: number): void {
+    this.#heard.set(id, Math.max(at, this.#heard.get(id) ?? 0));
+  }
+
+  /** Nobody gives its vote away while a leader may count on it for its lease. Thesis sections 4.2.3 and 6.4.1. */
+  onGrant(id: ServerId, now: number): void {
+    const heardAt = this.#heard.get(id);
+    if (heardAt === undefined || now - heardAt >= LEASE_MS) return;
+    fail(`${id} votes ${(now - heardAt).toFixed(0)} ms after it heard a leader`);
   }
 
   /** Log matching: index and term decide the entry and, with the one before it, everything up to it. */

@@ -110,9 +110,10 @@ class Script {
       [3, () => this.#oneWay()],
       [2, () => this.#isolateLeader()],
       [3, () => this.#cutOneLink()],
+      [2, () => this.#bounce(this.#victim())],
       [6, () => cluster.network.heal()],
       [2, () => setWeather(cluster, fate)],
-      [1, () => this.#fillDisk()],
+      [3, () => this.#fillDisk()],
     ];
     this.#weight = this.#actions.reduce((sum, [weight]) => sum + weight, 0);
   }
@@ -232,6 +233,18 @@ class Script {
     this.#cluster.network.block(leader.id, other.id);
     this.#cluster.network.block(other.id, leader.id);
     this.#quietUntil = this.#cluster.events.now + 1000 + this.#fate.float() * 3000;
+    if (this.#fate.float() < 0.5) return;
+    for (const server of this.#cluster.servers) {
+      if (server === leader || server === other) continue;
+      this.#cluster.events.after(500 + this.#fate.float() * 1500, () => this.#bounce(server));
+    }
+  }
+
+  /** Dies and is back at once: what it promised a moment ago still counts. */
+  #bounce(server: SimServer): void {
+    if (!server.isUp || server.storage.isFull) return;
+    server.crash();
+    restart(server);
   }
 
   #fillDisk(): void {

@@ -51,6 +51,9 @@ interface Incoming {
   readonly state: SimSnapshot | undefined;
   /** Of the request; TimeoutNow has none. */
   readonly term: number;
+  /** The leader asked for this election. */
+  readonly isTransfer: boolean;
+  readonly receivedAt: Millis;
 }
 
 /** One server: a core, and a small driver that does what it says with a simulated disk and network. */
@@ -276,7 +279,9 @@ export class SimServer implements Receiver, Observed {
 
   receive(request: RaftRequest, state: SimSnapshot | undefined, respond: (response: RaftResponse) => void): void {
     const token = this.#tokens++;
-    this.#requests.set(token, { respond, state, term: 'term' in request ? request.term : Number.POSITIVE_INFINITY });
+    const term = request.kind === 'timeout-now' ? Number.POSITIVE_INFINITY : request.term;
+    const isTransfer = request.kind === 'request-vote' && request.leadershipTransfer;
+    this.#requests.set(token, { respond, state, term, isTransfer, receivedAt: this.#world.events.now });
     this.input({ kind: 'request', at: this.clock.now(), token, request });
   }
 
@@ -409,6 +414,9 @@ export class SimServer implements Receiver, Observed {
         !isYes || incoming.term >= response.term,
         () => `${this.id} in term ${response.term} agreed to a request of term ${incoming.term}`,
       );
+      const { oracle, events } = this.#world;
+      if (isYes && response.kind === 'append-entries') oracle.onHeard(this.id, incoming.receivedAt);
+      else if (isYes && !incoming.isTransfer) oracle.onGrant(this.id, events.now);
     }
     incoming.respond(response);
   }
