@@ -178,6 +178,8 @@ test('dead from itself is left, from others failed, from the past nothing', asyn
   await b.tell(b.accuse('dead', 'peer', 5, 'peer'));
   expect(b.state('peer')).toBe(NodeState.left);
   await b.tell(b.alive({ name: 'peer', incarnation: 6 }), b.accuse('dead', 'peer', 6, 'x'));
+  expect(b.state('peer')).toBe(NodeState.suspect); // Nobody has accused it before: it may still deny that.
+  await b.tell(b.accuse('dead', 'peer', 6, 'x'));
   expect(b.state('peer')).toBe(NodeState.dead);
   expect(b.pool.aliveCount()).toBe(1);
 });
@@ -214,7 +216,7 @@ test('a name at another address is a conflict, until its holder has left or is l
     'memberlist: Conflicting address for peer. Mine: 10.0.0.2:8301 Theirs: 10.0.0.9:8301 Old state: 0',
   );
   expect(b.delegate.events.at(-1)).toBe('conflict peer 8301 8301');
-  await b.tell(b.accuse('dead', 'peer', 5, 'x'), moved(9));
+  await b.tell(b.accuse('suspect', 'peer', 5, 'x'), b.accuse('dead', 'peer', 5, 'x'), moved(9));
   expect(b.state('peer')).toBe(NodeState.dead);
   await b.run(30_000);
   await b.tell(moved(1));
@@ -329,7 +331,7 @@ test('the dead are told of their death for a while, then forgotten', async () =>
     b.alive({ name: 'other', incarnation: 1, address: '10.0.0.3' }),
   );
   b.got.length = 0;
-  await b.tell(b.accuse('dead', 'peer', 5, 'x'));
+  await b.tell(b.accuse('suspect', 'peer', 5, 'x'), b.accuse('dead', 'peer', 5, 'x'));
   await b.run(1000);
   expect(b.heard(MessageType.dead, (m) => accusation.decode(m)).map((m) => m.Node)).toContain('peer');
   expect(b.state('peer')).toBe(NodeState.dead);

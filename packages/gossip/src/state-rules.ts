@@ -115,6 +115,7 @@ export class StateRules {
     const { members, metrics, clock, delegate, log } = this.#d;
     const member = members.get(message.Node);
     if (member === undefined || message.Incarnation < member.node.incarnation) return finished?.();
+    if (this.#isHearsay(message, member)) return this.suspect(message);
     member.suspicion?.cancel();
     member.suspicion = undefined;
     if (!isLive(member.node)) return finished?.();
@@ -129,6 +130,15 @@ export class StateRules {
     const node = { ...member.node, state, incarnation: message.Incarnation };
     members.set(member, node, clock.now());
     delegate.onLeave(node);
+  }
+
+  /**
+   * Somebody else declares a member dead whom we do not even suspect: then the accusation has not reached us, so perhaps
+   * not the accused either. It counts as the accusation, and the accused gets its time to deny it.
+   */
+  #isHearsay({ Node, From }: Accusation, { node }: Member): boolean {
+    const { name } = this.#options;
+    return node.state === NodeState.alive && From !== Node && From !== name && Node !== name;
   }
 
   /** Declares that we leave. `finished` as for {@link StateRules.dead}. */

@@ -114,12 +114,18 @@ export async function soakTable(size: number, minutes: number, print: Print): Pr
     ],
     ['1 % lose 80 % of their packets', { ...none, lossy: Math.max(1, Math.round(size / 100)), loss: 0.8 }],
   ];
-  print('| members | minutes | sick members | configuration | healthy members declared dead | sick ones |');
-  print('| ------: | ------: | ------------ | ------------- | ----------------------------: | --------: |');
+  print(
+    '| members | minutes | sick members | configuration | healthy members declared dead | by healthy members | sick ones |',
+  );
+  print(
+    '| ------: | ------: | ------------ | ------------- | ----------------------------: | -----------------: | --------: |',
+  );
   for (const [what, sick] of rows) {
     for (const [name, options, hidesStalls] of SOAKED) {
       const r = await measureSick({ ...base, ...sick, options, hidesStalls });
-      print(`| ${size} | ${minutes} | ${what} | ${name} | ${r.healthyDeclared} | ${r.sickDeclared} |`);
+      print(
+        `| ${size} | ${minutes} | ${what} | ${name} | ${r.healthyDeclared} | ${r.healthyDeclaredByHealthy} | ${r.sickDeclared} |`,
+      );
     }
   }
 }
