@@ -7,7 +7,7 @@ const path = require('node:path');
 const vm = require('node:vm');
 
 // The bundle with the agent, or the smaller one without it.
-const needsAgent = process.argv.slice(2).some((word) => word === 'agent' || word === '__spawner');
+const needsAgent = process.argv.slice(2).some((word) => ['agent', 'recover', '__spawner'].includes(word));
 const name = needsAgent ? 'bundle' : 'commands';
 const file = path.join(__dirname, `${name}.cjs`);
 const cacheFile = path.join(__dirname, `${name}.cache`);

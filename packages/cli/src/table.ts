@@ -200,6 +200,11 @@ export const table: readonly (CommandRow | GroupRow)[] = [
     async () => (await import('./commands/raft.ts')).raftListPeers,
   ),
   cmd(
+    'operator raft recover',
+    'Recovers a cluster that lost its quorum for good',
+    async () => (await import('./commands/raft-recover.ts')).raftRecover,
+  ),
+  cmd(
     'operator raft remove-peer',
     'Removes a server from the Raft configuration',
     async () => (await import('./commands/raft.ts')).raftRemovePeer,
