@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import * as net from 'node:net';
 import * as tls from 'node:tls';
 import {
@@ -200,8 +201,20 @@ function contextOptions(options: TlsLayerOptions): tls.SecureContextOptions {
   };
 }
 
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
+
+/** OpenSSL passes over an authority that it cannot read, and then trusts fewer than it was told. */
+function checkAuthorities(ca: string | readonly string[]): void {
+  for (const text of typeof ca === 'string' ? [ca] : ca) {
+    const certificates = text.match(CERTIFICATE) ?? [];
+    if (certificates.length === 0) throw new Error('an authority holds no certificate');
+    for (const certificate of certificates) new X509Certificate(certificate);
+  }
+}
+
 function secureContext(options: TlsLayerOptions): tls.SecureContext {
   try {
+    if (options.ca !== undefined) checkAuthorities(options.ca);
     return tls.createSecureContext(contextOptions(options));
   } catch (error) {
     throw new NetworkError('EINVAL', `tls: ${(error as Error).message}`);

@@ -95,7 +95,7 @@ export class CheckBoard {
     const after = deregisterAfterMs(definition);
     if (after !== undefined && check.ServiceID !== '') this.#reaper.watch(id, check.ServiceID, after, check.Status);
     else this.#reaper.forget(id);
-    this.#evaluateAliasesSoon();
+    this.evaluateAliasesSoon();
   }
 
   #watchTtl(id: string, definition: CheckType, lastOutput: string): void {
@@ -115,7 +115,7 @@ export class CheckBoard {
     this.#reaper.forget(id);
     this.#deferred.get(id)?.cancel();
     this.#deferred.delete(id);
-    this.#evaluateAliasesSoon();
+    this.evaluateAliasesSoon();
   }
 
   isTtl(id: string): boolean {
@@ -155,7 +155,7 @@ export class CheckBoard {
     this.#deferred.get(id)?.cancel();
     this.#deferred.delete(id);
     local.markCheck(id, false);
-    if (changed === 'status') this.#evaluateAliasesSoon();
+    if (changed === 'status') this.evaluateAliasesSoon();
     this.#d.changed();
   }
 
@@ -172,7 +172,8 @@ export class CheckBoard {
     this.#deferred.set(id, timer);
   }
 
-  #evaluateAliasesSoon(): void {
+  /** As {@link evaluateAliases}, for several changes together, and after whoever made them has an answer. */
+  evaluateAliasesSoon(): void {
     if (this.#aliases.size === 0 || this.#aliasTimer !== null) return;
     this.#aliasTimer = this.#d.clock.after(ALIAS_DELAY_MS, () => {
       this.#aliasTimer = null;

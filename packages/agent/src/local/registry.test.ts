@@ -264,6 +264,7 @@ describe('a check', () => {
       Output: 'All checks passing.',
     });
     w.registry.nodeMaintenance(true, '', '');
+    await w.clock.advance(10);
     expect(status(w, 'service:front')).toBe('critical');
   });
 

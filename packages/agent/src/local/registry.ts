@@ -259,7 +259,7 @@ export class Registry {
     if (!enable) return this.#dropCheck(check.CheckID);
     local.putCheck(check, null, { token, origin: 'local' });
     persistence?.saveCheck(local.checks.get(check.CheckID) as CheckRow);
-    this.#d.checks.evaluateAliases();
+    this.#d.checks.evaluateAliasesSoon();
   }
 }
 
