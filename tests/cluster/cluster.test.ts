@@ -73,7 +73,7 @@ describe.skipIf(skipBecause(programMissing()))('three servers and two clients', 
     }
     const ran = await second().cli(['exec', '-wait=500ms', '-service=^$', 'echo never']);
     expect(ran.stdout).toContain('0 / 0 node(s) completed / acknowledged');
-    const all = await second().cli(['exec', '-wait=1s', '-node=^[sc]', 'echo hi']);
+    const all = await second().cli(['exec', '-wait=4s', '-node=^[sc]', 'echo hi']);
     expect(all.stdout).toContain('    c1: hi\n');
     expect(all.stdout).toMatch(/^5 \/ 5 node\(s\) completed \/ acknowledged$/m);
     await first().mustPut('/v1/kv/kept', 'yes');

@@ -40,8 +40,10 @@ export interface CheckBoardDependencies {
   options(): CheckBoardOptions;
 }
 
-/** Aliases are evaluated again at most this often: one flapping check must not keep the agent busy. */
+/** Aliases are evaluated this long after the last change that may concern them: one flapping check must not keep the agent busy. */
 const ALIAS_DELAY_MS: Millis = 10;
+/** While changes go on, at the latest after this. */
+const ALIAS_DELAY_MAX_MS: Millis = 100;
 
 /** Runs the checks of the local state and writes their results into it. */
 export class CheckBoard {
@@ -52,6 +54,7 @@ export class CheckBoard {
   readonly #aliases = new Set<string>();
   readonly #deferred = new Map<string, Timer>();
   #aliasTimer: Timer | null = null;
+  #aliasesDueAt: Millis = 0;
 
   constructor(dependencies: CheckBoardDependencies) {
     this.#d = dependencies;
@@ -174,8 +177,11 @@ export class CheckBoard {
 
   /** As {@link evaluateAliases}, for several changes together, and after whoever made them has an answer. */
   evaluateAliasesSoon(): void {
-    if (this.#aliases.size === 0 || this.#aliasTimer !== null) return;
-    this.#aliasTimer = this.#d.clock.after(ALIAS_DELAY_MS, () => {
+    if (this.#aliases.size === 0) return;
+    const now = this.#d.clock.now();
+    if (this.#aliasTimer === null) this.#aliasesDueAt = now + ALIAS_DELAY_MAX_MS;
+    this.#aliasTimer?.cancel();
+    this.#aliasTimer = this.#d.clock.after(Math.min(ALIAS_DELAY_MS, Math.max(0, this.#aliasesDueAt - now)), () => {
       this.#aliasTimer = null;
       this.evaluateAliases();
     });
