@@ -13,4 +13,5 @@ if (consul === '' || !existsSync(consul)) {
 }
 await install();
 await must(process.execPath, ['scripts/build.mjs', '--if-stale']);
+process.env['INTEROP'] = '1';
 process.exit(await run('npx', ['vitest', 'run', 'tests/interop', '--reporter=verbose', ...process.argv.slice(2)]));
