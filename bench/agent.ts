@@ -2,11 +2,10 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Connection } from './connection.ts';
+import { pause } from './shared.ts';
 
 const READY_WITHIN_MS = 60_000;
 const POLL_MS = 5;
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** One agent under measurement: a durable single server, or a development agent, on loopback. */
 export class BenchAgent {

@@ -7,9 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Connection } from './connection.ts';
-import { Fleet, type FleetAgent, pause } from './fleet.ts';
+import { Fleet, type FleetAgent } from './fleet.ts';
 import { type Figure, requests } from './load.ts';
 import { chart, type Line, median, table } from './report.ts';
+import { commandOf, pause } from './shared.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -143,10 +144,6 @@ const parts: readonly Part[] = [
   { name: 'gap', rounds: 1, run: gaps },
   { name: 'idle', rounds: 1, run: idleAndJoin },
 ];
-
-function commandOf(text: string): readonly string[] {
-  return /\.[cm]?js$/.test(text) ? [process.execPath, text] : text.split(/\s+/);
-}
 
 const both = [
   { name: 'ours', command: commandOf(process.env['PROCONSUL_BIN'] || 'packages/cli/dist/proconsul.cjs') },

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Connection } from './connection.ts';
+import { pause } from './shared.ts';
 
 const READY_WITHIN_MS = 120_000;
 const POLL_MS = 10;
@@ -9,8 +10,6 @@ const POLL_MS = 10;
 const PORTS_EACH = 4;
 /** Ticks of /proc/PID/stat in a second. */
 const TICKS_PER_SECOND = 100;
-
-export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** One agent of a cluster as a process, on loopback. */
 export class FleetAgent {

@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { BenchAgent } from './agent.ts';
 import type { Figure } from './load.ts';
 import { chart, type Line, median, ratio, table } from './report.ts';
+import { commandOf } from './shared.ts';
 import { type Workload, workloads } from './workloads.ts';
 
 const { values: options } = parseArgs({
@@ -27,10 +28,6 @@ const PORT_FIRST = 28_000;
 interface Side {
   readonly name: 'ours' | 'reference';
   readonly command: readonly string[];
-}
-
-function commandOf(text: string): readonly string[] {
-  return /\.[cm]?js$/.test(text) ? [process.execPath, text] : text.split(/\s+/);
 }
 
 function sides(): Side[] {

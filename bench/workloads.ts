@@ -1,6 +1,7 @@
 import type { BenchAgent } from './agent.ts';
 import { Connection } from './connection.ts';
 import { dnsQuery, type Figure, quantile, questions, requests } from './load.ts';
+import { pause } from './shared.ts';
 
 export interface Workload {
   readonly name: string;
@@ -12,7 +13,6 @@ export interface Workload {
 const VALUE = 'v'.repeat(128);
 const IDLE_AFTER_MS = 2_000;
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const lower = (value: number, unit: string): Figure => ({ value, unit, more: false });
 
 /** A request that must succeed. */

@@ -1,4 +1,3 @@
-import { X509Certificate } from 'node:crypto';
 import * as net from 'node:net';
 import * as tls from 'node:tls';
 import {
@@ -11,6 +10,7 @@ import {
 } from '@proconsul/base';
 import { NodeStream } from './stream.ts';
 import { StreamDuplex } from './stream-duplex.ts';
+import { contextOptions, secureContext } from './tls-context.ts';
 
 /** Certificates and rules of a {@link TlsLayer}. PEM texts, several certificates one after the other where a chain is meant. */
 export interface TlsLayerOptions {
@@ -188,35 +188,4 @@ function withClientCa(options: TlsLayerOptions): TlsLayerOptions {
   const { ca, clientCa = [] } = options;
   if (ca === undefined || clientCa.length === 0) return options;
   return { ...options, ca: [...(typeof ca === 'string' ? [ca] : ca), ...clientCa] };
-}
-
-function contextOptions(options: TlsLayerOptions): tls.SecureContextOptions {
-  const { key, cert, ca, minVersion, ciphers } = options;
-  return {
-    ...(key === undefined ? {} : { key }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(ca === undefined ? {} : { ca: typeof ca === 'string' ? ca : [...ca] }),
-    ...(minVersion === undefined ? {} : { minVersion }),
-    ...(ciphers === undefined ? {} : { ciphers }),
-  };
-}
-
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
-
-/** OpenSSL passes over an authority that it cannot read, and then trusts fewer than it was told. */
-function checkAuthorities(ca: string | readonly string[]): void {
-  for (const text of typeof ca === 'string' ? [ca] : ca) {
-    const certificates = text.match(CERTIFICATE) ?? [];
-    if (certificates.length === 0) throw new Error('an authority holds no certificate');
-    for (const certificate of certificates) new X509Certificate(certificate);
-  }
-}
-
-function secureContext(options: TlsLayerOptions): tls.SecureContext {
-  try {
-    if (options.ca !== undefined) checkAuthorities(options.ca);
-    return tls.createSecureContext(contextOptions(options));
-  } catch (error) {
-    throw new NetworkError('EINVAL', `tls: ${(error as Error).message}`);
-  }
 }

@@ -6,13 +6,13 @@ import {
   type ListenOptions,
   type Log,
   type Network,
-  NetworkError,
   type Stream,
   silentLog,
 } from '@proconsul/base';
 import { hostPort } from './network-error.ts';
 import { NodeStream } from './stream.ts';
 import { connected, startListening } from './tcp.ts';
+import { contextOptions, secureContext } from './tls-context.ts';
 import { bindUdp } from './udp.ts';
 
 /** Certificates and rules. PEM texts, several certificates one after the other where a chain or a bundle is meant. */
@@ -112,23 +112,4 @@ class NodeTlsNetwork implements TlsNetwork {
   }
 
   bindUdp = bindUdp;
-}
-
-function contextOptions(options: TlsOptions): tls.SecureContextOptions {
-  const { key, cert, ca, minVersion, ciphers } = options;
-  return {
-    ...(key === undefined ? {} : { key }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(ca === undefined ? {} : { ca: typeof ca === 'string' ? ca : [...ca] }),
-    ...(minVersion === undefined ? {} : { minVersion }),
-    ...(ciphers === undefined ? {} : { ciphers }),
-  };
-}
-
-function secureContext(options: TlsOptions): tls.SecureContext {
-  try {
-    return tls.createSecureContext(contextOptions(options));
-  } catch (error) {
-    throw new NetworkError('EINVAL', `tls: ${(error as Error).message}`);
-  }
 }
