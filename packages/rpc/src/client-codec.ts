@@ -10,6 +10,12 @@ interface PendingCall {
   readonly reject: (error: Error) => void;
 }
 
+/**
+ * How errors begin that a server tells before it has found the method: it closes the stream after them, and a call that
+ * is sent meanwhile is lost. Observed with the reference.
+ */
+const REFUSED_BEFORE_CALL = 'rpc: ';
+
 /** The calling side of msgpack-RPC on one stream: one call at a time. */
 export class ClientCodec {
   readonly #stream: Stream;
@@ -44,7 +50,7 @@ export class ClientCodec {
 
   /**
    * Resolves with the body of the answer, which is the caller's. Rejects with RemoteError (the stream can take the next
-   * call) or RpcError (it is closed).
+   * call, unless the method was refused) or RpcError (it is closed).
    */
   call(
     seq: number,
@@ -116,8 +122,9 @@ export class ClientCodec {
   #finish(header: ReplyHeader, body: Uint8Array): void {
     const pending = this.#pending!;
     this.#header = undefined;
-    if (header.error === '') pending.resolve(body);
-    else pending.reject(new RemoteError(header.error));
+    if (header.error === '') return pending.resolve(body);
+    pending.reject(new RemoteError(header.error));
+    if (header.error.startsWith(REFUSED_BEFORE_CALL)) this.close();
   }
 
   /** The answer, if it comes at all, is no longer wanted, and nobody can tell where the next one would begin. */

@@ -72,6 +72,20 @@ test('an error of the server comes as its bare text, and the stream serves the n
   expect(listener.streamCount).toBe(1);
 });
 
+test('a stream on which a server knew no such method is not used again, for the server closes it', async () => {
+  const refusal = "rpc: can't find method Test.None";
+  const listener = await serve(async (method, body) => {
+    if (method === 'Test.None') throw new Error(refusal);
+    return body;
+  });
+  const pool = newPool();
+  await call(pool, 'Test.Echo', 1);
+  await expect(call(pool, 'Test.None', {})).rejects.toMatchObject({ name: 'RemoteError', message: refusal });
+  await settle();
+  expect([listener.streamCount, listener.connectionCount]).toEqual([0, 1]);
+  expect(await call(pool, 'Test.Echo', 'x')).toBe('x');
+});
+
 test('streams are used again, one call at a time', async () => {
   const listener = await serve();
   const pool = newPool();
