@@ -1,4 +1,4 @@
-import { type Clock, CONSUL_VERSION, type Disk, type Log, type Rng } from '@proconsul/base';
+import { type Clock, CONSUL_VERSION, type Disk, type Log, type Network, type Rng } from '@proconsul/base';
 import type { RuntimeConfig } from '@proconsul/config';
 import type { AgentTls } from './auto-encrypt/agent-tls.ts';
 import type { NodeIdentity } from './local/anti-entropy.ts';
@@ -12,6 +12,8 @@ export interface AgentContext {
   readonly log: Log;
   readonly clock: Clock;
   readonly rng: Rng;
+  /** For gossip, calls, HTTP and DNS. */
+  readonly network: Network;
   readonly metrics: MetricsSink;
   /** Where the certificate is kept that this agent has from the servers. */
   readonly agentTls?: AgentTls;

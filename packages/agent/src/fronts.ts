@@ -3,7 +3,7 @@ import type { RuntimeConfig } from '@proconsul/config';
 import { DnsHandler, DnsServer, Recursors } from '@proconsul/dns';
 import type { Caller } from '@proconsul/endpoints';
 import { type AgentApi, HttpApi, HttpFront } from '@proconsul/http-api';
-import { nodeGzip, nodeNetwork, type TlsNetwork, type TlsOptions, tlsNetwork } from '@proconsul/io-node';
+import { nodeGzip, type TlsNetwork, type TlsOptions, tlsNetwork } from '@proconsul/io-node';
 import { apiSettings } from './api-settings.ts';
 import type { AgentContext } from './context.ts';
 import { dnsSettings } from './dns-settings.ts';
@@ -31,7 +31,7 @@ export class Fronts {
 
   /** Throws when a certificate cannot be read. */
   constructor(context: AgentContext, agent: AgentApi, caller: Caller) {
-    const { clock, rng, log, metrics } = context;
+    const { clock, rng, network, log, metrics } = context;
     const config = context.config();
     this.#context = context;
     this.#settings = apiSettings(config);
@@ -53,11 +53,11 @@ export class Fronts {
     this.#https = config.httpsAddrs.length === 0 ? null : tlsNetwork(this.#httpsOptions(config), log.named('http'));
     context.agentTls?.onChange(() => this.#https?.reload(this.#httpsOptions(context.config())));
     const dnsLog = log.named('dns');
-    const recursors = new Recursors(dnsSettings(config), { network: nodeNetwork, clock, rng, log: dnsLog });
+    const recursors = new Recursors(dnsSettings(config), { network, clock, rng, log: dnsLog });
     const token = () => context.config().acl.tokens.dns || context.config().acl.tokens.default;
     const source = new CatalogDnsSource(caller, token, config.nodeName);
     this.#dnsHandler = new DnsHandler(dnsSettings(config), { source, clock, rng, log: dnsLog, metrics, recursors });
-    this.#dns = new DnsServer({ network: nodeNetwork, clock, log, handler: this.#dnsHandler, recursors });
+    this.#dns = new DnsServer({ network, clock, log, handler: this.#dnsHandler, recursors });
   }
 
   #httpsOptions(config: RuntimeConfig): TlsOptions {
@@ -70,7 +70,7 @@ export class Fronts {
     const config = this.#context.config();
     const dnsEndpoints = config.dnsAddrs.flatMap((a) => (a.network === 'udp' ? [{ host: a.ip, port: a.port }] : []));
     await this.#dns.start(dnsEndpoints);
-    for (const a of config.httpAddrs) await this.#listen(nodeNetwork, 'http', a);
+    for (const a of config.httpAddrs) await this.#listen(this.#context.network, 'http', a);
     if (this.#https !== null) for (const a of config.httpsAddrs) await this.#listen(this.#https, 'https', a);
   }
 

@@ -1,8 +1,8 @@
 import { mkdirSync } from 'node:fs';
-import { BUILD_DATE, CONSUL_VERSION, type Disk, REVISION } from '@proconsul/base';
+import { BUILD_DATE, type Clock, CONSUL_VERSION, type Disk, type Network, REVISION, type Rng } from '@proconsul/base';
 import { debugConfig, type RuntimeConfig } from '@proconsul/config';
 import { AgentError, type UserEvent } from '@proconsul/http-api';
-import { NodeDisk, systemClock, systemRng } from '@proconsul/io-node';
+import { NodeDisk, nodeNetwork, systemClock, systemRng } from '@proconsul/io-node';
 import { Agent } from './agent.ts';
 import { AgentTls } from './auto-encrypt/agent-tls.ts';
 import { CoordinateSender } from './cluster/coordinate-sender.ts';
@@ -15,6 +15,7 @@ import { Fronts } from './fronts.ts';
 import { hostInfo } from './host.ts';
 import { LocalPart } from './local/local-part.ts';
 import { LocalState } from './local/state.ts';
+import type { LocalServer } from './local-server.ts';
 import type { LogHub } from './observe/index.ts';
 import { ownHttp } from './own-http.ts';
 import { removePidFile, writePidFile } from './pid-file.ts';
@@ -27,6 +28,8 @@ import { readByHttp, WatchSet } from './watches/index.ts';
 /** A running agent, in the hands of the process that started it. */
 export interface RunningAgent {
   readonly agent: Agent;
+  /** Its server side; undefined for a client. */
+  readonly server: LocalServer | undefined;
   /** Leaves the pools, as far as there are any. */
   leave(): Promise<void>;
   stop(): Promise<void>;
@@ -34,7 +37,20 @@ export interface RunningAgent {
   reload(config: RuntimeConfig): Promise<void>;
 }
 
+/** The machine on which an agent runs: the real one, or a simulated one. */
+export interface AgentWorld {
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly network: Network;
+  /** Whether the agent has the process for itself, and reports on its memory. */
+  readonly ownsProcess: boolean;
+}
+
+const SYSTEM: AgentWorld = { clock: systemClock, rng: systemRng, network: nodeNetwork, ownsProcess: true };
+
 export interface RunOptions {
+  /** Default: the real one. */
+  readonly world?: AgentWorld;
   readonly config: RuntimeConfig;
   readonly nodeId: string;
   readonly disk: Disk | null;
@@ -78,23 +94,28 @@ class Assembly implements RunningAgent {
   constructor(options: RunOptions) {
     this.#options = options;
     this.#config = options.config;
-    this.#telemetry = new Telemetry(options.config, systemClock);
+    const { clock, rng, network, ownsProcess } = options.world ?? SYSTEM;
+    this.#telemetry = new Telemetry(options.config, clock, ownsProcess);
     this.#context = {
       nodeId: options.nodeId,
       disk: options.disk,
       log: options.hub.logger('agent'),
-      clock: systemClock,
-      rng: systemRng,
+      clock,
+      rng,
+      network,
       metrics: this.#telemetry.metrics,
       agentTls: new AgentTls(),
       config: () => this.#config,
     };
-    const { clock, rng } = this.#context;
     this.#events = new UserEvents(options.config.nodeName, { clock, rng, local: this.#local });
   }
 
   get agent(): Agent {
     return this.#agent;
+  }
+
+  get server(): LocalServer | undefined {
+    return this.#side.server;
   }
 
   async start(): Promise<void> {

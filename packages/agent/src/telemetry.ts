@@ -7,10 +7,11 @@ import { hostGauges, MetricsSink, PrometheusRegistry, runtimeGauges, startPushSi
 export class Telemetry {
   readonly metrics: MetricsSink;
   readonly #prometheus: PrometheusRegistry | null;
-  readonly #runtime: ReturnType<typeof runtimeGauges>;
+  /** Undefined: the process is shared, its memory tells nothing about this agent. */
+  readonly #runtime: ReturnType<typeof runtimeGauges> | undefined;
   #stopSinks = () => {};
 
-  constructor(config: RuntimeConfig, clock: Clock) {
+  constructor(config: RuntimeConfig, clock: Clock, ownsProcess = true) {
     const t = config.telemetry;
     this.metrics = new MetricsSink(
       {
@@ -28,8 +29,8 @@ export class Telemetry {
         ? new PrometheusRegistry(t.prometheusRetentionMs, t.metricsPrefix, clock, { server: config.server })
         : null;
     if (this.#prometheus !== null) this.metrics.observe(this.#prometheus.observe);
-    this.#runtime = runtimeGauges(this.metrics);
-    this.metrics.collectWith(this.#runtime.collect);
+    this.#runtime = ownsProcess ? runtimeGauges(this.metrics) : undefined;
+    if (this.#runtime !== undefined) this.metrics.collectWith(this.#runtime.collect);
     if (t.enableHostMetrics) this.metrics.collectWith(hostGauges(this.metrics, config.dataDir));
   }
 
@@ -52,7 +53,7 @@ export class Telemetry {
 
   stop(): void {
     this.metrics.stop();
-    this.#runtime.stop();
+    this.#runtime?.stop();
     this.#stopSinks();
   }
 }

@@ -36,6 +36,7 @@ export class ClientSide implements ClusterSide {
   readonly #bucket: TokenBucket;
   readonly #certificate: ClientCertificate | undefined;
   readonly caller: Caller;
+  readonly server = undefined;
   #pool: Serf | undefined;
   #membership: Membership | undefined;
   #join: RetryJoin | undefined;

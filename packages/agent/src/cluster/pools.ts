@@ -1,7 +1,7 @@
 import type { Disk, Log } from '@proconsul/base';
 import type { GossipTiming, IpPort, RuntimeConfig } from '@proconsul/config';
 import { KeyList, LAN, MEMBERLIST_DEFAULTS, Memberlist, type MemberlistOptions, WAN } from '@proconsul/gossip';
-import { nodeAesGcm, nodeNetwork } from '@proconsul/io-node';
+import { nodeAesGcm } from '@proconsul/io-node';
 import { CONSUL_SERF_DEFAULTS, Serf, type SerfEvent, type SerfMember } from '@proconsul/serf';
 import type { AgentContext } from '../context.ts';
 import {
@@ -72,7 +72,7 @@ export const hasPool = (kind: PoolKind, config: RuntimeConfig): boolean => setti
  * key or a keyring file that is none.
  */
 export async function makePool(kind: PoolKind, context: AgentContext, handlers: PoolHandlers): Promise<Serf> {
-  const { clock, rng, metrics } = context;
+  const { clock, rng, network, metrics } = context;
   const config = context.config();
   const settings = settingsOf(kind, config) as PoolSettings;
   const log = context.log.named(config.server ? 'server' : 'client');
@@ -104,7 +104,7 @@ export async function makePool(kind: PoolKind, context: AgentContext, handlers: 
       ...(keys === undefined ? {} : { keyring: keys }),
       pool: (delegate) =>
         new Memberlist(options, {
-          ...{ clock, rng, metrics, network: nodeNetwork, log: gossipLog, delegate, aesGcm: nodeAesGcm },
+          ...{ clock, rng, metrics, network, log: gossipLog, delegate, aesGcm: nodeAesGcm },
           ...(keys === undefined ? {} : { keyring: keys }),
         }),
       onEvent: handlers.onEvent,

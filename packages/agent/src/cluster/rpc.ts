@@ -1,6 +1,6 @@
 import type { RuntimeConfig } from '@proconsul/config';
 import { type Caller, Status } from '@proconsul/endpoints';
-import { nodeNetwork, type ReloadableTlsLayer, type TlsLayerOptions } from '@proconsul/io-node';
+import type { ReloadableTlsLayer, TlsLayerOptions } from '@proconsul/io-node';
 import {
   CLIENT_POOL,
   type DialRules,
@@ -46,13 +46,13 @@ export class RpcSide {
   /** Throws when the certificates of `tls.internal_rpc` cannot be read. */
   constructor(context: AgentContext) {
     this.#context = context;
-    const { clock, log, metrics } = context;
+    const { clock, network, log, metrics } = context;
     const config = context.config();
     this.tls = internalTls(config);
     this.client = new RpcPool(
       { ...dialRules(config), sizes: config.server ? SERVER_POOL : CLIENT_POOL },
       {
-        network: nodeNetwork,
+        network,
         clock,
         log: log.named('rpc'),
         metrics,
@@ -95,11 +95,11 @@ export class RpcSide {
 
   /** A call to a server that wants no certificate of us. */
   insecureCall(peer: RpcPeer, method: string, body: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
-    const { clock, config } = this.#context;
+    const { clock, network, config } = this.#context;
     const rules = dialRules(config());
     const tls = this.tls === undefined ? {} : { tls: this.tls };
     const timeoutMs = config().rpcClientTimeoutMs;
-    return insecureCall(peer, method, body, { network: nodeNetwork, clock, ...tls, rules, timeoutMs, signal });
+    return insecureCall(peer, method, body, { network, clock, ...tls, rules, timeoutMs, signal });
   }
 
   /** Certificates and rules from now on, over reloads. Throws when they cannot be used. */
@@ -149,10 +149,10 @@ export class ServerRpc extends RpcSide {
 
   /** Rejects when the port is taken. */
   async listen(handlers: RpcHandlers): Promise<void> {
-    const { clock, log, metrics } = this.#server;
+    const { clock, network, log, metrics } = this.#server;
     const config = this.#server.config();
     this.#listener = new RpcListener(listenerOptions(config), {
-      network: nodeNetwork,
+      network,
       clock,
       log: log.named('server').named('rpc'),
       metrics,

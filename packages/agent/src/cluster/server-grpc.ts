@@ -1,13 +1,7 @@
 import type { Stream } from '@proconsul/base';
 import type { RuntimeConfig } from '@proconsul/config';
 import type { Caller } from '@proconsul/endpoints';
-import {
-  nodeHttp2Layer,
-  nodeNetwork,
-  nodeTlsLayer,
-  type ReloadableTlsLayer,
-  type TlsLayerOptions,
-} from '@proconsul/io-node';
+import { nodeHttp2Layer, nodeTlsLayer, type ReloadableTlsLayer, type TlsLayerOptions } from '@proconsul/io-node';
 import {
   externalServices,
   GrpcListener,
@@ -44,14 +38,14 @@ export class ServerGrpc implements ServerWatch {
 
   constructor(dependencies: ServerGrpcDependencies) {
     this.#d = dependencies;
-    const { clock, log, config } = dependencies.context;
+    const { clock, network, log, config } = dependencies.context;
     const { grpcKeepaliveIntervalMs: pingMs, grpcKeepaliveTimeoutMs: pingTimeoutMs } = config();
     const grpcLog = log.named('grpc-api');
     const http2 = nodeHttp2Layer(grpcLog, { pingMs, pingTimeoutMs });
     this.#http2 = nodeHttp2Layer(grpcLog, { pingMs, pingTimeoutMs, ...FOR_AGENTS });
     this.#internal = new GrpcServer(internalServices(dependencies.caller), { clock, log: grpcLog });
     const server = new GrpcServer(externalServices(this), { clock, log: grpcLog });
-    this.#listener = new GrpcListener({ network: nodeNetwork, http2, server, log: grpcLog });
+    this.#listener = new GrpcListener({ network, http2, server, log: grpcLog });
   }
 
   /** Serves a connection that came over the port of RPC. */

@@ -153,6 +153,10 @@ export class ServerSide implements ClusterSide {
     metrics.collectWith(serverGauges(metrics, this.#server, { datacenter: config().datacenter, members }));
   }
 
+  get server(): LocalServer {
+    return this.#server;
+  }
+
   get caller(): Caller {
     return this.#limited;
   }

@@ -2,6 +2,7 @@ import type { RuntimeConfig } from '@proconsul/config';
 import type { Caller } from '@proconsul/endpoints';
 import type { UserEvent } from '@proconsul/http-api';
 import type { NetworkCoordinate } from '@proconsul/serf';
+import type { LocalServer } from '../local-server.ts';
 import type { Stats } from '../self.ts';
 import type { Membership } from './membership.ts';
 
@@ -44,6 +45,8 @@ export interface KeyringAnswer {
 /** The way of an agent into its cluster: a server has the state itself, a client asks servers. */
 export interface ClusterSide {
   readonly caller: Caller;
+  /** What this agent is of the replicated state; undefined for a client. */
+  readonly server: LocalServer | undefined;
   readonly membership: Membership;
   /** Opens sockets and files. Rejects with Consul's text when something cannot start. */
   start(): Promise<void>;

@@ -1,6 +1,6 @@
 import { type Disk, MemoryDisk, silentLog, uuid } from '@proconsul/base';
 import { loadConfig, type RuntimeConfig } from '@proconsul/config';
-import { systemClock, systemRng } from '@proconsul/io-node';
+import { nodeNetwork, systemClock, systemRng } from '@proconsul/io-node';
 import { configWorld } from '../config-world.ts';
 import type { AgentContext } from '../context.ts';
 import { MetricsSink } from '../observe/index.ts';
@@ -24,6 +24,7 @@ export function testContext(hcl: string, options: { disk?: Disk } = {}): TestCon
     log: { ...silentLog, ...keptLog(lines) },
     clock: systemClock,
     rng: systemRng,
+    network: nodeNetwork,
     metrics: new MetricsSink(
       { prefix: 'consul', hostname: '', filterDefault: true, allowed: [], blocked: [], prometheusRetentionMs: 0 },
       systemClock,
