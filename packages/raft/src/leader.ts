@@ -5,7 +5,7 @@ import { RaftError, type RaftErrorCode } from './errors.ts';
 import type { NewEntry, Sent } from './inputs.ts';
 import type { AppendEntriesResponse, InstallSnapshotResponse } from './messages.ts';
 import { ackedByQuorum, quorumContactAt } from './quorum-acks.ts';
-import { APPEND_ENTRIES_MAX, IN_FLIGHT_MAX, type Progress, type RaftState } from './state.ts';
+import { APPEND_ENTRIES_MAX, COMMIT_NOTICE_MS, IN_FLIGHT_MAX, type Progress, type RaftState } from './state.ts';
 import { becomeFollower } from './step-down.ts';
 
 /**
@@ -23,6 +23,7 @@ export function becomeLeader(s: RaftState, at: Millis): void {
   s.verifies = [];
   s.transfer = undefined;
   s.leaseBlockedUntil = Number.NEGATIVE_INFINITY;
+  s.noticeAt = Number.POSITIVE_INFINITY;
   s.peers = new Map();
   s.setLeader(s.options.id, s.options.address);
   s.log('info', 'entering leader state', { leader: `Node at ${s.options.address} [Leader]` });
@@ -146,7 +147,7 @@ function sendHeartbeats(s: RaftState, at: Millis): void {
 
 /** When the leader wants to be woken; undefined when it leads nobody but itself. */
 export function leaderDeadline(s: RaftState): Millis | undefined {
-  let at = s.peers.size > 0 ? s.heartbeatAt : Number.POSITIVE_INFINITY;
+  let at = s.peers.size > 0 ? Math.min(s.heartbeatAt, s.noticeAt) : Number.POSITIVE_INFINITY;
   if (s.transfer) at = Math.min(at, s.transfer.deadline);
   if (!s.isSoleVoter) at = Math.min(at, quorumContactAt(s) + s.options.leaderLeaseTimeoutMs);
   return at === Number.POSITIVE_INFINITY ? undefined : at;
@@ -160,6 +161,7 @@ export function onLeaderTimer(s: RaftState, at: Millis): void {
   }
   if (s.transfer && at >= s.transfer.deadline) failTransfer(s, at);
   if (s.role !== 'leader') return;
+  if (at >= s.noticeAt) sendNotices(s, at);
   if (s.peers.size === 0 || at < s.heartbeatAt) return;
   // A round whose messages were lost is repeated, together with who came meanwhile.
   if (s.verifies.length > 0) s.round++;
@@ -245,7 +247,21 @@ function onMatched(s: RaftState, at: Millis, peer: Progress, index: number): voi
   if (s.role !== 'leader') return;
   maybeSendTimeoutNow(s, at);
   replicate(s, at, peer);
-  if (peer.inFlight === 0 && peer.commitSent < s.commitIndex && !peer.installing) sendEntries(s, at, peer);
+  planNotice(s, at, peer);
+}
+
+/** The commit index goes out with the next entries, or soon by itself. */
+function planNotice(s: RaftState, at: Millis, peer: Progress): void {
+  if (wantsNotice(s, peer)) s.noticeAt = Math.min(s.noticeAt, at + COMMIT_NOTICE_MS);
+}
+
+/** With something under way, the answer to that plans it. */
+const wantsNotice = (s: RaftState, peer: Progress): boolean =>
+  peer.commitSent < s.commitIndex && peer.inFlight === 0 && !peer.installing && !peer.probing;
+
+function sendNotices(s: RaftState, at: Millis): void {
+  s.noticeAt = Number.POSITIVE_INFINITY;
+  for (const peer of s.peers.values()) if (wantsNotice(s, peer)) sendEntries(s, at, peer);
 }
 
 export function onInstallResponse(
@@ -273,9 +289,7 @@ export function maybeCommit(s: RaftState, at: Millis): void {
   const index = Math.min(replicated, s.durableIndex);
   if (index <= s.commitIndex || s.runs.term(index) !== s.term) return;
   s.setCommit(index);
-  for (const peer of s.peers.values()) {
-    if (peer.inFlight === 0 && !peer.installing && !peer.probing) sendEntries(s, at, peer);
-  }
+  for (const peer of s.peers.values()) planNotice(s, at, peer);
   stepDownIfRemoved(s, at);
 }
 
@@ -283,6 +297,8 @@ export function maybeCommit(s: RaftState, at: Millis): void {
 function stepDownIfRemoved(s: RaftState, at: Millis): void {
   if (s.configurations.length > 1 || s.isVoter) return;
   s.log('info', 'removed ourself, stepping down');
+  // Nobody else could tell them soon.
+  sendNotices(s, at);
   becomeFollower(s, at, s.term);
 }
 

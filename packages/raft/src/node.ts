@@ -89,6 +89,9 @@ export class RaftNode {
   /** The vote does not fit on the disk; nothing goes on before it does. */
   #isDiskFull = false;
   #timer: Timer | undefined;
+  /** When `#timer` goes off, and when the core wants to be woken: never before that. */
+  #timerDueAt: Millis = 0;
+  #wakeAt: Millis | undefined;
   #snapshotTimer: Timer | undefined;
   #retryTimer: Timer | undefined;
   #isSnapshotting = false;
@@ -551,11 +554,25 @@ export class RaftNode {
   }
 
   #setTimer(at: Millis | undefined): void {
+    this.#wakeAt = at;
+    // Nearly every message puts the wish off. The timer that runs is left alone and, when it goes off, set for the rest.
+    if (this.#timer && at !== undefined && at >= this.#timerDueAt) return;
     this.#timer?.cancel();
     this.#timer = undefined;
-    if (at === undefined || this.#isStopped) return;
+    if (at !== undefined && !this.#isStopped) this.#armTimer(at);
+  }
+
+  #armTimer(at: Millis): void {
     const { clock } = this.#d;
-    this.#timer = clock.after(Math.max(0, at - clock.now()), () => this.#input({ kind: 'timer', at: clock.now() }));
+    this.#timerDueAt = at;
+    this.#timer = clock.after(Math.max(0, at - clock.now()), () => {
+      this.#timer = undefined;
+      const wakeAt = this.#wakeAt;
+      if (wakeAt === undefined) return;
+      if (wakeAt > clock.now()) return this.#armTimer(wakeAt);
+      this.#wakeAt = undefined;
+      this.#input({ kind: 'timer', at: clock.now() });
+    });
   }
 
   #onRole(role: Role, term: number): void {

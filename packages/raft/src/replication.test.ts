@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Entry } from './entry.ts';
 import type { AppendEntriesRequest } from './messages.ts';
+import { COMMIT_NOTICE_MS } from './state.ts';
 import { CoreCluster } from './testing/core-cluster.ts';
 
 // One test for each rule of Ongaro's thesis on replication and commitment; the section stands in the name.
@@ -41,11 +42,31 @@ test('3.5: an entry is committed once a majority holds it, and the others hear o
   cluster.propose('a', 'x');
   cluster.deliver();
   expect(cluster.node('a').committed).toBe(3);
+  cluster.advance(COMMIT_NOTICE_MS);
   expect(cluster.node('b').committed).toBe(3);
   cluster.heal();
   cluster.advance(500);
   expect(cluster.node('c').committed).toBe(3);
   expect(cluster.texts('c')).toEqual(['x']);
+});
+
+test('a commit is told with the next entries, or by a message of its own when there are none', () => {
+  const cluster = three();
+  cluster.elect('a');
+  cluster.deliver();
+  cluster.advance(COMMIT_NOTICE_MS);
+  const appends = () => cluster.sent.filter((m) => m.request.kind === 'append-entries' && m.request.entries !== null);
+  const before = appends().length;
+  for (const text of ['x', 'y', 'z']) {
+    cluster.propose('a', text);
+    cluster.deliver();
+  }
+  expect(appends().length - before).toBe(3 * 2);
+  expect(cluster.node('a').committed).toBe(5);
+  expect(cluster.node('b').committed).toBe(4);
+  cluster.advance(COMMIT_NOTICE_MS);
+  expect(appends().length - before).toBe(4 * 2);
+  expect(cluster.node('b').committed).toBe(5);
 });
 
 test('3.5: without a majority nothing is committed', () => {

@@ -35,6 +35,9 @@ export class Lane {
   #pending: Pending[] = [];
   #buffer = new MessageBuffer();
   #timer: Timer | undefined;
+  #timerDueAt: Millis = 0;
+  /** When the last request was made or answered. */
+  #usedAt: Millis = 0;
 
   constructor(timeoutMs: Millis, dependencies: LaneDependencies) {
     this.#timeoutMs = timeoutMs;
@@ -47,8 +50,8 @@ export class Lane {
       if (this.#pending.length >= LANE_IN_FLIGHT_MAX) {
         return reject(new RaftTransportError('RAFT_BUSY', 'too many requests are under way'));
       }
-      const deadline = this.#d.clock.now() + this.#timeoutMs;
-      this.#pending.push({ request, deadline, resolve, reject });
+      this.#usedAt = this.#d.clock.now();
+      this.#pending.push({ request, deadline: this.#usedAt + this.#timeoutMs, resolve, reject });
       if (this.#pending.length === 1) this.#watch();
       if (this.#stream) this.#stream.write(encodeRequest(request));
       else this.#connect();
@@ -100,6 +103,7 @@ export class Lane {
         const next = this.#pending.shift();
         if (!next) throw new Error('an answer without a request');
         this.#answer(next, answer);
+        this.#usedAt = this.#d.clock.now();
         this.#watch();
       }
     } catch (error) {
@@ -119,19 +123,28 @@ export class Lane {
     else pending.resolve(received.response);
   }
 
-  /** Waits for the answer to the oldest request, or for the end of idleness. */
+  /**
+   * Waits for the answer to the oldest request, or for the end of idleness. A timer that runs already and is due sooner is left
+   * alone: it looks again when it goes off.
+   */
   #watch(): void {
-    this.#timer?.cancel();
     const { clock } = this.#d;
+    const dueAt = this.#dueAt();
+    if (this.#timer && this.#timerDueAt <= dueAt) return;
+    this.#timer?.cancel();
+    this.#timerDueAt = dueAt;
+    this.#timer = clock.after(Math.max(0, dueAt - clock.now()), () => {
+      this.#timer = undefined;
+      if (clock.now() < this.#dueAt()) return this.#watch();
+      if (this.#pending.length > 0) return this.#drop(new RaftTransportError('RAFT_TIMEOUT', 'i/o timeout'));
+      this.close();
+      this.#d.onIdle();
+    });
+  }
+
+  #dueAt(): Millis {
     const oldest = this.#pending[0];
-    this.#timer = oldest
-      ? clock.after(Math.max(0, oldest.deadline - clock.now()), () => {
-          this.#drop(new RaftTransportError('RAFT_TIMEOUT', 'i/o timeout'));
-        })
-      : clock.after(LANE_IDLE_MS, () => {
-          this.close();
-          this.#d.onIdle();
-        });
+    return oldest ? oldest.deadline : this.#usedAt + LANE_IDLE_MS;
   }
 
   #drop(error: RaftTransportError): void {

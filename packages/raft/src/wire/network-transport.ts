@@ -1,4 +1,13 @@
-import { type Clock, errorText, type Log, type Metrics, type Millis, noMetrics, type Stream } from '@proconsul/base';
+import {
+  type Clock,
+  errorText,
+  type Labels,
+  type Log,
+  type Metrics,
+  type Millis,
+  noMetrics,
+  type Stream,
+} from '@proconsul/base';
 import type { Server } from '../configuration.ts';
 import type { InstallSnapshotRequest, RaftRequest, RaftResponse } from '../messages.ts';
 import type { RequestHandler, SnapshotState, Transport } from '../transport.ts';
@@ -50,6 +59,7 @@ export class NetworkTransport implements Transport {
   readonly #served = new Set<ServedConnection>();
   readonly #snapshots = new Set<Stream>();
   readonly #receiving = { bytes: 0 };
+  readonly #labels = new Map<string, Labels>();
   #handler: RequestHandler | undefined;
   #isClosed = false;
 
@@ -154,11 +164,22 @@ export class NetworkTransport implements Transport {
     const startedAt = clock.now();
     const response = await answer;
     const name = sampleOf(request);
-    if (name) metrics.sample(name, clock.now() - startedAt, { peer_id: to.id });
+    const labels = this.#labelsOf(to.id);
+    if (name) metrics.sample(name, clock.now() - startedAt, labels);
     if (request.kind === 'append-entries' && request.entries && request.entries.length > 0) {
-      metrics.count('raft.replication.appendEntries.logs', request.entries.length, { peer_id: to.id });
+      metrics.count('raft.replication.appendEntries.logs', request.entries.length, labels);
     }
     return response;
+  }
+
+  /** One object for each peer: the metrics know it again. */
+  #labelsOf(id: string): Labels {
+    let labels = this.#labels.get(id);
+    if (labels === undefined) {
+      labels = { peer_id: id };
+      this.#labels.set(id, labels);
+    }
+    return labels;
   }
 }
 
