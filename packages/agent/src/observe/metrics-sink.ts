@@ -60,6 +60,14 @@ interface Interval {
   readonly startedAtMs: number;
 }
 
+/** What becomes of a name as the product's code says it. */
+interface MetricName {
+  readonly isAllowed: boolean;
+  /** With the prefix; gauges may have the host in theirs. */
+  readonly full: string;
+  readonly gauge: string;
+}
+
 const emptyInterval = (startedAtMs: number): Interval => ({
   gauges: [],
   counters: new Map(),
@@ -120,7 +128,7 @@ export class MetricsSink implements Metrics {
 
   setFilter(filter: Pick<MetricsOptions, 'allowed' | 'blocked' | 'filterDefault'>): void {
     this.#options = { ...this.#options, ...filter };
-    this.#allowedNames.clear();
+    this.#names.clear();
   }
 
   /** From now on `observer` hears of everything. The returned function ends it. */
@@ -148,19 +156,17 @@ export class MetricsSink implements Metrics {
   }
 
   gauge(name: string, value: number, labels: Labels = NO_LABELS): void {
-    if (!this.#isAllowed(name)) return;
-    const { prefix, hostname } = this.#options;
-    const bareName = `${prefix}.${name}`;
-    const full = hostname === '' ? bareName : `${prefix}.${hostname}.${name}`;
-    const key = seriesKey(full, labels);
+    const { isAllowed, full: bareName, gauge: full } = this.#named(name);
+    if (!isAllowed) return;
+    const key = this.#keyOf(full, labels);
     if (this.#gauges.size >= SERIES_MAX && !this.#gauges.has(key)) return;
     this.#gauges.set(key, { name: full, bareName, labels, value });
     for (const o of this.#observers) o('gauge', full, value, labels, bareName);
   }
 
   #add(kind: 'counter' | 'sample', name: string, value: number, labels: Labels): void {
-    if (!this.#isAllowed(name)) return;
-    const full = `${this.#options.prefix}.${name}`;
+    const { isAllowed, full } = this.#named(name);
+    if (!isAllowed) return;
     const series = kind === 'counter' ? this.#current.counters : this.#current.samples;
     const key = this.#keyOf(full, labels);
     let row = series.get(key);
@@ -173,25 +179,38 @@ export class MetricsSink implements Metrics {
     for (const o of this.#observers) o(kind, full, value, labels, full);
   }
 
-  /** Keys of label objects that are used again and again, with the name they were used with last. */
-  readonly #keys = new WeakMap<Labels, { readonly full: string; readonly key: string }>();
+  /** Keys of label objects that are used again and again, by the name they are used with. */
+  readonly #keys = new WeakMap<Labels, Map<string, string>>();
 
   #keyOf(full: string, labels: Labels): string {
     if (labels === NO_LABELS) return full;
-    const known = this.#keys.get(labels);
-    if (known?.full === full) return known.key;
+    let keys = this.#keys.get(labels);
+    const known = keys?.get(full);
+    if (known !== undefined) return known;
     const key = seriesKey(full, labels);
-    this.#keys.set(labels, { full, key });
+    if (keys === undefined) {
+      keys = new Map();
+      this.#keys.set(labels, keys);
+    }
+    if (keys.size < SERIES_MAX) keys.set(full, key);
     return key;
   }
 
-  readonly #allowedNames = new Map<string, boolean>();
+  readonly #names = new Map<string, MetricName>();
+
+  #named(name: string): MetricName {
+    const known = this.#names.get(name);
+    if (known !== undefined) return known;
+    const { prefix, hostname } = this.#options;
+    const full = `${prefix}.${name}`;
+    const gauge = hostname === '' ? full : `${prefix}.${hostname}.${name}`;
+    const named = { isAllowed: this.#isAllowed(full), full, gauge };
+    if (this.#names.size < SERIES_MAX) this.#names.set(name, named);
+    return named;
+  }
 
   /** The longest rule that a name begins with decides. */
-  #isAllowed(name: string): boolean {
-    const known = this.#allowedNames.get(name);
-    if (known !== undefined) return known;
-    const full = `${this.#options.prefix}.${name}`;
+  #isAllowed(full: string): boolean {
     let longest = -1;
     let verdict = this.#options.filterDefault;
     for (const rule of this.#options.allowed) {
@@ -206,7 +225,6 @@ export class MetricsSink implements Metrics {
         verdict = false;
       }
     }
-    if (this.#allowedNames.size < SERIES_MAX) this.#allowedNames.set(name, verdict);
     return verdict;
   }
 
