@@ -58,7 +58,7 @@ const SHORT: Readonly<Record<string, string>> = {
 };
 
 function isPrintable(c: string): boolean {
-  return c === ' ' || !/[\p{C}\p{Z}]/u.test(c);
+  return (c >= ' ' && c <= '~') || !/[\p{C}\p{Z}]/u.test(c);
 }
 
 function numeric(code: number): string {

@@ -26,8 +26,12 @@ const STRING_MAP: Shape = { kind: 'map', of: STRING };
 const ANY_MAP: Shape = { kind: 'map', of: ANY };
 
 function struct(fields: Readonly<Record<string, Shape>>, aliases: Readonly<Record<string, string>> = {}): StructShape {
-  const sorted = Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1));
-  return { kind: 'struct', fields: new Map(sorted), aliases: new Map(Object.entries(aliases)) };
+  const sorted = Object.keys(fields).sort();
+  return {
+    kind: 'struct',
+    fields: new Map(sorted.map((name) => [name, fields[name] as Shape])),
+    aliases: new Map(Object.entries(aliases)),
+  };
 }
 
 const slice = (of: Shape): Shape => ({ kind: 'slice', of });

@@ -6,7 +6,16 @@ const PAD = 0x3d;
 const SMALL_BYTES = 96;
 
 const codes = Uint8Array.from(ALPHABET, (letter) => letter.charCodeAt(0));
-const pairs: readonly string[] = Array.from({ length: 4096 }, (_, i) => ALPHABET[i >> 6]! + ALPHABET[i & 63]!);
+/** Both digits of each twelve bits. Made for the first value: many programs never write one. */
+let pairs: readonly string[] | undefined;
+
+function makePairs(): readonly string[] {
+  const made: string[] = [];
+  for (let i = 0; i < 4096; i++) made.push(ALPHABET[i >> 6]! + ALPHABET[i & 63]!);
+  pairs = made;
+  return made;
+}
+
 const digits = new Int8Array(256).fill(-1);
 for (let i = 0; i < codes.length; i++) digits[codes[i]!] = i;
 
@@ -42,11 +51,12 @@ export function encodeBase64(bytes: Uint8Array): string {
 }
 
 function encodeSmall(bytes: Uint8Array): string {
+  const two = pairs ?? makePairs();
   const whole = bytes.length - (bytes.length % 3);
   let out = '';
   for (let i = 0; i < whole; i += 3) {
     const group = (bytes[i]! << 16) | (bytes[i + 1]! << 8) | bytes[i + 2]!;
-    out += pairs[group >> 12]! + pairs[group & 4095]!;
+    out += two[group >> 12]! + two[group & 4095]!;
   }
   return out + tail(bytes, whole);
 }
@@ -68,9 +78,10 @@ function tail(bytes: Uint8Array, from: number): string {
   const first = bytes[from];
   const second = bytes[from + 1];
   if (first === undefined) return '';
-  if (second === undefined) return pairs[first << 4]! + '==';
+  const two = pairs ?? makePairs();
+  if (second === undefined) return two[first << 4]! + '==';
   const group = (first << 16) | (second << 8);
-  return pairs[group >> 12]! + ALPHABET[(group >> 6) & 63]! + '=';
+  return two[group >> 12]! + ALPHABET[(group >> 6) & 63]! + '=';
 }
 
 /**

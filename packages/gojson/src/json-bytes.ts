@@ -9,8 +9,12 @@ const UINT31_DIGITS = 10;
 const codes = Uint8Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/', (letter) =>
   letter.charCodeAt(0),
 );
-/** Both digits of twelve bits, the first in the low byte. */
-const pairs = Uint16Array.from({ length: 4096 }, (_, i) => codes[i >> 6]! | (codes[i & 63]! << 8));
+/** Both digits of twelve bits, the first in the low byte. Filled for the first writer: few programs ever need one. */
+const pairs = new Uint16Array(4096);
+
+function fillPairs(): void {
+  for (let i = 0; i < pairs.length; i++) pairs[i] = codes[i >> 6]! | (codes[i & 63]! << 8);
+}
 
 const encoder = new TextEncoder();
 
@@ -23,6 +27,7 @@ export class JsonBytes {
 
   /** `expectedBytes` saves growing. */
   constructor(expectedBytes: number = FIRST_BYTES) {
+    if (pairs[0] === 0) fillPairs();
     this.#bytes = new Uint8Array(expectedBytes);
   }
 

@@ -4,8 +4,9 @@ const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const STRAY = 0xdc00;
 /** Looked for first: in texts of one-byte characters the engine knows at once that there is none. */
 const ANY_SURROGATE = /[\ud800-\udfff]/;
-const ANY_STRAY = /\p{Surrogate}/u;
-const EVERY_STRAY = /\p{Surrogate}/gu;
+/** Those that are no part of a pair. */
+const ANY_STRAY = /[\ud800-\udfff]/u;
+const EVERY_STRAY = /[\ud800-\udfff]/gu;
 
 /**
  * Text of UTF-8 bytes as Go reads it: each byte that does not belong to a valid sequence becomes one U+FFFD (the
@@ -18,7 +19,8 @@ export function decodeGoUtf8(bytes: Uint8Array): string {
 export const hasStray = (text: string): boolean => ANY_SURROGATE.test(text) && ANY_STRAY.test(text);
 
 /** Replaces stray bytes, and lone surrogates of any other origin, by U+FFFD. */
-export const replaceStray = (text: string): string => text.replace(EVERY_STRAY, '\ufffd');
+export const replaceStray = (text: string): string =>
+  ANY_SURROGATE.test(text) ? text.replace(EVERY_STRAY, '\ufffd') : text;
 
 /** As {@link decodeGoUtf8}, but stray bytes are kept (as lone surrogates), so that an error can name them. */
 export function decodeKeepingStray(bytes: Uint8Array): string {

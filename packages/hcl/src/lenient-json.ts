@@ -5,7 +5,6 @@ import { HclError, type Position } from './errors.ts';
 const MAX_NESTING = 500;
 const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?/y;
 const STRING = /"[^"\\\u0000-\u001f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\u0000-\u001f]*)*"/y;
-const WORD = /[\p{L}\p{Nd}_.-]+/uy;
 const TOKENS: Readonly<Record<string, string>> = { ',': 'COMMA', '[': 'LBRACK', ']': 'RBRACK', '{': 'LBRACE' };
 const BLANK = /[ \t\r\n]*/y;
 
@@ -143,7 +142,7 @@ class Reader {
   #keyError(c: string): HclError {
     const token = TOKENS[c] ?? (/[\d-]/.test(c) ? 'NUMBER' : undefined);
     if (token !== undefined) return new HclError('HCL_SYNTAX', `expected: STRING got: ${token}`, this.#position());
-    if (this.#match(WORD) === undefined) return this.#error(`illegal char: ${c}`);
+    if (this.#match(/[\p{L}\p{Nd}_.-]+/uy) === undefined) return this.#error(`illegal char: ${c}`);
     this.#at--;
     return this.#error('illegal char');
   }

@@ -1,4 +1,5 @@
 import { errorAt, type HclError, type Position } from './errors.ts';
+import { isHeredocPart, isLetter, isNamePart } from './letters.ts';
 import type { Token, TokenType } from './token.ts';
 
 const EOF = '';
@@ -11,9 +12,6 @@ const SINGLE: Readonly<Record<string, TokenType>> = {
   '=': 'ASSIGN',
   '+': 'ADD',
 };
-const LETTER = /[\p{L}_]/u;
-const IDENT_PART = /[\p{L}\p{Nd}_.-]/u;
-const HEREDOC_PART = /[\p{L}\p{Nd}_]/u;
 const ESCAPE_DIGITS: Readonly<Record<string, readonly [count: number, digit: RegExp]>> = {
   x: [2, /[0-9a-fA-F]/],
   u: [4, /[0-9a-fA-F]/],
@@ -49,7 +47,7 @@ export class Scanner {
   }
 
   #scan(c: string): TokenType {
-    if (LETTER.test(c)) return this.#identifier();
+    if (isLetter(c)) return this.#identifier();
     if (isDigit(c)) return this.#number();
     this.#advance();
     const single = SINGLE[c];
@@ -101,7 +99,7 @@ export class Scanner {
 
   #identifier(): TokenType {
     const start = this.#at;
-    while (this.#peek() !== EOF && IDENT_PART.test(this.#peek())) this.#advance();
+    while (isNamePart(this.#peek())) this.#advance();
     this.#pastEnd();
     const word = this.#text.slice(start, this.#at);
     return word === 'true' || word === 'false' ? 'BOOL' : 'IDENT';
@@ -210,7 +208,7 @@ export class Scanner {
     this.#advance();
     if (this.#peek() === '-') this.#advance();
     const start = this.#at;
-    while (this.#peek() !== EOF && HEREDOC_PART.test(this.#peek())) this.#advance();
+    while (isHeredocPart(this.#peek())) this.#advance();
     const anchor = this.#text.slice(start, this.#at);
     if (this.#peek() === EOF) return this.#illegal('heredoc not terminated', this.#position(), 'HEREDOC');
     if (this.#peek() === '\r') this.#advance();

@@ -1,5 +1,5 @@
 import { PROCONSUL_VERSION } from '@proconsul/base';
-import type { Operation, Param, Route, Verb } from './route.ts';
+import { type Operation, type Param, type Route, schemaOf, type Verb } from './route.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -116,7 +116,7 @@ function operationOf(verb: Verb, template: string, operation: Operation, schemas
     parameters: params,
     ...(body === undefined
       ? {}
-      : { requestBody: { required: true, content: { 'application/json': { schema: schemas.use(body) } } } }),
+      : { requestBody: { required: true, content: { 'application/json': { schema: schemas.use(schemaOf(body)) } } } }),
     responses: {
       200: answerOf(verb, operation, blocking, schemas),
       default: { $ref: '#/components/responses/Error' },
@@ -128,7 +128,9 @@ function answerOf(verb: Verb, operation: Operation, blocking: boolean, schemas: 
   const names = Object.keys(READ_HEADERS);
   const headers = Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
   const content =
-    operation.reply === undefined ? { '*/*': {} } : { 'application/json': { schema: schemas.use(operation.reply) } };
+    operation.reply === undefined
+      ? { '*/*': {} }
+      : { 'application/json': { schema: schemas.use(schemaOf(operation.reply)) } };
   const hasContent = operation.reply !== undefined || verb === 'GET';
   return { description: 'Done.', ...(blocking ? { headers } : {}), ...(hasContent ? { content } : {}) };
 }

@@ -1,3 +1,4 @@
+import type { Kind } from '@proconsul/schema';
 import type { ApiExchange } from './api-exchange.ts';
 
 export type Verb = 'GET' | 'PUT' | 'POST' | 'DELETE';
@@ -10,13 +11,19 @@ export interface Param {
   readonly type?: 'string' | 'integer' | 'boolean' | 'duration';
 }
 
+/** A JSON Schema; or what has one, which is made when the description is asked for, as most agents never are. */
+export type Described = Readonly<Record<string, unknown>> | Pick<Kind<unknown>, 'describe'>;
+
+export const schemaOf = (of: Described): Readonly<Record<string, unknown>> =>
+  typeof of['describe'] === 'function' ? of['describe']() : of;
+
 export interface Operation {
   readonly doc: string;
   readonly params?: readonly Param[];
-  /** JSON Schema of the request body, for the description. */
-  readonly body?: Readonly<Record<string, unknown>>;
-  /** JSON Schema of a 200 answer, for the description. */
-  readonly reply?: Readonly<Record<string, unknown>>;
+  /** The request body, for the description. */
+  readonly body?: Described;
+  /** A 200 answer, for the description. */
+  readonly reply?: Described;
   /** Answers, or throws: EndpointError and AgentError carry their status; anything else is a 500 with its text. */
   run(x: ApiExchange): void | Promise<void>;
 }

@@ -43,13 +43,12 @@ export type QuerySource = Infer<typeof QuerySource>;
 
 /** A structure that is always there on the wire: null is written as the zero value. */
 export function present<T>(of: Kind<T>): Kind<T | null> {
-  const zero = of.zero();
   return {
     ...of,
     zero: () => null,
     isEmpty: (v) => v === null,
-    toJson: (v) => of.toJson(v ?? zero),
-    write: (w, v) => of.write(w, v ?? zero),
+    toJson: (v) => of.toJson(v ?? of.zero()),
+    write: (w, v) => of.write(w, v ?? of.zero()),
   };
 }
 

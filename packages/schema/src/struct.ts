@@ -178,28 +178,51 @@ const nilOnWire = (name: string): Compiled => ({
   isNil: true,
 });
 
+/** What a structure's functions work with. */
+interface Plan {
+  readonly compiled: readonly Compiled[];
+  readonly printed: readonly Compiled[];
+  readonly names: ReadonlyMap<string, number>;
+  readonly wired: readonly Compiled[];
+  readonly placeOnWire: ReadonlyMap<string, number>;
+  /** What is in a zero record is shared by all of them, and frozen so that nobody changes it for the others. */
+  readonly template: Record<string, unknown>;
+}
+
+function planOf(fields: Fields, options: StructOptions): Plan {
+  const compiled = compile(fields);
+  const known = compiled.filter((c) => c.wireName !== null);
+  const wired = [...known, ...(options.wireNil ?? []).map(nilOnWire)].sort((a, b) =>
+    (a.wireName as string) < (b.wireName as string) ? -1 : 1,
+  );
+  const template = recordOf(compiled.map((c) => c.name));
+  for (const c of compiled) template[c.name] = frozen(c.kind.zero());
+  return {
+    compiled,
+    printed: compiled.filter((c) => c.jsonPrefix !== ''),
+    names: inputNames(fields, compiled),
+    wired,
+    placeOnWire: new Map(wired.map((c, place) => [c.wireName as string, place])),
+    template,
+  };
+}
+
+/**
+ * A structure of these fields. Nothing is worked out before the first use: a program knows hundreds of structures when it
+ * starts, and needs a few.
+ */
 export function struct<F extends Fields>(
   structName: string,
   fields: F,
   options: StructOptions = {},
 ): Struct<RecordOf<F>> {
   type T = RecordOf<F>;
-  const compiled = compile(fields);
-  const printed = compiled.filter((c) => c.jsonPrefix !== '');
-  const names = inputNames(fields, compiled);
-  const known = compiled.filter((c) => c.wireName !== null);
-  const wired = [...known, ...(options.wireNil ?? []).map(nilOnWire)].sort((a, b) =>
-    (a.wireName as string) < (b.wireName as string) ? -1 : 1,
-  );
-  const placeOnWire = new Map(wired.map((c, place) => [c.wireName as string, place]));
-
-  // What is in a zero record is shared by all of them, and frozen so that nobody changes it for the others.
-  const template = recordOf(compiled.map((c) => c.name));
-  for (const c of compiled) template[c.name] = frozen(c.kind.zero());
-  const zero = (): T => ({ ...template }) as T;
+  let made: Plan | undefined;
+  const plan = (): Plan => (made ??= planOf(fields, options));
+  const zero = (): T => ({ ...plan().template }) as T;
   const toJson = (value: T): string => {
     let s = '{';
-    for (const c of printed) {
+    for (const c of plan().printed) {
       const v = (value as Record<string, unknown>)[c.name];
       if (c.omitEmpty && c.kind.isEmpty(v)) continue;
       s += (s.length === 1 ? '' : ',') + c.jsonPrefix + c.kind.toJson(v);
@@ -207,7 +230,8 @@ export function struct<F extends Fields>(
     return s + '}';
   };
   const fromObject = (json: JsonObject, at: Place): T => {
-    const out = zero() as Record<string, unknown>;
+    const { compiled, names, template } = plan();
+    const out: Record<string, unknown> = { ...template };
     for (const key of Object.keys(json)) {
       const i = names.get(key.toLowerCase());
       if (i === undefined) {
@@ -224,6 +248,7 @@ export function struct<F extends Fields>(
   };
   const write = (w: Writer, value: T): void => {
     const record = value as Record<string, unknown>;
+    const { wired } = plan();
     w.mapHeader(wired.length);
     for (const c of wired) {
       w.ready(c.wireKey);
@@ -231,6 +256,7 @@ export function struct<F extends Fields>(
     }
   };
   const read = (r: Reader): T => {
+    const { template, wired, placeOnWire } = plan();
     const out: Record<string, unknown> = { ...template };
     const n = r.mapHeader();
     // Peers write their keys in order, so that the next one is nearly always known before it is read.
@@ -261,9 +287,9 @@ export function struct<F extends Fields>(
   return {
     goType,
     structName,
-    fieldNames: compiled.map((c) => c.name) as (keyof T & string)[],
+    fieldNames: Object.keys(fields) as (keyof T & string)[],
     zero,
-    make: (given) => ({ ...template, ...given }) as T,
+    make: (given) => ({ ...plan().template, ...given }) as T,
     isEmpty: () => false,
     toJson,
     fromJson: (j, at) => (isObject(j) ? fromObject(j, inside(at)) : mismatch(j, at, goType)),
@@ -282,7 +308,7 @@ export function struct<F extends Fields>(
     decodeWire: (b) => read(new WireReader(b)),
     describe: () => {
       const properties: Record<string, unknown> = {};
-      for (const c of printed) properties[c.jsonName] = c.kind.describe();
+      for (const c of plan().printed) properties[c.jsonName] = c.kind.describe();
       return { type: 'object', title: structName, properties };
     },
   };

@@ -161,13 +161,11 @@ function proxyOf(definition: ServiceDefinition): ConnectProxyConfig {
   return { ...given, Upstreams: Upstreams ?? null };
 }
 
-const EMPTY_CHECK = CheckTypeSchema.toJson(CheckTypeSchema.zero());
-
 /** All check definitions of a service: the single one first. */
 export function checkTypesOf(definition: ServiceDefinition): readonly CheckType[] {
   const single = definition.Check;
   // An empty check in place of one is none; in the list it is refused.
-  const isEmpty = single === null || CheckTypeSchema.toJson(single) === EMPTY_CHECK;
+  const isEmpty = single === null || CheckTypeSchema.toJson(single) === CheckTypeSchema.toJson(CheckTypeSchema.zero());
   return [...(isEmpty ? [] : [single]), ...(definition.Checks ?? [])];
 }
 

@@ -23,11 +23,10 @@ export function member<R extends QueryMeta, K extends keyof R & string, T = R[K]
   name: K,
   { absent, emptyIsNil }: MemberOptions<T> = {},
 ): ReplyCodec<unknown, T> {
-  const zero = reply.zero();
   return {
     encodeReply: (value, meta) => {
       const held = emptyIsNil && Array.isArray(value) && value.length === 0 ? null : value;
-      const record = { ...zero };
+      const record = reply.zero();
       record[name] = held as R[K];
       setMeta(record, meta);
       return reply.encodeWire(record);

@@ -45,9 +45,9 @@ function argsOf<A, R extends object>(request: R, { same, read }: Fitting<A, R>):
   return (read === undefined ? args : Object.assign(args, read(request))) as A;
 }
 
-/** A request without options. The copy of the zero record has all fields already, which is quick. */
-function requestOf<A extends CommonArgs, R extends object>(zero: R, args: A, { same, write }: Fitting<A, R>): R {
-  const request = { ...zero } as Record<string, unknown>;
+/** A request without options. The zero record has all fields already, which is quick. */
+function requestOf<A extends CommonArgs, R extends object>(of: Struct<R>, args: A, { same, write }: Fitting<A, R>): R {
+  const request = of.zero() as Record<string, unknown>;
   if ('Datacenter' in request) request['Datacenter'] = args.Datacenter;
   request['Token'] = args.Token;
   for (const name of same) request[name] = args[name];
@@ -60,10 +60,9 @@ export function reading<A extends CommonArgs, R extends Options>(
   request: Struct<R>,
   fit: Fitting<A, R>,
 ): RequestCodec<A> {
-  const zero = request.zero();
   return {
     encodeRequest: (args, options) => {
-      const record = requestOf<A, R>(zero, args, fit);
+      const record = requestOf<A, R>(request, args, fit);
       setOptions(record, options);
       return request.encodeWire(record);
     },
@@ -79,9 +78,8 @@ export function writing<A extends CommonArgs, R extends { readonly Token: string
   request: Struct<R>,
   fit: Fitting<A, R>,
 ): RequestCodec<A> {
-  const zero = request.zero();
   return {
-    encodeRequest: (args) => request.encodeWire(requestOf<A, R>(zero, args, fit)),
+    encodeRequest: (args) => request.encodeWire(requestOf<A, R>(request, args, fit)),
     decodeRequest: (body) => ({ args: argsOf(request.decodeWire(body), fit) as A & CommonArgs, options: READ_NOW }),
   };
 }

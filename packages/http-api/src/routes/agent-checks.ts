@@ -72,7 +72,7 @@ export const agentCheckRoutes: readonly Route[] = [
       GET: {
         doc: 'The checks of this agent by id.',
         params: [query('filter', 'Filter expression.')],
-        reply: { type: 'object', additionalProperties: HealthCheckSchema.describe() },
+        reply: { describe: () => ({ type: 'object', additionalProperties: HealthCheckSchema.describe() }) },
         run: checks,
       },
     },
@@ -80,7 +80,7 @@ export const agentCheckRoutes: readonly Route[] = [
   {
     path: '/v1/agent/check/register',
     enterprise: 'none',
-    operations: { PUT: { doc: 'Registers a check with this agent.', body: CheckDefinition.describe(), run: register } },
+    operations: { PUT: { doc: 'Registers a check with this agent.', body: CheckDefinition, run: register } },
   },
   {
     path: '/v1/agent/check/deregister/',
@@ -105,6 +105,6 @@ export const agentCheckRoutes: readonly Route[] = [
   {
     path: '/v1/agent/check/update/',
     enterprise: 'none',
-    operations: { PUT: { doc: 'Reports a TTL check.', params: [id], body: Update.describe(), run: update } },
+    operations: { PUT: { doc: 'Reports a TTL check.', params: [id], body: Update, run: update } },
   },
 ];

@@ -290,7 +290,7 @@ export const agentServiceRoutes: readonly Route[] = [
       GET: {
         doc: 'The services of this agent by id.',
         params: [query('filter', 'Filter expression.')],
-        reply: { type: 'object', additionalProperties: AgentService.describe() },
+        reply: { describe: () => ({ type: 'object', additionalProperties: AgentService.describe() }) },
         run: services,
       },
     },
@@ -306,7 +306,7 @@ export const agentServiceRoutes: readonly Route[] = [
           query('hash', 'Answer when the content hash differs from this.'),
           query('wait', 'How long to wait for that.', 'duration'),
         ],
-        reply: AgentService.describe(),
+        reply: AgentService,
         run: service,
       },
     },
@@ -318,7 +318,7 @@ export const agentServiceRoutes: readonly Route[] = [
       PUT: {
         doc: 'Registers a service with this agent.',
         params: [query('replace-existing-checks', 'Removes checks that the body does not name.', 'boolean')],
-        body: ServiceDefinition.describe(),
+        body: ServiceDefinition,
         run: register,
       },
     },

@@ -305,7 +305,7 @@ export const agentRoutes: readonly Route[] = [
       PUT: {
         doc: 'Sets a token of this agent.',
         params: [path('kind', 'Which token.')],
-        body: Token.describe(),
+        body: Token,
         run: token,
       },
     },

@@ -188,7 +188,7 @@ export const catalogRoutes: readonly Route[] = [
     operations: {
       PUT: {
         doc: 'Writes a node with services and checks.',
-        body: RegisterRequest.describe(),
+        body: RegisterRequest,
         reply: { type: 'boolean' },
         run: register,
       },
@@ -200,7 +200,7 @@ export const catalogRoutes: readonly Route[] = [
     operations: {
       PUT: {
         doc: 'Removes a node, a service or a check.',
-        body: DeregisterRequest.describe(),
+        body: DeregisterRequest,
         reply: { type: 'boolean' },
         run: deregister,
       },
@@ -221,7 +221,7 @@ export const catalogRoutes: readonly Route[] = [
     path: '/v1/catalog/nodes',
     enterprise: 'partition',
     operations: {
-      GET: { doc: 'Lists nodes.', params: listParams, reply: nodes.describe(), run: (x) => answerRead(x, listNodes) },
+      GET: { doc: 'Lists nodes.', params: listParams, reply: nodes, run: (x) => answerRead(x, listNodes) },
     },
   },
   {
@@ -243,7 +243,7 @@ export const catalogRoutes: readonly Route[] = [
       GET: {
         doc: 'Lists the instances of a service.',
         params: [service, tag, ...listParams],
-        reply: serviceNodes.describe(),
+        reply: serviceNodes,
         run: (x) => answerRead(x, services('service')),
       },
     },
@@ -255,7 +255,7 @@ export const catalogRoutes: readonly Route[] = [
       GET: {
         doc: 'Lists the mesh-capable instances of a service.',
         params: [service, tag, ...listParams],
-        reply: serviceNodes.describe(),
+        reply: serviceNodes,
         run: (x) => answerRead(x, services('connect')),
       },
     },
@@ -267,7 +267,7 @@ export const catalogRoutes: readonly Route[] = [
       GET: {
         doc: 'A node with its services by id.',
         params: [node, filter, ...blockingParams],
-        reply: NodeServices.describe(),
+        reply: NodeServices,
         run: (x) => answerRead(x, nodeServices),
       },
     },
@@ -279,7 +279,7 @@ export const catalogRoutes: readonly Route[] = [
       GET: {
         doc: 'A node with its services as a list.',
         params: [node, filter, ...blockingParams],
-        reply: NodeServiceList.describe(),
+        reply: NodeServiceList,
         run: (x) => answerRead(x, nodeServiceList),
       },
     },

@@ -85,7 +85,7 @@ export const connectRoutes: readonly Route[] = [
     path: '/v1/connect/ca/configuration',
     enterprise: 'none',
     operations: {
-      GET: { doc: 'How the authority of the mesh is run.', reply: CAConfiguration.describe(), run: configuration },
+      GET: { doc: 'How the authority of the mesh is run.', reply: CAConfiguration, run: configuration },
     },
   },
   {

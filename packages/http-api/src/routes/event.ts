@@ -176,7 +176,7 @@ export const coordinateRoutes: readonly Route[] = [
       GET: {
         doc: 'LAN coordinates of all nodes.',
         params: [segment, ...blockingParams],
-        reply: coordinates.describe(),
+        reply: coordinates,
         run: (x) => answerRead(x, nodes),
       },
     },
@@ -188,7 +188,7 @@ export const coordinateRoutes: readonly Route[] = [
       GET: {
         doc: 'LAN coordinates of a node.',
         params: [path('node', 'Node name.'), segment, ...blockingParams],
-        reply: coordinates.describe(),
+        reply: coordinates,
         run: (x) => answerRead(x, node),
       },
     },
@@ -196,6 +196,6 @@ export const coordinateRoutes: readonly Route[] = [
   {
     path: '/v1/coordinate/update',
     enterprise: 'partition',
-    operations: { PUT: { doc: 'Sets the coordinate of a node.', body: CoordinateSchema.describe(), run: update } },
+    operations: { PUT: { doc: 'Sets the coordinate of a node.', body: CoordinateSchema, run: update } },
   },
 ];

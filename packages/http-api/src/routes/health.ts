@@ -95,7 +95,7 @@ export const healthRoutes: readonly Route[] = [
       GET: {
         doc: 'Lists the checks of a node.',
         params: [node, filter, ...blockingParams],
-        reply: checks.describe(),
+        reply: checks,
         run: (x) => answerRead(x, ofNode),
       },
     },
@@ -107,7 +107,7 @@ export const healthRoutes: readonly Route[] = [
       GET: {
         doc: 'Lists the checks of a service.',
         params: [service, ...listParams],
-        reply: checks.describe(),
+        reply: checks,
         run: (x) => answerRead(x, ofService),
       },
     },
@@ -119,7 +119,7 @@ export const healthRoutes: readonly Route[] = [
       GET: {
         doc: 'Lists the checks in a state: any, passing, warning or critical.',
         params: [path('state', 'any, passing, warning or critical.'), ...listParams],
-        reply: checks.describe(),
+        reply: checks,
         run: (x) => answerRead(x, inState),
       },
     },
@@ -136,7 +136,7 @@ export const healthRoutes: readonly Route[] = [
             ingress: 'The same for the ingress gateways of a service.',
           }[kind],
           params: instanceParams,
-          reply: checkServiceNodes.describe(),
+          reply: checkServiceNodes,
           run: (x) => answerRead(x, instances(kind)),
         },
       },

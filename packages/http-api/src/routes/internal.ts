@@ -196,7 +196,7 @@ export const internalRoutes: readonly Route[] = [
       GET: {
         doc: 'Nodes with their services and checks.',
         params: listParams,
-        reply: dump.describe(),
+        reply: dump,
         run: (x) => answerRead(x, nodes),
       },
     },
@@ -208,7 +208,7 @@ export const internalRoutes: readonly Route[] = [
       GET: {
         doc: 'A node with its services and checks.',
         params: [path('node', 'Node name.')],
-        reply: NodeInfoSchema.describe(),
+        reply: NodeInfoSchema,
         run: (x) => answerRead(x, node),
       },
     },

@@ -158,7 +158,7 @@ export const kvRoutes: readonly Route[] = [
           query('raw', 'The value alone.', 'boolean'),
           ...blockingParams,
         ],
-        reply: entries.describe(),
+        reply: entries,
         run: get,
       },
       PUT: {

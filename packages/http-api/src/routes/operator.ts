@@ -231,13 +231,13 @@ export const operatorRoutes: readonly Route[] = [
     operations: {
       GET: {
         doc: 'How servers are cared for.',
-        reply: AutopilotConfig.describe(),
+        reply: AutopilotConfig,
         run: (x) => answerRead(x, autopilotConfiguration),
       },
       PUT: {
         doc: 'Sets how servers are cared for.',
         params: [cas],
-        body: AutopilotConfig.describe(),
+        body: AutopilotConfig,
         reply: { type: 'boolean' },
         run: setAutopilot,
       },
@@ -282,9 +282,9 @@ export const operatorRoutes: readonly Route[] = [
     enterprise: 'none',
     operations: {
       GET: { doc: 'Lists the gossip keys.', reply: { type: 'array' }, run: (x) => keyring(x, 'list') },
-      POST: { doc: 'Installs a gossip key.', body: KeyringBody.describe(), run: (x) => keyring(x, 'install') },
-      PUT: { doc: 'Makes a gossip key the primary one.', body: KeyringBody.describe(), run: (x) => keyring(x, 'use') },
-      DELETE: { doc: 'Removes a gossip key.', body: KeyringBody.describe(), run: (x) => keyring(x, 'remove') },
+      POST: { doc: 'Installs a gossip key.', body: KeyringBody, run: (x) => keyring(x, 'install') },
+      PUT: { doc: 'Makes a gossip key the primary one.', body: KeyringBody, run: (x) => keyring(x, 'use') },
+      DELETE: { doc: 'Removes a gossip key.', body: KeyringBody, run: (x) => keyring(x, 'remove') },
     },
   },
 ];

@@ -159,12 +159,12 @@ export const queryRoutes: readonly Route[] = [
       GET: {
         doc: 'Lists the prepared queries.',
         params: blockingParams,
-        reply: queries.describe(),
+        reply: queries,
         run: (x) => answerRead(x, readAll),
       },
       POST: {
         doc: 'Creates a prepared query.',
-        body: PreparedQuery.describe(),
+        body: PreparedQuery,
         reply: { type: 'object', properties: { ID: { type: 'string' } } },
         run: create,
       },
@@ -187,7 +187,7 @@ export const queryRoutes: readonly Route[] = [
         reply: { type: ['object', 'array'] },
         run: readSpecific,
       },
-      PUT: { doc: 'Replaces a prepared query.', params: [id], body: PreparedQuery.describe(), run: update },
+      PUT: { doc: 'Replaces a prepared query.', params: [id], body: PreparedQuery, run: update },
       DELETE: { doc: 'Deletes a prepared query.', params: [id], run: remove },
     },
   },

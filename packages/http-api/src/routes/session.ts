@@ -144,14 +144,14 @@ const all: ReadSpec<{ Datacenter: string; Token: string }, readonly Session[]> =
 };
 
 const id = path('id', 'Session id.');
-const reply = sessions.describe();
+const reply = sessions;
 
 export const sessionRoutes: readonly Route[] = [
   {
     path: '/v1/session/create',
     enterprise: 'full',
     operations: {
-      PUT: { doc: 'Creates a session.', body: Session.describe(), reply: { type: 'object' }, run: create },
+      PUT: { doc: 'Creates a session.', body: Session, reply: { type: 'object' }, run: create },
     },
   },
   {

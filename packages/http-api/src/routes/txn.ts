@@ -175,8 +175,8 @@ export const txnRoutes: readonly Route[] = [
     operations: {
       PUT: {
         doc: 'Applies operations on keys, nodes, services and checks, all or none.',
-        body: Body.describe(),
-        reply: struct('TxnResponse', { Results: results, Errors: errors }).describe(),
+        body: Body,
+        reply: struct('TxnResponse', { Results: results, Errors: errors }),
         run: txn,
       },
     },

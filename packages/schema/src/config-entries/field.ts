@@ -366,15 +366,18 @@ const plainName = (name: string): string => name.toLowerCase().replaceAll('_', '
 
 /** A structure; its fields print in the order of the table. */
 export interface Shape extends Part {
-  readonly fields: readonly EntryField[];
   readObject(json: JsonObject, path: string, problems: Problems): Record<string, unknown>;
 }
 
-/**
- * A table of fields. A name with `!` behind it is printed even when it is empty. Source: recorded entries of every
- * kind, configuration entry documentation.
- */
-export function shape(table: Readonly<Record<string, Part>>): Shape {
+/** The fields of a structure, by the names that each side knows. Made when it is first used: a program knows many structures. */
+interface Plan {
+  readonly inJson: readonly EntryField[];
+  readonly byName: ReadonlyMap<string, EntryField>;
+  readonly onWire: readonly EntryField[];
+  readonly byWireName: ReadonlyMap<string, EntryField>;
+}
+
+function planOf(table: Readonly<Record<string, Part>>): Plan {
   const fields: EntryField[] = Object.entries(table).map(([key, part]) => {
     const always = key.endsWith('!');
     return { name: always ? key.slice(0, -1) : key, part, always };
@@ -383,8 +386,18 @@ export function shape(table: Readonly<Record<string, Part>>): Shape {
   const byName = new Map(inJson.map((field) => [plainName(field.name), field]));
   const onWire = fields.filter(({ part }) => part.only !== 'json').sort((a, b) => (a.name < b.name ? -1 : 1));
   const byWireName = new Map(onWire.map((field) => [field.name, field]));
+  return { inJson, byName, onWire, byWireName };
+}
 
+/**
+ * A table of fields. A name with `!` behind it is printed even when it is empty. Source: recorded entries of every
+ * kind, configuration entry documentation.
+ */
+export function shape(table: Readonly<Record<string, Part>>): Shape {
+  let made: Plan | undefined;
+  const plan = (): Plan => (made ??= planOf(table));
   const readObject = (json: JsonObject, path: string, problems: Problems): Record<string, unknown> => {
+    const { byName } = plan();
     const out: Record<string, unknown> = Object.create(null);
     const unknown: string[] = [];
     for (const [key, value] of Object.entries(json)) {
@@ -399,7 +412,6 @@ export function shape(table: Readonly<Record<string, Part>>): Shape {
     return out;
   };
   return {
-    fields,
     readObject,
     read: (json, path, problems) => {
       const inner = single(json);
@@ -410,7 +422,7 @@ export function shape(table: Readonly<Record<string, Part>>): Shape {
     print: (value) => {
       const record = (isNothing(value) ? {} : value) as Record<string, unknown>;
       const parts: string[] = [];
-      for (const { name, part, always } of inJson) {
+      for (const { name, part, always } of plan().inJson) {
         const inner = record[name];
         if (always || !part.isEmpty(inner)) parts.push(`${quoteJson(name)}:${part.print(inner)}`);
       }
@@ -420,6 +432,7 @@ export function shape(table: Readonly<Record<string, Part>>): Shape {
     isEmpty: () => false,
     encode: (w, value) => {
       const record = (isNothing(value) ? {} : value) as Record<string, unknown>;
+      const { onWire } = plan();
       w.mapHeader(onWire.length);
       for (const { name, part } of onWire) {
         w.key(name);
@@ -429,6 +442,7 @@ export function shape(table: Readonly<Record<string, Part>>): Shape {
     decode: (r) => {
       const count = r.mapHeader();
       if (count < 0) return undefined;
+      const { byWireName } = plan();
       const out: Record<string, unknown> = Object.create(null);
       for (let i = 0; i < count; i++) {
         const field = byWireName.get(r.key());
