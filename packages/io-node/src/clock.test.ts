@@ -21,6 +21,22 @@ test('a cancelled timer does not fire, and a delay beyond what Node takes does n
   expect(fired).toEqual([]);
 });
 
+test('soon comes after everything that the running turn still does', async () => {
+  const order: string[] = [];
+  await new Promise<void>((resolve) => {
+    systemClock.soon?.(() => {
+      order.push('soon');
+      resolve();
+    });
+    process.nextTick(() => order.push('tick'));
+    Promise.resolve()
+      .then(() => order.push('microtask'))
+      .then(() => order.push('its successor'));
+  });
+  expect(order.at(-1)).toBe('soon');
+  expect(order).toHaveLength(4);
+});
+
 test('random integers cover their range and stay inside', () => {
   const seen = new Set<number>();
   for (let i = 0; i < 5000; i++) seen.add(systemRng.int(7));

@@ -41,4 +41,7 @@ export const systemClock: Clock = {
   now: () => performance.now(),
   wallMs: () => Date.now(),
   after: (delayMs, fn) => new SystemTimer(delayMs, fn),
+  soon: (fn) => {
+    setImmediate(fn);
+  },
 };

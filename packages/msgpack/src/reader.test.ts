@@ -219,3 +219,13 @@ test('numbers that are no integers are a bug of the caller', () => {
   expect(() => w.uint(-1)).toThrow();
   expect(() => w.uint(2n ** 64n)).toThrow();
 });
+
+test('a writer whose buffer is taken does not write into what the next one makes of it', () => {
+  const first = new Writer('rpc');
+  first.str('first');
+  const taken = first.take();
+  const second = new Writer('rpc');
+  second.str('second');
+  first.str('again');
+  expect([taken, first.take(), second.take()].map((b) => decodeAny(b))).toEqual(['first', 'again', 'second']);
+});

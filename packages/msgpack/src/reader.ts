@@ -16,14 +16,14 @@ export type MsgpackKind = 'nil' | 'bool' | 'int' | 'float' | 'str' | 'bin' | 'ar
  */
 export class Reader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
+  /** Made when the first wide number comes: most inputs have none, or few. */
+  #wide: DataView | undefined;
   readonly #end: number;
   /** Position of the next value in the buffer. */
   offset: number;
 
   constructor(bytes: Uint8Array, offset = 0, end: number = bytes.length) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#end = Math.min(end, bytes.length);
     this.offset = offset;
   }
@@ -141,8 +141,8 @@ export class Reader {
     const code = this.#byte();
     let count: number;
     if ((code & 0xf0) === 0x90) count = code & 0x0f;
-    else if (code === 0xdc) count = this.#view.getUint16(this.#take(2));
-    else if (code === 0xdd) count = this.#view.getUint32(this.#take(4));
+    else if (code === 0xdc) count = this.#u16(this.#take(2));
+    else if (code === 0xdd) count = this.#u32(this.#take(4));
     else if (code === 0xc0) return -1;
     else return this.#unexpected('an array', code);
     this.#checkRoom(count);
@@ -154,8 +154,8 @@ export class Reader {
     const code = this.#byte();
     let count: number;
     if ((code & 0xf0) === 0x80) count = code & 0x0f;
-    else if (code === 0xde) count = this.#view.getUint16(this.#take(2));
-    else if (code === 0xdf) count = this.#view.getUint32(this.#take(4));
+    else if (code === 0xde) count = this.#u16(this.#take(2));
+    else if (code === 0xdf) count = this.#u32(this.#take(4));
     else if (code === 0xc0) return -1;
     else return this.#unexpected('a map', code);
     this.#checkRoom(count * 2);
@@ -210,6 +210,20 @@ export class Reader {
     return code;
   }
 
+  get #view(): DataView {
+    const { buffer, byteOffset, byteLength } = this.#bytes;
+    this.#wide ??= new DataView(buffer, byteOffset, byteLength);
+    return this.#wide;
+  }
+
+  #u16(at: number): number {
+    return this.#bytes[at]! * 0x100 + this.#bytes[at + 1]!;
+  }
+
+  #u32(at: number): number {
+    return this.#u16(at) * 0x1_0000 + this.#u16(at + 2);
+  }
+
   /** Moves over `size` bytes and returns where they start. */
   #take(size: number): number {
     const start = this.offset;
@@ -227,9 +241,9 @@ export class Reader {
       case 0xcc:
         return this.#bytes[this.#take(1)]!;
       case 0xcd:
-        return this.#view.getUint16(this.#take(2));
+        return this.#u16(this.#take(2));
       case 0xce:
-        return this.#view.getUint32(this.#take(4));
+        return this.#u32(this.#take(4));
       case 0xcf:
       case 0xd3:
         return this.#int64(code === 0xd3);
@@ -246,8 +260,8 @@ export class Reader {
 
   #int64(isSigned: boolean): number | bigint {
     const at = this.#take(8);
-    const high = isSigned ? this.#view.getInt32(at) : this.#view.getUint32(at);
-    const value = high * 2 ** 32 + this.#view.getUint32(at + 4);
+    const high = isSigned ? this.#u32(at) | 0 : this.#u32(at);
+    const value = high * 2 ** 32 + this.#u32(at + 4);
     if (Number.isSafeInteger(value)) return value;
     return isSigned ? this.#view.getBigInt64(at) : this.#view.getBigUint64(at);
   }
@@ -259,10 +273,10 @@ export class Reader {
     switch (code) {
       case 0xda:
       case 0xc5:
-        return this.#view.getUint16(this.#take(2));
+        return this.#u16(this.#take(2));
       case 0xdb:
       case 0xc6:
-        return this.#view.getUint32(this.#take(4));
+        return this.#u32(this.#take(4));
       case 0xd9:
       case 0xc4:
         return this.#bytes[this.#take(1)]!;
@@ -278,9 +292,9 @@ export class Reader {
       case 0xc7:
         return this.#bytes[this.#take(1)]!;
       case 0xc8:
-        return this.#view.getUint16(this.#take(2));
+        return this.#u16(this.#take(2));
       case 0xc9:
-        return this.#view.getUint32(this.#take(4));
+        return this.#u32(this.#take(4));
       default:
         return 1 << (code - 0xd4); // fixext 1, 2, 4, 8, 16
     }

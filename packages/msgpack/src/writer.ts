@@ -6,6 +6,23 @@ import { encodeGoTime, type GoTime } from './time.ts';
 const LONG_STRING = 48;
 const INITIAL_BYTES = 256;
 
+/** Buffers of writers that are done, and their largest size. */
+export const SPARES_MAX = 4;
+export const SPARE_BYTES_MAX = 16 * 1024;
+
+interface Room {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+}
+
+function roomOf(size: number): Room {
+  const bytes = new Uint8Array(size);
+  return { bytes, view: new DataView(bytes.buffer) };
+}
+
+const NO_ROOM = roomOf(0);
+const spares: Room[] = [];
+
 const encoder = new TextEncoder();
 
 /**
@@ -22,8 +39,9 @@ export class Writer {
   constructor(dialect: Dialect = 'rpc', initialBytes: number = INITIAL_BYTES) {
     this.#signedInts = dialect === 'raft';
     this.#newForms = dialect === 'event';
-    this.#bytes = new Uint8Array(Math.max(initialBytes, 16));
-    this.#view = new DataView(this.#bytes.buffer);
+    const room = (initialBytes <= SPARE_BYTES_MAX ? spares.pop() : undefined) ?? roomOf(Math.max(initialBytes, 16));
+    this.#bytes = room.bytes;
+    this.#view = room.view;
   }
 
   /** Bytes written so far. */
@@ -141,6 +159,19 @@ export class Writer {
     this.#bytes[at] = value;
   }
 
+  /** What was written, and the end of this writer: its buffer goes to the next one. */
+  take(): Uint8Array {
+    const out = this.#bytes.slice(0, this.#size);
+    const { length } = this.#bytes;
+    if (length >= INITIAL_BYTES && length <= SPARE_BYTES_MAX && spares.length < SPARES_MAX) {
+      spares.push({ bytes: this.#bytes, view: this.#view });
+    }
+    this.#bytes = NO_ROOM.bytes;
+    this.#view = NO_ROOM.view;
+    this.#size = 0;
+    return out;
+  }
+
   /** A copy of what was written. */
   finish(): Uint8Array {
     return this.#bytes.slice(0, this.#size);
@@ -161,10 +192,10 @@ export class Writer {
   }
 
   #grow(needed: number): void {
-    const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
-    grown.set(this.#bytes.subarray(0, this.#size));
-    this.#bytes = grown;
-    this.#view = new DataView(grown.buffer);
+    const grown = roomOf(Math.max(needed, this.#bytes.length * 2));
+    grown.bytes.set(this.#bytes.subarray(0, this.#size));
+    this.#bytes = grown.bytes;
+    this.#view = grown.view;
   }
 
   #longString(text: string): void {

@@ -7,6 +7,7 @@ import {
   type Metrics,
   type Millis,
   type Rng,
+  soon,
   type Timer,
 } from '@proconsul/base';
 import { Applier } from './applier.ts';
@@ -360,11 +361,11 @@ export class RaftNode {
     return size >= pendingMax || bytes + length > pendingMaxBytes ? 'QUEUE_FULL' : undefined;
   }
 
-  /** Proposals made in one turn go to the core, and to the disk, in one piece. */
+  /** Proposals made in one turn, whoever made them, go to the core, the disk and the others in one piece. */
   #planFlush(): void {
     if (this.#isFlushPlanned) return;
     this.#isFlushPlanned = true;
-    Promise.resolve().then(() => {
+    soon(this.#d.clock, () => {
       this.#isFlushPlanned = false;
       this.#flush();
     });

@@ -1,4 +1,4 @@
-import { type Clock, errorText, type Millis, type Stream } from '@proconsul/base';
+import { type Clock, errorText, type Millis, type Stream, type Timer } from '@proconsul/base';
 import { RemoteError, RpcError } from './errors.ts';
 import { REPLY_BYTES_MAX, REPLY_HEADER_BYTES_MAX } from './limits.ts';
 import { decodeReplyHeader, encodeRequest, type ReplyHeader } from './message.ts';
@@ -6,8 +6,11 @@ import { ValueReader } from './value-reader.ts';
 
 interface PendingCall {
   readonly seq: number;
+  readonly deadline: Millis;
   readonly resolve: (body: Uint8Array) => void;
   readonly reject: (error: Error) => void;
+  /** The signal need not tell us any more. */
+  readonly forget?: () => void;
 }
 
 /**
@@ -22,6 +25,9 @@ export class ClientCodec {
   readonly #clock: Clock;
   readonly #reader = new ValueReader();
   #pending: PendingCall | undefined;
+  /** Runs on when a call is over, and looks then whether another one is late: most calls need none of their own. */
+  #timer: Timer | undefined;
+  #timerDueAt: Millis = 0;
   #header: ReplyHeader | undefined;
   #isClosed = false;
   #error: Error | undefined;
@@ -67,25 +73,15 @@ export class ClientCodec {
         reject(new RpcError('RPC_CANCELED', 'context canceled', false));
         return;
       }
-      const timer = this.#clock.after(timeoutMs, () => this.#giveUp('RPC_TIMEOUT', 'i/o deadline reached'));
-      const canceled = () => this.#giveUp('RPC_CANCELED', 'context canceled');
-      signal?.addEventListener('abort', canceled, { once: true });
-      const done = () => {
-        timer.cancel();
-        signal?.removeEventListener('abort', canceled);
-        this.#pending = undefined;
-      };
-      this.#pending = {
-        seq,
-        resolve: (reply) => {
-          done();
-          resolve(reply);
-        },
-        reject: (error) => {
-          done();
-          reject(error);
-        },
-      };
+      const deadline = this.#clock.now() + timeoutMs;
+      if (signal === undefined) this.#pending = { seq, deadline, resolve, reject };
+      else {
+        const canceled = () => this.#giveUp('RPC_CANCELED', 'context canceled');
+        signal.addEventListener('abort', canceled, { once: true });
+        const forget = () => signal.removeEventListener('abort', canceled);
+        this.#pending = { seq, deadline, resolve, reject, forget };
+      }
+      this.#watch(deadline);
       this.#stream.write(encodeRequest(seq, method, body));
     });
   }
@@ -119,8 +115,27 @@ export class ClientCodec {
     return header;
   }
 
+  #watch(deadline: Millis): void {
+    if (this.#timer !== undefined && this.#timerDueAt <= deadline) return;
+    this.#timer?.cancel();
+    this.#timerDueAt = deadline;
+    this.#timer = this.#clock.after(deadline - this.#clock.now(), () => {
+      this.#timer = undefined;
+      if (this.#pending === undefined) return;
+      if (this.#pending.deadline > this.#clock.now()) this.#watch(this.#pending.deadline);
+      else this.#giveUp('RPC_TIMEOUT', 'i/o deadline reached');
+    });
+  }
+
+  #takePending(): PendingCall | undefined {
+    const pending = this.#pending;
+    this.#pending = undefined;
+    pending?.forget?.();
+    return pending;
+  }
+
   #finish(header: ReplyHeader, body: Uint8Array): void {
-    const pending = this.#pending!;
+    const pending = this.#takePending()!;
     this.#header = undefined;
     if (header.error === '') return pending.resolve(body);
     pending.reject(new RemoteError(header.error));
@@ -129,8 +144,7 @@ export class ClientCodec {
 
   /** The answer, if it comes at all, is no longer wanted, and nobody can tell where the next one would begin. */
   #giveUp(code: 'RPC_TIMEOUT' | 'RPC_CANCELED' | 'RPC_PROTOCOL', text: string): void {
-    const pending = this.#pending;
-    this.#pending = undefined;
+    const pending = this.#takePending();
     this.#stream.destroy();
     this.#fail(text);
     pending?.reject(new RpcError(code, text, true));
@@ -141,7 +155,8 @@ export class ClientCodec {
     this.#isClosed = true;
     this.#error = new Error(text);
     this.#reader.clear();
-    this.#pending?.reject(new RpcError('RPC_CLOSED', text, true));
+    this.#timer?.cancel();
+    this.#takePending()?.reject(new RpcError('RPC_CLOSED', text, true));
     this.#closedHandler?.();
   }
 }

@@ -29,7 +29,7 @@ export function encodeRequest(seq: number, method: string, body: Uint8Array): Ui
   w.key('ServiceMethod');
   w.str(method);
   w.raw(body);
-  return w.finish();
+  return w.take();
 }
 
 export function encodeReply(request: RequestHeader, body: Uint8Array): Uint8Array {
@@ -52,7 +52,7 @@ function encodeAnswer({ seq, method }: RequestHeader, error: string, body: Uint8
   w.key('ServiceMethod');
   w.str(method);
   w.raw(body);
-  return w.finish();
+  return w.take();
 }
 
 /** Throws ProtocolError: RPC_HEADER when it is not a map with a sequence number and a method, or one of the codec. */

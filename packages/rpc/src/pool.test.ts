@@ -153,6 +153,25 @@ test('a call that takes too long fails, frees its stream on the server, and leav
   expect([network.dialled.length, listener.streamCount]).toEqual([1, 1]);
 });
 
+test('each call has its own time, whatever the one before it on the stream had', async () => {
+  await serve((method, body) => (method === 'Test.Hang' ? new Promise(() => undefined) : Promise.resolve(body)));
+  const pool = newPool();
+  let failures = 0;
+  const hang = (timeoutMs: number) => void call(pool, 'Test.Hang', {}, timeoutMs).catch(() => failures++);
+  await call(pool, 'Test.Echo', 1, 300);
+  hang(500);
+  await clock.advance(499);
+  expect(failures).toBe(0);
+  await clock.advance(1);
+  expect(failures).toBe(1);
+  await call(pool, 'Test.Echo', 1, 60_000);
+  hang(200);
+  await clock.advance(199);
+  expect(failures).toBe(1);
+  await clock.advance(1);
+  expect(failures).toBe(2);
+});
+
 test('giving up a call tells the server', async () => {
   const signals: AbortSignal[] = [];
   await serve((_method, _body, _from, signal) => {

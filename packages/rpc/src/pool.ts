@@ -61,12 +61,16 @@ export class RpcPool implements RpcClient {
     body: Uint8Array,
     options: { readonly timeoutMs: Millis; readonly signal?: AbortSignal },
   ): Promise<Uint8Array> {
-    const startedAt = this.#d.clock.now();
-    const connection = await this.#connection(peer, options);
-    const left = Math.max(1, options.timeoutMs - (this.#d.clock.now() - startedAt));
+    let connection = this.#isClosed ? undefined : this.#entries.get(keyOf(peer))?.connection;
+    let left = options;
+    if (!connection?.isOpen) {
+      const startedAt = this.#d.clock.now();
+      connection = await this.#connection(peer, options);
+      left = { ...options, timeoutMs: Math.max(1, options.timeoutMs - (this.#d.clock.now() - startedAt)) };
+    }
     const codec: ClientCodec = connection.take();
     try {
-      return await codec.call(this.#nextSeq(), method, body, { ...options, timeoutMs: left });
+      return await codec.call(this.#nextSeq(), method, body, left);
     } catch (error) {
       if (!(error instanceof RemoteError)) this.#d.log.debug('call failed', { method, server: peer.name, error });
       throw error;

@@ -55,7 +55,9 @@ export class ServerCodec {
   #isClosed = false;
   #isEnded = false;
   #arrivalTimer: Timer | undefined;
-  #departure: { readonly bytes: number; readonly timer: Timer } | undefined;
+  /** Bytes of the answer that is leaving. */
+  #departing = 0;
+  #departureTimer: Timer | undefined;
   #halfClosedTimer: Timer | undefined;
 
   constructor(stream: Stream, dependencies: ServerCodecDependencies) {
@@ -144,13 +146,14 @@ export class ServerCodec {
         return;
       }
     }
-    const timer = clock.after(REPLY_DEPARTURE_MS, () => this.#cut('answer was not taken in time'));
-    this.#departure = { bytes: bytes.length, timer };
-    if (this.#stream.write(bytes)) this.#departed();
+    this.#departing = bytes.length;
+    if (this.#stream.write(bytes)) return this.#departed();
+    if (this.#isClosed) return;
+    this.#departureTimer = clock.after(REPLY_DEPARTURE_MS, () => this.#cut('answer was not taken in time'));
   }
 
   #drained(): void {
-    if (this.#departure !== undefined) this.#departed();
+    if (this.#departing > 0) this.#departed();
   }
 
   #departed(): void {
@@ -163,10 +166,10 @@ export class ServerCodec {
   }
 
   #forgetDeparture(): void {
-    if (this.#departure === undefined) return;
-    this.#departure.timer.cancel();
-    this.#d.replyBudget.give(this.#departure.bytes);
-    this.#departure = undefined;
+    this.#departureTimer?.cancel();
+    this.#departureTimer = undefined;
+    if (this.#departing > 0) this.#d.replyBudget.give(this.#departing);
+    this.#departing = 0;
   }
 
   /** The caller sends no more. What it asked for is still answered, unless that takes long. */

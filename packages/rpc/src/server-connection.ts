@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '@proconsul/base';
+import type { Clock, Millis, Timer } from '@proconsul/base';
 import type { YamuxSession } from '@proconsul/yamux';
 import { ClientCodec } from './client-codec.ts';
 import { RpcError } from './errors.ts';
@@ -19,6 +19,8 @@ export class ServerConnection {
   #surplusTimer: Timer | undefined;
   #calls = 0;
   #idleTimer: Timer | undefined;
+  /** When the last call ended. */
+  #usedAt: Millis;
 
   /** `closed` is called once, when no call can be made here any more. */
   constructor(session: YamuxSession, sizes: PoolSizes, clock: Clock, closed: () => void) {
@@ -30,7 +32,8 @@ export class ServerConnection {
       this.#surplusTimer?.cancel();
       closed();
     });
-    this.#watchIdle();
+    this.#usedAt = clock.now();
+    this.#watchIdle(sizes.idleMs);
   }
 
   get isOpen(): boolean {
@@ -48,7 +51,6 @@ export class ServerConnection {
     }
     const codec = this.#reuse() ?? this.#open();
     this.#calls++;
-    this.#idleTimer?.cancel();
     return codec;
   }
 
@@ -59,7 +61,7 @@ export class ServerConnection {
       this.#idle.push({ codec, since: this.#clock.now() });
       if (this.#idle.length > this.#sizes.idleStreamsMax) this.#watchSurplus();
     }
-    if (this.#calls === 0) this.#watchIdle();
+    this.#usedAt = this.#clock.now();
     // A server that says goodbye closes when the last call is done; there will be no other one.
     if (this.#calls === 0 && !this.#session.isOpen) this.#session.close();
   }
@@ -99,8 +101,12 @@ export class ServerConnection {
     });
   }
 
-  #watchIdle(): void {
-    this.#idleTimer?.cancel();
-    this.#idleTimer = this.#clock.after(this.#sizes.idleMs, () => this.close());
+  /** Closes the connection when it was without a call for so long. The timer runs on during calls. */
+  #watchIdle(afterMs: Millis): void {
+    this.#idleTimer = this.#clock.after(afterMs, () => {
+      const leftMs = this.#calls > 0 ? this.#sizes.idleMs : this.#usedAt + this.#sizes.idleMs - this.#clock.now();
+      if (leftMs > 0) this.#watchIdle(leftMs);
+      else this.close();
+    });
   }
 }

@@ -2,6 +2,7 @@ import type { Clock, Millis } from '@proconsul/base';
 import type {
   Caller,
   CommonArgs,
+  Consistency,
   EndpointError,
   ReadDone,
   ReadMeta,
@@ -19,16 +20,21 @@ export type CallRoute =
   | { readonly kind: 'forward'; readonly to: Caller }
   | { readonly kind: 'wait'; readonly error: EndpointError };
 
-/** What a read needs of the server. */
-export interface ReadSteps<T> {
+/** What reads need of the server: one object for all of them. */
+export interface ReadSteps {
   readonly clock: Clock;
-  readonly hold: Hold;
-  route(): CallRoute;
+  hold(): Hold;
+  route(name: string, consistency: Consistency): CallRoute;
   /** Answers from our state, now or when its index has passed. */
-  answer(options: ReadOptions, told: (error: Error | null, view: View<T> | null) => void): () => void;
+  answer<A extends CommonArgs, T>(
+    method: ReadMethod<A, T>,
+    args: A,
+    options: ReadOptions,
+    told: (error: Error | null, view: View<T> | null) => void,
+  ): () => void;
   verify(): Promise<void>;
   /** Whether what we hold may be the answer: not when only a leader may answer and we no longer are. */
-  mayAnswer(): boolean;
+  mayAnswer(name: string, consistency: Consistency): boolean;
   meta(): ReadMeta;
   /** To be called when we stop leading. */
   readonly deposed: Set<() => void>;
@@ -51,13 +57,14 @@ export class HeldRead<A extends CommonArgs, T> {
   readonly #args: A;
   readonly #options: ReadOptions;
   readonly #done: ReadDone<T>;
-  readonly #steps: ReadSteps<T>;
+  readonly #steps: ReadSteps;
+  #hold: Hold | undefined;
   readonly #startedAt: Millis;
   #attemptedAt: Millis;
   #cancel: () => unknown = nothing;
   #isOver = false;
 
-  constructor(method: ReadMethod<A, T>, args: A, options: ReadOptions, done: ReadDone<T>, steps: ReadSteps<T>) {
+  constructor(method: ReadMethod<A, T>, args: A, options: ReadOptions, done: ReadDone<T>, steps: ReadSteps) {
     this.#method = method;
     this.#args = args;
     this.#options = options;
@@ -77,7 +84,7 @@ export class HeldRead<A extends CommonArgs, T> {
     this.#leave();
     if (this.#isOver) return;
     this.#attemptedAt = this.#steps.clock.now();
-    const route = this.#steps.route();
+    const route = this.#steps.route(this.#method.name, this.#options.consistency);
     if (route.kind === 'local') this.#here();
     else if (route.kind === 'verify') this.#afterVerify();
     else if (route.kind === 'forward') this.#forward(route.to);
@@ -105,12 +112,12 @@ export class HeldRead<A extends CommonArgs, T> {
       isTold = true;
       deposed.delete(deposedNow);
       if (this.#isOver) return;
-      if (!this.#steps.mayAnswer()) return this.attempt();
+      if (!this.#steps.mayAnswer(this.#method.name, this.#options.consistency)) return this.attempt();
       this.#finish(error, view, this.#steps.meta());
     };
     let cancel: () => void;
     try {
-      cancel = this.#steps.answer(this.#optionsLeft(), told);
+      cancel = this.#steps.answer(this.#method, this.#args, this.#optionsLeft(), told);
     } catch (error) {
       return this.#finish(error as Error, null, this.#steps.meta());
     }
@@ -164,7 +171,9 @@ export class HeldRead<A extends CommonArgs, T> {
 
   /** Tries again a little later; with no time left, tells why there is no answer. */
   #again(error: Error): void {
-    const { clock, hold } = this.#steps;
+    const { clock } = this.#steps;
+    this.#hold ??= this.#steps.hold();
+    const hold = this.#hold;
     // A blocking read that was waiting well until now has all of its patience again.
     if (this.#options.minIndex > 0) hold.renewAfter(clock.now() - this.#attemptedAt);
     const cancel = hold.pause(() => this.attempt());

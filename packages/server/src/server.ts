@@ -24,7 +24,7 @@ import type { Dep } from '@proconsul/store';
 import { autopilotHealth, DEFAULT_AUTOPILOT } from './autopilot.ts';
 import { CoordinateBatch } from './coordinate-batch.ts';
 import { type FarAnswer, FarReads } from './far-reads.ts';
-import { type CallRoute, HeldRead } from './held-read.ts';
+import { type CallRoute, HeldRead, type ReadSteps } from './held-read.ts';
 import { HoldRoom } from './hold.ts';
 import { LockDelays } from './lock-delays.ts';
 import { momentaryReads } from './momentary.ts';
@@ -75,6 +75,7 @@ export class Server implements Caller {
   readonly #deposed = new Set<() => void>();
   /** Reads that another server answers. */
   readonly #forwarded = new Set<() => void>();
+  readonly #readSteps: ReadSteps;
   #leading = false;
 
   constructor(options: ServerOptions, dependencies: ServerDependencies) {
@@ -87,6 +88,19 @@ export class Server implements Caller {
     this.tombstones = new TombstoneClock(clock, (index) => this.#reap(index));
     this.#coordinates = new CoordinateBatch(clock, rng, (batch) => this.#writeCoordinates(batch));
     this.#room = new HoldRoom(clock, rng, options.rpcHoldTimeoutMs);
+    this.#readSteps = {
+      clock,
+      hold: () => this.#room.hold(),
+      route: (name, consistency) => this.#route(name, consistency),
+      answer: (method, args, left, told) => this.#answer(method, args, left, told),
+      verify: () => dependencies.consensus.verifyLeader(),
+      mayAnswer: (name, consistency) => consistency === 'stale' || LOCAL_METHODS.has(name) || this.leads(),
+      meta: () => this.#meta(),
+      deposed: this.#deposed,
+      forwarded: this.#forwarded,
+      leaderId: () => dependencies.consensus.leaderId(),
+      waitMs: (wanted) => this.#baseWaitMs(wanted),
+    };
     this.#momentary = momentaryReads(dependencies, options.datacenter);
     this.#far = new FarReads(dependencies, options.datacenter, (datacenter) => this.#elsewhere(datacenter));
     store.setHooks({
@@ -171,19 +185,7 @@ export class Server implements Caller {
     done: ReadDone<T>,
   ): () => void {
     if (!this.#isOurs(args)) return this.#readElsewhere(method, args, options, done);
-    const read = new HeldRead(method, args, options, done, {
-      clock: this.#d.clock,
-      hold: this.#room.hold(),
-      route: () => this.#route(method.name, options.consistency),
-      answer: (left, told) => this.#answer(method, args, left, told),
-      verify: () => this.#d.consensus.verifyLeader(),
-      mayAnswer: () => options.consistency === 'stale' || LOCAL_METHODS.has(method.name) || this.leads(),
-      meta: () => this.#meta(),
-      deposed: this.#deposed,
-      forwarded: this.#forwarded,
-      leaderId: () => this.#d.consensus.leaderId(),
-      waitMs: (wanted) => this.#baseWaitMs(wanted),
-    });
+    const read = new HeldRead(method, args, options, done, this.#readSteps);
     read.attempt();
     return () => read.cancel();
   }

@@ -398,3 +398,21 @@ test('nobody is asked for a stream that the owner refuses', async () => {
   expect(taken).toBe(0);
   expect(listener.streamCount).toBe(0);
 });
+
+test('what many streams write in one turn of the clock leaves in one piece', async () => {
+  const [peer, base] = pipe();
+  const pieces: number[] = [];
+  peer.onData((bytes) => pieces.push(bytes.length));
+  const turn: (() => void)[] = [];
+  const patient = Object.assign(clock, { soon: (fn: () => void) => turn.push(fn) });
+  const dialler = new YamuxSession(base, { role: 'dialler' }, { clock: patient, log: recorded.log });
+  const streams = [dialler.open(), dialler.open(), dialler.open()];
+  for (const stream of streams) {
+    stream.write(utf8('hello'));
+    await settle();
+  }
+  expect(pieces).toEqual([]);
+  for (const fn of turn.splice(0)) fn();
+  await settle();
+  expect(pieces).toEqual([3 * (2 * HEADER_BYTES + 5)]);
+});

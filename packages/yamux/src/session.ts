@@ -1,4 +1,13 @@
-import { type Clock, concatBytes, type Endpoint, errorText, type Log, type Stream, type Timer } from '@proconsul/base';
+import {
+  type Clock,
+  concatBytes,
+  type Endpoint,
+  errorText,
+  type Log,
+  type Stream,
+  soon,
+  type Timer,
+} from '@proconsul/base';
 import { type ByteBudget, SharedBytes } from './byte-budget.ts';
 import { YamuxError, yamuxErrors } from './errors.ts';
 import {
@@ -369,13 +378,15 @@ export class YamuxSession implements StreamOwner {
     this.#write(frame);
   }
 
-  /** Frames of one moment leave together: many small writes cost more than what is in them. */
+  /** Frames of one turn leave together: many small writes cost more than what is in them. */
   #write(bytes: Uint8Array): void {
     this.#unsent.push(bytes);
     this.#unsentBytes += bytes.length;
     if (this.#unsentBytes >= BATCH_BYTES) this.#flush();
-    else if (this.#unsent.length === 1) queueMicrotask(() => this.#flush());
+    else if (this.#unsent.length === 1) soon(this.#clock, this.#flushUnsent);
   }
+
+  readonly #flushUnsent = (): void => this.#flush();
 
   #flush(): void {
     const chunks = this.#unsent;

@@ -38,6 +38,8 @@ export class ServerLinks implements ClusterLinks {
   readonly router: WanRouter;
   readonly transport: NetworkTransport;
   readonly #callers = new Map<string, Caller>();
+  /** The way to the leader that was asked last. */
+  #leader: { readonly info: ServerInfo; readonly caller: Caller } | undefined;
 
   constructor(dependencies: ServerLinksDependencies) {
     this.#d = dependencies;
@@ -78,15 +80,21 @@ export class ServerLinks implements ClusterLinks {
 
   /** The leader, when it is another server of the pool. */
   leaderPeer(): RpcPeer | undefined {
-    const leader = this.#d.leader();
-    if (leader === undefined || leader.id === this.#d.context.nodeId) return undefined;
-    const known = this.directory.byId(leader.id) ?? this.directory.byAddress(leader.address);
+    const known = this.#leaderInfo();
     return known === undefined ? undefined : peerOf(known);
   }
 
+  #leaderInfo(): ServerInfo | undefined {
+    const leader = this.#d.leader();
+    if (leader === undefined || leader.id === this.#d.context.nodeId) return undefined;
+    return this.directory.byId(leader.id) ?? this.directory.byAddress(leader.address);
+  }
+
   leaderCaller(): Caller | undefined {
-    const peer = this.leaderPeer();
-    return peer === undefined ? undefined : this.#caller(peer, () => {});
+    const known = this.#leaderInfo();
+    if (known === undefined) return undefined;
+    if (this.#leader?.info !== known) this.#leader = { info: known, caller: this.#caller(peerOf(known), () => {}) };
+    return this.#leader.caller;
   }
 
   datacenterCaller(datacenter: string): Caller | undefined | 'unreachable' {

@@ -61,7 +61,7 @@ export function encodeRequest(request: RaftRequest): Uint8Array {
       putVersion(w);
       if (request.term !== undefined) putUint(w, 'Term', request.term);
   }
-  return w.finish();
+  return w.take();
 }
 
 function putText(w: Writer, key: string, value: string): void {
@@ -169,7 +169,7 @@ function encodePeers(configuration: Configuration): Uint8Array {
   const w = new Writer('raft');
   w.arrayHeader(addresses.length);
   for (const { address } of addresses) w.str(address);
-  return w.finish();
+  return w.take();
 }
 
 // Reading.

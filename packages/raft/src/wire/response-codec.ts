@@ -45,7 +45,7 @@ export function encodeResponse(response: RaftResponse, by: Responder, error = ''
       putEmptyHeader(w);
       putVersion(w, 0);
   }
-  return w.finish();
+  return w.take();
 }
 
 function putVoteResponse(

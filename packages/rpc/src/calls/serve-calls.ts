@@ -40,6 +40,7 @@ export function serveCalls(caller: Caller, extra: ExtraCalls = new Map()): RpcHa
     const method = wire.method as ReadMethod<never, unknown>;
     return await new Promise<Uint8Array>((resolve, reject) => {
       let isOver = false;
+      let isListening = false;
       let cancel: (() => void) | null = null;
       const abort = () => {
         isOver = true;
@@ -48,7 +49,7 @@ export function serveCalls(caller: Caller, extra: ExtraCalls = new Map()): RpcHa
       };
       cancel = caller.read(method, args as never, options, (error, view, meta) => {
         isOver = true;
-        signal.removeEventListener('abort', abort);
+        if (isListening) signal.removeEventListener('abort', abort);
         if (error !== null || view === null) return reject(error ?? new Error('no answer'));
         try {
           resolve(encoded(wire, view, meta, args));
@@ -57,8 +58,9 @@ export function serveCalls(caller: Caller, extra: ExtraCalls = new Map()): RpcHa
         }
       });
       if (isOver) return;
-      if (signal.aborted) abort();
-      else signal.addEventListener('abort', abort, { once: true });
+      if (signal.aborted) return abort();
+      isListening = true;
+      signal.addEventListener('abort', abort, { once: true });
     });
   };
 }
