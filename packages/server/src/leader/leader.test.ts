@@ -2,7 +2,7 @@ import { Catalog } from '@proconsul/endpoints';
 import { HealthCheck, MessageType, NodeService, RegisterRequest } from '@proconsul/schema';
 import { describe, expect, test } from 'vitest';
 import { TestCluster } from '../testing/cluster.ts';
-import { RECONCILE_PERIOD_MS } from './member-reconciler.ts';
+import { ABSENT_MS, RECONCILE_PERIOD_MS } from './member-reconciler.ts';
 
 const who = { Datacenter: '', Token: '' };
 
@@ -71,13 +71,33 @@ describe('a member', () => {
     );
   });
 
-  test('that vanished from the pool unseen is reaped by the next comparison', async () => {
+  test('that vanished from the pool unseen is critical from the next comparison on, and reaped ten minutes later', async () => {
     const c = await cluster();
     addClient(c, 'web');
     await c.advance(50);
     c.members.pop();
-    await c.advance(RECONCILE_PERIOD_MS + 100);
+    await c.advance(RECONCILE_PERIOD_MS);
+    expect(check(c, 'web')).toMatchObject({ Status: 'passing' });
+    await c.advance(RECONCILE_PERIOD_MS);
+    expect(check(c, 'web')).toMatchObject({ Status: 'critical', Output: 'Agent not live or unreachable' });
+    await c.advance(ABSENT_MS - RECONCILE_PERIOD_MS - 1000);
+    expect(leaderOf(c).store.catalog.node('web')).toBeDefined();
+    await c.advance(RECONCILE_PERIOD_MS + 1000);
     expect(leaderOf(c).store.catalog.node('web')).toBeUndefined();
+  });
+
+  test('that a new leader has not met yet keeps its node, its services and sessions', async () => {
+    const c = await cluster();
+    addClient(c, 'web');
+    await c.advance(50);
+    const web = c.members.pop();
+    c.crash(c.leader() as string);
+    await c.until(() => c.leader() !== undefined, 10_000);
+    await c.advance(1000);
+    expect(check(c, 'web')).toMatchObject({ Status: 'passing' });
+    c.members.push(web as NonNullable<typeof web>);
+    await c.advance(2 * RECONCILE_PERIOD_MS);
+    expect(check(c, 'web')).toMatchObject({ Status: 'passing' });
   });
 
   test.for([

@@ -4,10 +4,16 @@ import { isApplyError, SERF_HEALTH, type Store } from '@proconsul/store';
 import type { Consensus } from '../consensus.ts';
 import type { PoolMember } from '../servers/member.ts';
 import { parseServerTags, type ServerInfo } from '../servers/server-tags.ts';
-import { aliveRegistration, failedRegistration } from './registration.ts';
+import { aliveRegistration, failedRegistration, missingRegistration } from './registration.ts';
 
 /** How often the whole pool is compared with the catalog. Source: semantics, nodes. */
 export const RECONCILE_PERIOD_MS: Millis = 60_000;
+
+/**
+ * A node that the pool does not know is deregistered only after this time. A leader that has just started knows few members:
+ * those that it has not met yet, or that failed while it was away, are no less there for that.
+ */
+export const ABSENT_MS: Millis = 600_000;
 
 /** Changes of members that may wait; those beyond it are found by the next comparison of the whole. */
 export const RECONCILE_QUEUE_MAX = 256;
@@ -49,6 +55,8 @@ export class MemberReconciler {
   #queue: { readonly what: MemberChange; readonly member: PoolMember }[] = [];
   #isWorking = false;
   #timer: Timer | undefined;
+  /** Nodes that the pool does not know, with when that was first seen. */
+  #absent = new Map<string, Millis>();
 
   constructor(options: ReconcilerOptions, dependencies: ReconcilerDependencies) {
     this.#options = options;
@@ -66,6 +74,7 @@ export class MemberReconciler {
     this.#epoch++;
     this.#isRunning = false;
     this.#queue = [];
+    this.#absent.clear();
     this.#timer?.cancel();
   }
 
@@ -101,12 +110,33 @@ export class MemberReconciler {
       if (epoch !== this.#epoch) return;
       await this.#reconcile(member, CHANGE_OF[member.status]);
     }
-    const present = new Set(members.map((member) => member.name.toLowerCase()));
-    for (const { Node } of this.#d.store.health.checksInState('any').value.filter((c) => c.CheckID === SERF_HEALTH)) {
-      if (epoch !== this.#epoch) return;
-      if (!present.has(Node.toLowerCase())) await this.#attempt(Node, () => this.#deregister(Node, 'reaped'));
-    }
+    await this.#reconcileAbsent(new Set(members.map((member) => member.name.toLowerCase())), epoch);
     this.#d.metrics.sample('leader.reconcile', this.#d.clock.now() - startedAt);
+  }
+
+  /** Nodes that were members: critical when the pool does not know them the second time, gone after {@link ABSENT_MS}. */
+  async #reconcileAbsent(present: ReadonlySet<string>, epoch: number): Promise<void> {
+    const { clock, store } = this.#d;
+    const before = this.#absent;
+    this.#absent = new Map();
+    for (const { Node } of store.health.checksInState('any').value.filter((c) => c.CheckID === SERF_HEALTH)) {
+      if (epoch !== this.#epoch) return;
+      const name = Node.toLowerCase();
+      if (present.has(name)) continue;
+      const since = before.get(name);
+      this.#absent.set(name, since ?? clock.now());
+      if (since === undefined) continue;
+      if (clock.now() - since >= ABSENT_MS) await this.#attempt(Node, () => this.#deregister(Node, 'reaped'));
+      else await this.#attempt(Node, () => this.#missing(Node));
+    }
+  }
+
+  async #missing(Node: string): Promise<void> {
+    const { log, store } = this.#d;
+    const request = missingRegistration(store, this.#options.datacenter, Node);
+    if (request === null) return;
+    log.info('member is not in the pool, marking health critical', { member: Node, partition });
+    await this.#commit(MessageType.Register, request);
   }
 
   async #reconcile(member: PoolMember, what: MemberChange | undefined): Promise<void> {

@@ -98,3 +98,11 @@ export function failedRegistration(store: Store, datacenter: string, member: Poo
     Check: serfHealth(member.name, false),
   });
 }
+
+/** The failed check of a node that the pool does not know, null when the catalog says so already. */
+export function missingRegistration(store: Store, datacenter: string, name: string): RegisterRequest | null {
+  const node = store.catalog.node(name);
+  if (node === undefined) return null;
+  const member = { name: node.Node, address: node.Address, port: 0, status: 'failed', tags: { id: node.ID } } as const;
+  return failedRegistration(store, datacenter, member);
+}
