@@ -113,6 +113,7 @@ export class LocalServer {
       {
         ...SERVER_DEFAULTS,
         datacenter: config.datacenter,
+        primaryDatacenter: config.primaryDatacenter,
         rpcHoldTimeoutMs: config.rpcHoldTimeoutMs,
         defaultQueryTimeMs: config.defaultQueryTimeMs,
         maxQueryTimeMs: config.maxQueryTimeMs,

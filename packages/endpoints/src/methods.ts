@@ -8,7 +8,9 @@ import {
   DeregisterRequest,
   type DirEntry,
   type FederationState as FederationStateRecord,
+  FederationStateRequest,
   type HealthCheck,
+  type Intention,
   KVSRequest,
   type Node,
   type NodeInfo,
@@ -343,6 +345,19 @@ export const ConfigEntryMethods = {
 export const FederationState = {
   List: read<CommonArgs, readonly FederationStateRecord[]>('FederationState.List'),
   Get: read<CommonArgs & { readonly Target: string }, FederationStateRecord | null>('FederationState.Get'),
+  /** Op: upsert or delete. Of the primary datacenter: others pass it on there. Answers whether a state was written. */
+  Apply: write<FederationStateRequest, boolean>('FederationState.Apply', FederationStateRequest),
+} as const;
+
+export interface IntentionList {
+  /** `config` or `legacy`. */
+  readonly DataOrigin: string;
+  readonly Intentions: readonly Intention[];
+}
+
+export const Intentions = {
+  /** The highest precedence first. `Legacy`: those of old versions, of which there are none. */
+  List: read<CommonArgs & { readonly Legacy: boolean; readonly Filter: string }, IntentionList>('Intention.List'),
 } as const;
 
 export interface CaRoots {

@@ -13,6 +13,7 @@ import {
   ServiceNode,
   TransparentProxyConfig,
 } from './catalog.ts';
+import { Intention } from './config-entries/index.ts';
 import { CARoot } from './connect.ts';
 import { any, bool, durationNs, index, int, list, map, pointer, str, time } from './kind.ts';
 import { DirEntry, Session, TxnError, TxnResult } from './kv.ts';
@@ -231,6 +232,14 @@ export const IndexedFederationStates = struct('IndexedFederationStates', {
   States: list(FederationState),
   ...queryMeta,
 });
+
+/** `DataOrigin`: `config` for those of config entries, `legacy` for those of old versions. */
+export const IndexedIntentions = struct('IndexedIntentions', {
+  Intentions: list(Intention),
+  DataOrigin: str,
+  ...queryMeta,
+});
+export type IndexedIntentions = Infer<typeof IndexedIntentions>;
 
 export const IndexedCARoots = struct('IndexedCARoots', {
   ActiveRootID: str,

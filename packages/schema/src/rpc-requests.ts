@@ -123,6 +123,10 @@ export const ServiceConfigRequest = struct('ServiceConfigRequest', {
 });
 export type ServiceConfigRequest = Infer<typeof ServiceConfigRequest>;
 
+/** `Legacy` asks for intentions of old versions, which are no config entries. */
+export const IntentionListRequest = struct('IntentionListRequest', { ...readOptions, Legacy: bool });
+export type IntentionListRequest = Infer<typeof IntentionListRequest>;
+
 export const FederationStateQuery = struct('FederationStateQuery', { ...readOptions, TargetDatacenter: str });
 export type FederationStateQuery = Infer<typeof FederationStateQuery>;
 

@@ -2,6 +2,7 @@ import {
   CHECK_FIELDS,
   CHECK_SERVICE_NODE_FIELDS,
   compileFilter,
+  INTENTION_FIELDS,
   NODE_FIELDS,
   NODE_INFO_FIELDS,
   SERVICE_DEFAULTS_FIELDS,
@@ -16,6 +17,7 @@ import {
   CoordinateMethods,
   FederationState,
   Health,
+  Intentions,
   Internal,
   invalid,
   KVS,
@@ -31,6 +33,7 @@ import type { Dep, Store } from '@proconsul/store';
 import { unknownKind } from './config-entries/apply.ts';
 import { checkFilteredKind, complete } from './config-entries/filter.ts';
 import { resolveServiceConfig } from './config-entries/resolve.ts';
+import { intentionsOf } from './intentions.ts';
 import { nearSource } from './near.ts';
 import { queryIdFault, queryNotFound } from './queries/execute.ts';
 import { checkReadOps } from './txn-ops.ts';
@@ -282,6 +285,14 @@ function addRest(t: Table): void {
   });
   add(t, FederationState.List, (s) => s.federation.list());
   add(t, FederationState.Get, (s, a) => s.federation.get(a.Target));
+  add(t, Intentions.List, (s, a) => {
+    const { value, ...answer } = refined(
+      a.Legacy ? s.connect.legacyIntentions() : intentionsOf(s.config.list('service-intentions')),
+      filterOf(a.Filter, INTENTION_FIELDS),
+      (found) => found,
+    );
+    return { ...answer, value: { DataOrigin: a.Legacy ? 'legacy' : 'config', Intentions: value } };
+  });
   add(t, Operator.Usage, (s, _a, dc) => {
     const answer = s.catalog.usage();
     return { ...answer, value: { [dc]: answer.value } };

@@ -8,6 +8,8 @@ import type { Consensus } from './consensus.ts';
 /** Settings of a server; durations in milliseconds unless named otherwise. Sources: configuration reference. */
 export interface ServerOptions {
   readonly datacenter: string;
+  /** Where things are kept that all datacenters share; missing or empty: here. */
+  readonly primaryDatacenter?: string;
   /** How long a call waits for a leader before it fails. */
   readonly rpcHoldTimeoutMs: Millis;
   readonly defaultQueryTimeMs: Millis;

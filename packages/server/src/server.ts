@@ -7,6 +7,7 @@ import {
   type Consistency,
   CoordinateMethods,
   EndpointError,
+  FederationState,
   noLeader,
   noPathToDatacenter,
   notReadyForConsistentReads,
@@ -27,6 +28,7 @@ import { type FarAnswer, FarReads } from './far-reads.ts';
 import { type CallRoute, HeldRead, type ReadSteps } from './held-read.ts';
 import { HoldRoom } from './hold.ts';
 import { LockDelays } from './lock-delays.ts';
+import { LockGate } from './lock-gate.ts';
 import { momentaryReads } from './momentary.ts';
 import { kvIndex, type ReadHandler, readHandlers } from './reads.ts';
 import { isRetryable } from './retryable.ts';
@@ -118,7 +120,11 @@ export class Server implements Caller {
       consensus: dependencies.consensus,
       clock,
       rng,
-      lockDelays: this.lockDelays,
+      lockGate: new LockGate({
+        leads: () => this.leads(),
+        isClosed: (key) => this.lockDelays.isClosed(key),
+        holder: (key) => store.kv.get(key).value?.Session ?? '',
+      }),
       sessionTimers: this.sessionTimers,
       sessionTtlMinNs: options.sessionTtlMinNs,
       session: (id) => store.sessions.get(id).value[0] ?? null,
@@ -190,7 +196,8 @@ export class Server implements Caller {
     return () => read.cancel();
   }
 
-  async write<A extends CommonArgs, R>(method: WriteMethod<A, R>, args: A): Promise<R> {
+  async write<A extends CommonArgs, R>(method: WriteMethod<A, R>, given: A): Promise<R> {
+    const args = this.#forPrimary(method, given);
     if (!this.#isOurs(args)) return await this.#elsewhere(args.Datacenter).write(method, args);
     const hold = this.#room.hold();
     for (;;) {
@@ -212,6 +219,13 @@ export class Server implements Caller {
     const handler = this.#writes.get(method.name);
     if (handler === undefined) throw new EndpointError('NO_METHOD', `rpc: can't find method ${method.name}`);
     return (await handler(this.#context, args as never)) as R;
+  }
+
+  /** What all datacenters share is written in the primary one. */
+  #forPrimary<A extends CommonArgs, R>(method: WriteMethod<A, R>, args: A): A {
+    const { primaryDatacenter = '' } = this.#options;
+    if (method.name !== FederationState.Apply.name || primaryDatacenter === '') return args;
+    return { ...args, Datacenter: primaryDatacenter };
   }
 
   #isOurs(args: CommonArgs): boolean {

@@ -6,6 +6,7 @@ import {
   type CommonArgs,
   ConfigEntryMethods,
   CoordinateMethods,
+  FederationState,
   invalid,
   KVS,
   Operator,
@@ -17,6 +18,7 @@ import {
 import {
   AutopilotConfig,
   type Coordinate,
+  FederationStateRequest,
   MessageType,
   PreparedQuery,
   PreparedQueryRequest,
@@ -29,7 +31,7 @@ import type { Command } from '@proconsul/store';
 import { configCommand } from './config-entries/apply.ts';
 import type { EntryView } from './config-entries/graph.ts';
 import type { Consensus } from './consensus.ts';
-import type { LockDelays } from './lock-delays.ts';
+import type { LockGate, LockRefusal } from './lock-gate.ts';
 import { checkQueryId } from './queries/execute.ts';
 import { isTemplate, templateError } from './queries/template.ts';
 import { checkQuery } from './queries/validate.ts';
@@ -43,7 +45,7 @@ export interface WriteContext {
   readonly consensus: Consensus;
   readonly clock: Clock;
   readonly rng: Rng;
-  readonly lockDelays: LockDelays;
+  readonly lockGate: LockGate;
   readonly sessionTimers: SessionTimers;
   readonly sessionTtlMinNs: number;
   session(id: string): Session | null;
@@ -92,6 +94,7 @@ export function writeHandlers(): ReadonlyMap<string, WriteHandler> {
   add(t, Operator.TransferLeader, transferLeader);
   add(t, PreparedQueryMethods.Apply, queryApply);
   add(t, ConfigEntryMethods.Apply, configApply);
+  add(t, FederationState.Apply, federationApply);
   return t;
 }
 
@@ -113,11 +116,17 @@ async function kvApply(c: WriteContext, args: ArgsOf<typeof KVS.Apply>): Promise
   if (DirEnt.Key === '' && !EMPTY_KEY_OPS.has(Op)) throw invalid('Must provide key');
   if (Op === 'lock') {
     if (DirEnt.Session === '') throw applyFailed('raft apply failed: missing session');
-    // The lock delay is known to the leader alone, so it is looked at before anything is proposed.
-    if (c.sessionExists(DirEnt.Session) && c.lockDelays.isClosed(DirEnt.Key)) return false;
+    if (c.sessionExists(DirEnt.Session)) {
+      const wants = new Map([[DirEnt.Key, DirEnt.Session]]);
+      const passed = await c.lockGate.pass(wants, () => commitKv(c, args));
+      return 'done' in passed && passed.done;
+    }
   }
-  const result = await commit(c, { type: MessageType.KVS, request: args }, 'raft apply failed: ');
-  return result !== false;
+  return await commitKv(c, args);
+}
+
+async function commitKv(c: WriteContext, request: ArgsOf<typeof KVS.Apply>): Promise<boolean> {
+  return (await commit(c, { type: MessageType.KVS, request }, 'raft apply failed: ')) !== false;
 }
 
 async function sessionApply(c: WriteContext, args: ArgsOf<typeof SessionMethods.Apply>): Promise<string> {
@@ -140,20 +149,37 @@ async function renew(c: WriteContext, args: ArgsOf<typeof SessionMethods.Renew>)
   return session;
 }
 
-function lockRefusals(c: WriteContext, ops: readonly TxnOp[]) {
-  const errors: { OpIndex: number; What: string }[] = [];
-  ops.forEach((op, OpIndex) => {
-    if (op.KV?.Verb !== 'lock' || !c.lockDelays.isClosed(op.KV.DirEnt.Key)) return;
-    errors.push({ OpIndex, What: `failed to lock key "${op.KV.DirEnt.Key}" due to lock delay` });
+/** Operations that may free a key for another one of the same transaction. */
+const FREEING_VERBS = new Set(['unlock', 'delete', 'delete-cas', 'delete-tree']);
+
+/** Locks that a transaction asks for, by key. */
+function lockWants(c: WriteContext, ops: readonly TxnOp[]): ReadonlyMap<string, string> {
+  const wants = new Map<string, string>();
+  for (const { KV } of ops) {
+    if (KV?.Verb === 'lock' && c.sessionExists(KV.DirEnt.Session)) wants.set(KV.DirEnt.Key, KV.DirEnt.Session);
+  }
+  return wants;
+}
+
+function lockErrors(refused: ReadonlyMap<string, LockRefusal>, ops: readonly TxnOp[]) {
+  return ops.flatMap(({ KV }, OpIndex) => {
+    const why = KV?.Verb === 'lock' ? refused.get(KV.DirEnt.Key) : undefined;
+    if (KV === null || why === undefined) return [];
+    const reason = why === 'held' ? ', lock is already held' : ' due to lock delay';
+    return [{ OpIndex, What: `failed to lock key ${JSON.stringify(KV.DirEnt.Key)}${reason}` }];
   });
-  return errors;
 }
 
 async function txnApply(c: WriteContext, args: ArgsOf<typeof Txn.Apply>): Promise<TxnResponse> {
   const ops = args.Ops ?? [];
-  const errors = [...checkReadOps(ops), ...lockRefusals(c, ops)];
+  const errors = checkReadOps(ops);
   if (errors.length > 0) return { Results: null, Errors: errors };
-  return (await commit(c, { type: MessageType.Txn, request: args })) as TxnResponse;
+  const wants = lockWants(c, ops);
+  const propose = async () => (await commit(c, { type: MessageType.Txn, request: args })) as TxnResponse;
+  if (wants.size === 0) return await propose();
+  const mayFree = ops.some((op) => FREEING_VERBS.has(op.KV?.Verb ?? ''));
+  const passed = await c.lockGate.pass(wants, propose, mayFree);
+  return 'done' in passed ? passed.done : { Results: null, Errors: lockErrors(passed.refused, ops) };
 }
 
 async function updateCoordinate(c: WriteContext, args: ArgsOf<typeof CoordinateMethods.Update>): Promise<null> {
@@ -204,6 +230,16 @@ async function transferLeader(c: WriteContext, args: ArgsOf<typeof Operator.Tran
 
 async function configApply(c: WriteContext, args: ArgsOf<typeof ConfigEntryMethods.Apply>): Promise<boolean> {
   return (await commit(c, configCommand(args, c.configEntries))) !== false;
+}
+
+/** Texts: probed. */
+async function federationApply(c: WriteContext, args: FederationStateRequest): Promise<boolean> {
+  if ((args.State?.Datacenter ?? '') === '') throw invalid('invalid request: missing federation state datacenter');
+  if (args.Op !== 'upsert' && args.Op !== 'delete') {
+    throw invalid(`Invalid federation state operation: ${args.Op}`);
+  }
+  await commit(c, { type: MessageType.FederationState, request: FederationStateRequest.encodeWire(args) });
+  return args.Op === 'upsert';
 }
 
 async function queryApply(c: WriteContext, args: ArgsOf<typeof PreparedQueryMethods.Apply>): Promise<string> {

@@ -18,6 +18,7 @@ import { applyCoordinates } from './coordinates.ts';
 import type { Journal } from './journal.ts';
 import { applyKvs } from './kv-apply.ts';
 import { applyOpaque, isOpaqueCommand } from './opaque-apply.ts';
+import { INTENTIONS } from './opaque-table.ts';
 import { applyPreparedQuery } from './prepared-queries.ts';
 import { mapFields, textField, textItems } from './raw-map.ts';
 import { applyDeregister, applyRegister } from './register.ts';
@@ -130,7 +131,9 @@ const NO_FIELDS: Uint8Array = new Uint8Array([0x80]);
 function applyIntention(state: State, journal: Journal, body: Uint8Array): ApplyResult {
   const op = textField(mapFields(body), 'Op');
   if (op !== 'delete-all') return { error: 'intention commands are not supported' };
-  state.indexes.bump('connect-intentions', journal);
+  state.opaque.clear(INTENTIONS);
+  state.indexes.bump(INTENTIONS.table, journal);
+  journal.touch('table', INTENTIONS.table);
   return null;
 }
 

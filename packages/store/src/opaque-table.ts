@@ -88,6 +88,10 @@ export class OpaqueTable {
     this.#of(kind).set(id, bytes);
   }
 
+  clear(kind: OpaqueKind): void {
+    this.#of(kind).clear();
+  }
+
   /**
    * Stores a record under the index of the command, keeping its CreateIndex. The same bytes change nothing.
    * Throws ProtocolError when `record` is not a map.

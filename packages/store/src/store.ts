@@ -22,7 +22,7 @@ import * as catalog from './catalog-reads.ts';
 import * as checks from './check-lists.ts';
 import type { Command } from './command.ts';
 import * as config from './config-table.ts';
-import { caConfiguration, caProviderStates, caRoots } from './connect-reads.ts';
+import { caConfiguration, caProviderStates, caRoots, legacyIntentions } from './connect-reads.ts';
 import * as coordinates from './coordinates.ts';
 import type { Dep, ReadResult } from './dep.ts';
 import { type GatewayService, gatewayServices } from './gateway-services.ts';
@@ -245,6 +245,7 @@ export class Store {
     roots: () => caRoots(this.#state),
     configuration: () => caConfiguration(this.#state),
     providerStates: () => caProviderStates(this.#state),
+    legacyIntentions: () => legacyIntentions(this.#state),
   };
 
   readonly federation = {

@@ -62,3 +62,32 @@ test('too many at once are refused until later', async () => {
   await clock.advance(1_000);
   await authority.sign(csr);
 });
+
+test('the authority of another datacenter gets a certificate below the root, for leaves alone', async () => {
+  const { authority, root, trust } = testAuthority(new TestClock());
+  const pem = await authority.signIntermediate(ask({ uris: [`spiffe://${trust}`] }));
+  const intermediate = new X509Certificate(pem);
+  expect(intermediate.checkIssued(new X509Certificate(root))).toBe(true);
+  expect(intermediate.verify(new X509Certificate(root).publicKey)).toBe(true);
+  expect([intermediate.ca, intermediate.serialNumber]).toEqual([true, '08']);
+  expect(intermediate.subjectAltName).toBe(`URI:spiffe://${trust}`);
+  // A year, unless the configuration tells otherwise.
+  expect(Date.parse(intermediate.validTo) - Date.parse(intermediate.validFrom)).toBe(8760 * 3_600_000);
+  // Basic constraints: an authority, with none below it.
+  expect(intermediate.raw.toString('hex')).toContain('0603551d130101ff040830060101ff020100');
+});
+
+test('nobody but an authority of the trust domain gets such a certificate', async () => {
+  const { authority, trust, serials } = testAuthority(new TestClock());
+  const uri = `spiffe://${trust}`;
+  const refused: [Parameters<typeof createCertificateRequest>[0], string][] = [
+    [{ dnsNames: ['x'] }, 'incoming CSR has unexpected number of URIs: 0'],
+    [{ uris: [uri, uri] }, 'incoming CSR has unexpected number of URIs: 2'],
+    [{ uris: ['http://x'] }, "SPIFFE ID must have 'spiffe' scheme"],
+    [{ uris: ['spiffe://x.consul'] }, `incoming CSR domain "spiffe://x.consul" is not valid for our domain "${uri}"`],
+    [{ uris: [`${uri}/ns/default/dc/dc1/svc/web`] }, 'is not valid for our domain'],
+    [{ uris: [uri], dnsNames: ['server.dc1.consul'] }, 'an authority has no other names'],
+  ];
+  for (const [names, text] of refused) await expect(authority.signIntermediate(ask(names))).rejects.toThrow(text);
+  expect(serials()).toBe(0);
+});

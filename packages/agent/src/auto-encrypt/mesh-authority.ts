@@ -1,15 +1,16 @@
 import { type Clock, parseDuration } from '@proconsul/base';
 import type { AltNames } from '@proconsul/io-node/x509';
-import { createMeshLeaf, parseCertificateRequest } from '@proconsul/io-node/x509';
+import { createIntermediate, createMeshLeaf, parseCertificateRequest } from '@proconsul/io-node/x509';
 import type { GoTime } from '@proconsul/msgpack';
 import { type CAConsulProviderState, CARequest, type CARoot, IssuedCert } from '@proconsul/schema';
 import { TokenBucket } from '../cluster/token-bucket.ts';
-import { parseSpiffeId, type SpiffeId } from './spiffe.ts';
+import { parseSpiffeId, SPIFFE_ID_BYTES_MAX, type SpiffeId } from './spiffe.ts';
 
 /** Certificates are valid from a little earlier, for clocks that are behind. Source: recorded certificates. */
 const BACKDATE_MS = 60_000;
 /** Lifetime when the configuration of the authority does not tell. Source: recorded configuration. */
 const LEAF_TTL_MS = 72 * 3_600_000;
+const INTERMEDIATE_TTL_MS = 8760 * 3_600_000;
 /** Certificates a second, and at once: each is a write to the log that anybody on the network may ask for. */
 export const SIGN_RATE = 50;
 export const SIGN_BURST = 50;
@@ -51,12 +52,8 @@ export class MeshAuthority {
   async sign(pem: string, onlyAgents = false): Promise<IssuedCert> {
     const { root, publicKey, names, id, uri } = this.check(pem, onlyAgents);
     const ca = this.#signer(root);
-    if (!this.#bucket.take()) throw new Error('too many requests for certificates at once, try again later');
-    const { datacenter: Datacenter, propose } = this.#d;
-    const serial = await propose(CARequest.make({ Datacenter, Op: 'increment-provider-serial' }));
-    if (typeof serial !== 'number') throw new Error('no serial number for the certificate');
-    const from = Math.floor((this.#d.clock.wallMs() - BACKDATE_MS) / 1000) * 1000;
-    const until = from + this.#lifetimeMs();
+    const serial = await this.#nextSerial();
+    const { from, until } = this.#validity('LeafCertTTL', LEAF_TTL_MS);
     const leaf = createMeshLeaf(
       { serial: BigInt(serial), publicKey, names, from: new Date(from), until: new Date(until) },
       ca,
@@ -73,11 +70,41 @@ export class MeshAuthority {
     });
   }
 
+  /**
+   * The certificate of the authority of another datacenter, in PEM, for the trust domain that all share. Rejects with
+   * Error; texts as probed. The reference also signs requests that name nobody, or a service.
+   */
+  async signIntermediate(pem: string): Promise<string> {
+    const { publicKey, ...names } = parseCertificateRequest(pem);
+    const root = this.#activeRoot();
+    const uri = intermediateUri(names, trustDomain(root));
+    const ca = this.#signer(root);
+    const serial = await this.#nextSerial();
+    const { from, until } = this.#validity('IntermediateCertTTL', INTERMEDIATE_TTL_MS);
+    return createIntermediate(
+      { serial: BigInt(serial), publicKey, uri, from: new Date(from), until: new Date(until) },
+      ca,
+    );
+  }
+
+  async #nextSerial(): Promise<number> {
+    if (!this.#bucket.take()) throw new Error('too many requests for certificates at once, try again later');
+    const { datacenter: Datacenter, propose } = this.#d;
+    const serial = await propose(CARequest.make({ Datacenter, Op: 'increment-provider-serial' }));
+    if (typeof serial !== 'number') throw new Error('no serial number for the certificate');
+    return serial;
+  }
+
+  #activeRoot(): CARoot {
+    const root = this.#d.roots().find((one) => one.Active);
+    if (root === undefined) throw new Error('the certificate authority has no active root yet');
+    return root;
+  }
+
   /** What would be signed. Throws Error when nothing would. */
   check(pem: string, onlyAgents: boolean) {
     const request = parseCertificateRequest(pem);
-    const root = this.#d.roots().find((one) => one.Active);
-    if (root === undefined) throw new Error('the certificate authority has no active root yet');
+    const root = this.#activeRoot();
     const { datacenter, domain } = this.#d;
     const checked = checkedNames(request, { datacenter, domain, trust: trustDomain(root), onlyAgents });
     return { root, publicKey: request.publicKey, ...checked };
@@ -92,11 +119,13 @@ export class MeshAuthority {
     return { cert: intermediate || state.RootCert, key: state.PrivateKey, intermediate };
   }
 
-  #lifetimeMs(): number {
-    const ttl = this.#d.settings()['LeafCertTTL'];
+  /** From a little before now, for as long as the setting says. */
+  #validity(setting: 'LeafCertTTL' | 'IntermediateCertTTL', otherwiseMs: number): { from: number; until: number } {
+    const ttl = this.#d.settings()[setting];
     const text = ttl instanceof Uint8Array ? new TextDecoder().decode(ttl) : ttl;
     const ns = typeof text === 'string' ? parseDuration(text) : Number(text);
-    return ns !== undefined && ns > 0 ? Math.floor(ns / 1e6) : LEAF_TTL_MS;
+    const from = Math.floor((this.#d.clock.wallMs() - BACKDATE_MS) / 1000) * 1000;
+    return { from, until: from + (ns !== undefined && ns > 0 ? Math.floor(ns / 1e6) : otherwiseMs) };
   }
 }
 
@@ -127,6 +156,25 @@ function checkedNames(asked: AltNames, rules: NameRules): { names: AltNames; id:
   const uri = `spiffe://${rules.trust}${path}`;
   return { names: { ...asked, uris: [uri] }, id, uri };
 }
+
+/** The name of an authority in a trust domain. Throws Error when something else is asked for. */
+function intermediateUri(asked: AltNames, trust: string): string {
+  const [first, ...more] = asked.uris;
+  if (first === undefined || more.length > 0) {
+    throw new Error(`incoming CSR has unexpected number of URIs: ${asked.uris.length}`);
+  }
+  if (!/^spiffe:\/\//i.test(first)) throw new Error("SPIFFE ID must have 'spiffe' scheme");
+  const uri = `spiffe://${trust}`;
+  if (first.toLowerCase() !== uri.toLowerCase()) {
+    throw new Error(`incoming CSR domain ${quoteText(first)} is not valid for our domain ${quoteText(uri)}`);
+  }
+  if (asked.dnsNames.length + asked.addresses.length + asked.emails.length > 0) {
+    throw new Error('an authority has no other names than that of its trust domain');
+  }
+  return uri;
+}
+
+const quoteText = (text: string): string => JSON.stringify(text.slice(0, SPIFFE_ID_BYTES_MAX));
 
 /**
  * Whether a certificate with this name would pass for that of a server: `verify_server_hostname` and the Raft port ask

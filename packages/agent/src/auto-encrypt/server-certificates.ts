@@ -1,7 +1,7 @@
 import { errorText, type Log, sleep } from '@proconsul/base';
 import { type CaRoots, noLeader } from '@proconsul/endpoints';
 import { callError, type ExtraCalls, type RpcClient, type RpcHandlers, type RpcPeer } from '@proconsul/rpc';
-import { CASignRequest, IndexedCARoots, IssuedCert, SignedResponse } from '@proconsul/schema';
+import { CASignRequest, encoded, IndexedCARoots, IssuedCert, SignedResponse } from '@proconsul/schema';
 import type { AgentContext } from '../context.ts';
 import type { MeshAuthority } from './mesh-authority.ts';
 import { certificatesOf } from './pem.ts';
@@ -34,7 +34,18 @@ export class ServerCertificates {
 
   /** For those that have a certificate, or need none. */
   get extra(): ExtraCalls {
-    return new Map([['ConnectCA.Sign', async (body) => IssuedCert.encodeWire(await this.#sign(decoded(body)))]]);
+    return new Map([
+      ['ConnectCA.Sign', async (body) => IssuedCert.encodeWire(await this.#sign(decoded(body)))],
+      ['ConnectCA.SignIntermediate', (body) => this.#signIntermediate(decoded(body))],
+    ]);
+  }
+
+  /** For the leader of another datacenter, whose authority is below ours. Answers its certificate as bare text. */
+  #signIntermediate(request: CASignRequest): Promise<Uint8Array> {
+    return this.#atLeader('ConnectCA.SignIntermediate', request, async () => {
+      const pem = await this.#told(() => this.#d.authority.signIntermediate(request.CSR));
+      return encoded((w) => w.str(pem));
+    });
   }
 
   /** For those that have none: behind byte 7. Texts: probed. */
@@ -65,40 +76,54 @@ export class ServerCertificates {
     });
   }
 
-  /** Signs here when we lead; asks the leader otherwise, and waits a little when there is none. */
   async #sign(request: CASignRequest, onlyAgents = false): Promise<IssuedCert> {
+    // Whoever leads might let more through than we do.
+    const passesOn = () => void (onlyAgents && this.#d.authority.check(request.CSR, true));
+    const here = async () =>
+      IssuedCert.encodeWire(await this.#told(() => this.#d.authority.sign(request.CSR, onlyAgents)));
+    return IssuedCert.decodeWire(await this.#atLeader('ConnectCA.Sign', request, here, passesOn));
+  }
+
+  /**
+   * The answer of `here` when we lead, that of the leader otherwise; waits a little when there is none. `passesOn` is
+   * called before the leader is asked, and may refuse.
+   */
+  async #atLeader(
+    method: string,
+    request: CASignRequest,
+    here: () => Promise<Uint8Array>,
+    passesOn: () => void = () => {},
+  ): Promise<Uint8Array> {
     const { datacenter, rpcHoldTimeoutMs } = this.#d.context.config();
     if (request.Datacenter !== '' && request.Datacenter !== datacenter) {
-      return await this.#ask(this.#d.datacenterPeer(request.Datacenter), request);
+      return await this.#ask(this.#d.datacenterPeer(request.Datacenter), method, request);
     }
     const { clock } = this.#d.context;
     for (const giveUpAt = clock.now() + rpcHoldTimeoutMs; ; await sleep(clock, RETRY_MS)) {
       const isReady = this.#d.roots().value.Roots.some((root) => root.Active);
-      if (this.#d.leads() && isReady) return await this.#signHere(request, onlyAgents);
+      if (this.#d.leads() && isReady) return await here();
       const leader = this.#d.leads() ? undefined : this.#d.leaderPeer();
       if (leader !== undefined) {
-        // Whoever leads might let more through than we do.
-        if (onlyAgents) this.#d.authority.check(request.CSR, true);
-        return await this.#ask(leader, request);
+        passesOn();
+        return await this.#ask(leader, method, request);
       }
       if (clock.now() >= giveUpAt) throw noLeader();
     }
   }
 
-  async #signHere(request: CASignRequest, onlyAgents: boolean): Promise<IssuedCert> {
+  async #told<T>(sign: () => Promise<T>): Promise<T> {
     try {
-      return await this.#d.authority.sign(request.CSR, onlyAgents);
+      return await sign();
     } catch (error) {
       this.#d.log.debug('certificate not signed', { error: errorText(error) });
       throw error;
     }
   }
 
-  async #ask(peer: RpcPeer, request: CASignRequest): Promise<IssuedCert> {
+  async #ask(peer: RpcPeer, method: string, request: CASignRequest): Promise<Uint8Array> {
     const timeoutMs = this.#d.context.config().rpcClientTimeoutMs;
     try {
-      const body = CASignRequest.encodeWire(request);
-      return IssuedCert.decodeWire(await this.#d.client.call(peer, 'ConnectCA.Sign', body, { timeoutMs }));
+      return await this.#d.client.call(peer, method, CASignRequest.encodeWire(request), { timeoutMs });
     } catch (error) {
       throw callError(error);
     }

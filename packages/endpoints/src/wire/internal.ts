@@ -2,20 +2,31 @@ import {
   CAConfiguration,
   CatalogSummary,
   FederationStateQuery,
+  FederationStateRequest,
   FederationStateResponse,
   IndexedCARoots,
   IndexedFederationStates,
+  IndexedIntentions,
   IndexedNodeDump,
   IndexedNodesWithGateways,
+  IntentionListRequest,
   type NodeInfo,
   pointer,
   ServiceDumpRequest,
 } from '@proconsul/schema';
 import type { ArgsOf } from '../method.ts';
-import { type CaRoots, ConnectCA, FederationState, Internal, type ServiceKindArgs } from '../methods.ts';
+import {
+  type CaRoots,
+  ConnectCA,
+  FederationState,
+  type IntentionList,
+  Intentions,
+  Internal,
+  type ServiceKindArgs,
+} from '../methods.ts';
 import { inDatacenter, listing, ofNode, withSource } from './catalog.ts';
-import { bare, member, merged } from './replies.ts';
-import { reading } from './requests.ts';
+import { bare, member, merged, outcome } from './replies.ts';
+import { command, reading } from './requests.ts';
 import { type AnyWireMethod, type ReplyCodec, type RequestCodec, wire } from './wire-method.ts';
 
 /** Conditions on nodes are not on the wire of this method; nobody asks for them. */
@@ -64,6 +75,26 @@ export const federationMethods: readonly AnyWireMethod[] = [
       }),
     }),
     member(FederationStateResponse, 'State'),
+  ),
+  wire(
+    FederationState.Apply,
+    command(FederationStateRequest),
+    // Deletions are told as false, whether there was something to delete or not.
+    outcome<FederationStateRequest>(({ Op }) => Op === 'upsert'),
+  ),
+];
+
+type IntentionArgs = ArgsOf<typeof Intentions.List>;
+
+export const intentionMethods: readonly AnyWireMethod[] = [
+  wire(
+    Intentions.List,
+    reading<IntentionArgs, IntentionListRequest>(IntentionListRequest, { same: ['Filter', 'Legacy'] }),
+    merged<IndexedIntentions, IntentionList>(
+      IndexedIntentions,
+      (value) => value,
+      ({ DataOrigin, Intentions: found }) => ({ DataOrigin, Intentions: found ?? [] }),
+    ),
   ),
 ];
 

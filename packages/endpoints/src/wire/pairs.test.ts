@@ -116,6 +116,7 @@ describe('answers between real agents', () => {
       'ConfigEntry.ListAll',
       'FederationState.List',
       'FederationState.Get',
+      'FederationState.Apply',
     ]);
   });
 });

@@ -1,7 +1,7 @@
 import { ConfigEntryMethods, Operator } from '../methods.ts';
 import { catalogMethods, healthMethods } from './catalog.ts';
 import { configMethods } from './config.ts';
-import { connectMethods, federationMethods, internalMethods } from './internal.ts';
+import { connectMethods, federationMethods, intentionMethods, internalMethods } from './internal.ts';
 import { coordinateMethods, kvMethods, sessionMethods, txnMethods } from './kv.ts';
 import { operatorMethods, statusMethods } from './operator.ts';
 import { queryMethods } from './queries.ts';
@@ -20,6 +20,7 @@ const all: readonly AnyWireMethod[] = [
   ...queryMethods,
   ...configMethods,
   ...federationMethods,
+  ...intentionMethods,
   ...connectMethods,
 ];
 

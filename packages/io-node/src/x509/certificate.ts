@@ -192,6 +192,31 @@ export function createMeshLeaf(options: MeshLeafOptions, ca: { cert: string; key
   return signCertificate({ serial, from, until, issuer, subject: nameOf([]), publicKey, extensions }, caKey);
 }
 
+export interface IntermediateOptions extends Omit<MeshLeafOptions, 'names'> {
+  /** `spiffe://TRUST-DOMAIN`. */
+  readonly uri: string;
+}
+
+/**
+ * The certificate of another datacenter's authority, in PEM: it may sign leaves and no further authorities.
+ * Throws Error when key and authority do not belong together. Source: recorded certificates.
+ */
+export function createIntermediate(options: IntermediateOptions, ca: { cert: string; key: string }): string {
+  const authority = new X509Certificate(ca.cert);
+  const caKey = createPrivateKey(ca.key);
+  if (!authority.checkPrivateKey(caKey)) throw new Error('the CA key does not belong to the CA certificate');
+  const { serial, publicKey, uri, from, until } = options;
+  const extensions = [
+    keyUsage('digitalSignature', 'certSign', 'crlSign'),
+    extension(OID.basicConstraints, der.sequence(der.boolean(true), der.integer(0n)), true),
+    extension(OID.subjectKeyId, der.octets(keyIdOf(publicKey))),
+    extension(OID.authorityKeyId, der.sequence(der.tagged(0, authorityKeyId(authority), false))),
+    extension(OID.altName, der.sequence(der.tagged(6, Buffer.from(uri), false)), true),
+  ];
+  const issuer = subjectDer(authority.raw);
+  return signCertificate({ serial, from, until, issuer, subject: nameOf([]), publicKey, extensions }, caKey);
+}
+
 function signCertificate(body: Body, key: KeyObject): string {
   const isRsa = key.asymmetricKeyType === 'rsa';
   const algorithm = isRsa ? der.sequence(der.oid(OID.rsaSha256), der.nothing) : der.sequence(der.oid(OID.ecdsaSha256));

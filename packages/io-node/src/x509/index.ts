@@ -2,9 +2,11 @@ export type { AltNames } from './alt-names.ts';
 export {
   type CaOptions,
   createCa,
+  createIntermediate,
   createLeaf,
   createMeshLeaf,
   generateKey,
+  type IntermediateOptions,
   type KeyPair,
   keyIdOf,
   keyPem,

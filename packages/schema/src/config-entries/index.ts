@@ -7,4 +7,5 @@ export {
   readConfigEntry,
   writeConfigEntry,
 } from './entry.ts';
+export { Intention } from './intention.ts';
 export { CONFIG_ENTRY_SHAPES } from './shapes.ts';

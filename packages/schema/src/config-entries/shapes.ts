@@ -267,27 +267,57 @@ const jwtRequirement = maybe(
   }),
 );
 
+const permissions = list(
+  shape({
+    'Action!': text,
+    HTTP: maybe(
+      shape({
+        PathExact: text,
+        PathPrefix: text,
+        PathRegex: text,
+        Header: list(permissionHeader),
+        Methods: texts,
+      }),
+    ),
+    JWT: jwtRequirement,
+  }),
+);
+
+/**
+ * One intention: a source of a `service-intentions` entry with its destination. Source: recorded answers of
+ * `connect/intentions` and of `Intention.List`.
+ */
+export const INTENTION_SHAPE: Shape = shape({
+  ID: text,
+  Description: text,
+  'SourceNS!': text,
+  'SourceName!': text,
+  SourcePartition: text,
+  SourcePeer: text,
+  SourceSamenessGroup: text,
+  'DestinationNS!': text,
+  'DestinationName!': text,
+  DestinationPartition: text,
+  'SourceType!': text,
+  Action: text,
+  Permissions: permissions,
+  JWT: jwtRequirement,
+  Meta: pairs,
+  'Precedence!': int,
+  CreatedAt: moment,
+  UpdatedAt: moment,
+  Hash: wireOnly(base64),
+  'CreateIndex!': uint64,
+  'ModifyIndex!': uint64,
+});
+
 const serviceIntentions = shape({
   ...named,
   'Sources!': list(
     shape({
       'Name!': text,
       Action: text,
-      Permissions: list(
-        shape({
-          'Action!': text,
-          HTTP: maybe(
-            shape({
-              PathExact: text,
-              PathPrefix: text,
-              PathRegex: text,
-              Header: list(permissionHeader),
-              Methods: texts,
-            }),
-          ),
-          JWT: jwtRequirement,
-        }),
-      ),
+      Permissions: permissions,
       'Precedence!': int,
       LegacyID: text,
       'Type!': text,

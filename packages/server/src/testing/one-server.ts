@@ -77,6 +77,7 @@ export function oneServer(
   options: {
     readonly facts?: readonly ServerFacts[];
     readonly datacenter?: string;
+    readonly primaryDatacenter?: string;
     /** Ways into other datacenters. */
     readonly callers?: Readonly<Record<string, Caller | 'unreachable'>>;
     readonly datacenters?: () => readonly string[];
@@ -87,7 +88,7 @@ export function oneServer(
   const store = new Store({ datacenter });
   const consensus = new MemoryConsensus(store);
   const server = new Server(
-    { ...SERVER_DEFAULTS, datacenter },
+    { ...SERVER_DEFAULTS, datacenter, primaryDatacenter: options.primaryDatacenter ?? '' },
     {
       store,
       consensus,
