@@ -6,9 +6,19 @@ const fs = require('node:fs');
 const path = require('node:path');
 const vm = require('node:vm');
 
-// The bundle with the agent, or the smaller one without it.
-const needsAgent = process.argv.slice(2).some((word) => ['agent', 'recover', '__spawner'].includes(word));
-const name = needsAgent ? 'bundle' : 'commands';
+const HELP = ['-h', '-help', '--help'];
+
+/** The bundle of the agent, or that of all other commands. */
+function bundleName() {
+  const line = process.env.COMP_LINE;
+  const given = line === undefined ? process.argv.slice(2) : line.split(/\s+/).slice(1);
+  const words = given.filter((word) => !HELP.includes(word));
+  const isAgents =
+    words[0] === 'agent' || words[0] === '__spawner' || words.slice(0, 3).join(' ') === 'operator raft recover';
+  return isAgents ? 'bundle' : 'commands';
+}
+
+const name = bundleName();
 const file = path.join(__dirname, `${name}.cjs`);
 const cacheFile = path.join(__dirname, `${name}.cache`);
 
@@ -19,6 +29,26 @@ function cachedCode() {
     return undefined;
   }
 }
+
+/** Names the places of the source in a stack of the bundle. */
+function translated(stack) {
+  const { SourceMap } = require('node:module');
+  const map = new SourceMap(JSON.parse(fs.readFileSync(`${file}.map`, 'utf8')));
+  return stack.replaceAll(/(\S*\.cjs):(\d+):(\d+)/g, (place, _, line, column) => {
+    const { originalSource, originalLine, originalColumn } = map.findEntry(line - 1, column - 1);
+    return originalSource === undefined ? place : `${originalSource}:${originalLine + 1}:${originalColumn + 1}`;
+  });
+}
+
+// Only for what nothing has foreseen: it ends the process, as it would without this, but with a stack that can be read.
+process.on('uncaughtException', (error) => {
+  let text = String(error?.stack ?? error);
+  try {
+    text = translated(text);
+  } catch {} // Without its map the stack is told as it is.
+  fs.writeSync(2, `${text}\n\nNode.js ${process.version}\n`);
+  process.exit(1);
+});
 
 // ASCII, and one function: the build sees to it.
 const script = new vm.Script(fs.readFileSync(file, 'latin1'), {

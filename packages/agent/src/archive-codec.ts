@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { createGunzip, createGzip } from 'node:zlib';
+import type * as Zlib from 'node:zlib';
 import type { Codec } from '@proconsul/server';
 
 /** Bytes that one turn of the decompressor makes: each is a trip to another thread. */
 const GUNZIP_CHUNK_BYTES = 256 * 1024;
+
+/** Loaded for the first archive. */
+const zlib = (): typeof Zlib => process.getBuiltinModule('node:zlib');
 
 /** Hashing and compression of snapshot archives by Node. */
 export const archiveCodec: Codec = {
@@ -13,16 +16,16 @@ export const archiveCodec: Codec = {
     return { update: (bytes) => void hash.update(bytes), hex: () => hash.digest('hex') };
   },
   gzip(chunks) {
-    return pipe(chunks, createGzip({ level: 1 }));
+    return pipe(chunks, zlib().createGzip({ level: 1 }));
   },
   gunzip(chunks) {
-    return pipe(chunks, createGunzip({ chunkSize: GUNZIP_CHUNK_BYTES }));
+    return pipe(chunks, zlib().createGunzip({ chunkSize: GUNZIP_CHUNK_BYTES }));
   },
 };
 
 async function* pipe(
   chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
-  through: ReturnType<typeof createGzip> | ReturnType<typeof createGunzip>,
+  through: Zlib.Gzip | Zlib.Gunzip,
 ): AsyncIterable<Uint8Array> {
   const source = Readable.from(chunks as AsyncIterable<Uint8Array>, { objectMode: true });
   source.on('error', (error) => through.destroy(error));

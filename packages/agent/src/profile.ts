@@ -1,4 +1,4 @@
-import { Session } from 'node:inspector/promises';
+import type { Session } from 'node:inspector/promises';
 import { type Clock, CodedError, sleep, utf8 } from '@proconsul/base';
 
 /** What can be asked for below `/debug/pprof/`. */
@@ -67,7 +67,9 @@ export async function takeProfile(name: ProfileName, options: ProfileOptions, cl
   if (name === 'goroutine') return { contentType: 'text/plain; charset=utf-8', bytes: utf8(resourceList()) };
   if (busy.has(name)) throw new ProfileBusyError(name);
   busy.add(name);
-  const session = new Session();
+  // Loaded for the first profile: an agent that nobody looks into stays smaller.
+  const inspector = await import('node:inspector/promises');
+  const session = new inspector.Session();
   try {
     session.connect();
     const wait = () => sleep(clock, seconds * 1000, options.signal);

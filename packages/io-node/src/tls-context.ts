@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
-import * as tls from 'node:tls';
+import type * as tls from 'node:tls';
 import { NetworkError } from '@proconsul/base';
+import { nodeTls } from './node-tls.ts';
 
 /** Keys, certificates and what both sides must at least speak: what every use of TLS here has in common. */
 export interface TlsMaterial {
@@ -38,7 +39,7 @@ function checkAuthorities(ca: string | readonly string[]): void {
 export function secureContext(material: TlsMaterial): tls.SecureContext {
   try {
     if (material.ca !== undefined) checkAuthorities(material.ca);
-    return tls.createSecureContext(contextOptions(material));
+    return nodeTls().createSecureContext(contextOptions(material));
   } catch (error) {
     throw new NetworkError('EINVAL', `tls: ${(error as Error).message}`);
   }

@@ -1,5 +1,5 @@
 import * as net from 'node:net';
-import * as tls from 'node:tls';
+import type * as tls from 'node:tls';
 import {
   NetworkError,
   type Stream,
@@ -8,6 +8,7 @@ import {
   type TlsLayer,
   type TlsPeer,
 } from '@proconsul/base';
+import { nodeTls } from './node-tls.ts';
 import { NodeStream } from './stream.ts';
 import { StreamDuplex } from './stream-duplex.ts';
 import { contextOptions, secureContext } from './tls-context.ts';
@@ -106,7 +107,7 @@ class NodeTlsLayer implements ReloadableTlsLayer {
     idle.set(key, known);
     const server =
       known.pop() ??
-      tls.createServer({
+      nodeTls().createServer({
         ...contextOptions(withClientCa(this.#options)),
         requestCert: clientCertificate !== 'none',
         rejectUnauthorized: clientCertificate === 'required',
@@ -124,13 +125,13 @@ class NodeTlsLayer implements ReloadableTlsLayer {
     const { verifyOutgoing } = this.#options;
     return new Promise((resolve, reject) => {
       const below = new StreamDuplex(stream);
-      const socket = tls.connect({
+      const socket = nodeTls().connect({
         socket: below,
         secureContext: this.#context,
         rejectUnauthorized: verifyOutgoing,
         ...(serverName !== undefined && net.isIP(serverName) === 0 ? { servername: serverName } : {}),
         checkServerIdentity: (_host, certificate) =>
-          serverName === undefined ? undefined : tls.checkServerIdentity(serverName, certificate),
+          serverName === undefined ? undefined : nodeTls().checkServerIdentity(serverName, certificate),
         ...(alpn ? { ALPNProtocols: [...alpn] } : {}),
       });
       const finish = () => {

@@ -1,5 +1,5 @@
 import * as net from 'node:net';
-import * as tls from 'node:tls';
+import type * as tls from 'node:tls';
 import {
   type DialOptions,
   type Listener,
@@ -10,6 +10,7 @@ import {
   silentLog,
 } from '@proconsul/base';
 import { hostPort } from './network-error.ts';
+import { nodeTls } from './node-tls.ts';
 import { NodeStream } from './stream.ts';
 import { connected, startListening } from './tcp.ts';
 import { contextOptions, secureContext } from './tls-context.ts';
@@ -73,7 +74,7 @@ class NodeTlsNetwork implements TlsNetwork {
   }
 
   async listen(options: ListenOptions, onConnection: (stream: Stream) => void): Promise<Listener> {
-    const server = tls.createServer({
+    const server = nodeTls().createServer({
       ...contextOptions(this.#options),
       allowHalfOpen: true,
       noDelay: true,
@@ -97,13 +98,13 @@ class NodeTlsNetwork implements TlsNetwork {
     const { host, port, path } = options;
     const rules = this.#options;
     const name = options.serverName ?? rules.serverName ?? host;
-    const socket = tls.connect({
+    const socket = nodeTls().connect({
       ...(path === undefined ? { host, port } : { path }),
       secureContext: this.#context,
       rejectUnauthorized: rules.verifyOutgoing ?? true,
       ...(net.isIP(name) === 0 ? { servername: name } : {}),
       checkServerIdentity: (_host, certificate) =>
-        rules.verifyServerName === false ? undefined : tls.checkServerIdentity(name, certificate),
+        rules.verifyServerName === false ? undefined : nodeTls().checkServerIdentity(name, certificate),
       ...(rules.alpn ? { ALPNProtocols: [...rules.alpn] } : {}),
     });
     socket.setNoDelay(true);

@@ -109,10 +109,8 @@ export class Writer {
 
   /** Few bytes that are MessagePack already, such as a key made ready before; {@link Writer.raw} is for many. */
   ready(encoded: Uint8Array): void {
-    const size = encoded.length;
-    const at = this.#reserve(size);
-    const bytes = this.#bytes;
-    for (let i = 0; i < size; i++) bytes[at + i] = encoded[i]!;
+    const at = this.#reserve(encoded.length);
+    this.#bytes.set(encoded, at);
   }
 
   bytes(value: Uint8Array | null): void {

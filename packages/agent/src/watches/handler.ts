@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process';
 import { type Clock, errorText, type Log } from '@proconsul/base';
 import { checkType, TailBuffer } from '@proconsul/checks';
 import { errnoText } from '../runners/go-text.ts';
-import { exchangeHttp } from '../runners/http.ts';
 import { commandProblem } from '../runners/script.ts';
 import type { WatchHandler } from './definition.ts';
 
@@ -88,6 +87,7 @@ async function callHttp(
     TLSSkipVerify: handler.tlsSkipVerify,
   });
   try {
+    const { exchangeHttp } = await import('../runners/http.ts');
     const { status, reason, body } = await exchangeHttp(request, {
       clock,
       signal: new AbortController().signal,
