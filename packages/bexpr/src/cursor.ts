@@ -1,6 +1,9 @@
 import { FilterError } from './errors.ts';
 
 const SPACE = '[ \\t\\r\\n]';
+const WHITE = /[ \t\r\n]/;
+/** For each class of characters, as many of them as there are: looked for in one go, since texts may be of nothing else. */
+const RUNS = new WeakMap<RegExp, RegExp>();
 const END = 'EOF';
 
 /**
@@ -57,13 +60,21 @@ export class Cursor {
 
   /** Consumes as many characters of the class as there are. */
   many(characters: RegExp, name: string): void {
-    while (this.one(characters, name));
+    let run = RUNS.get(characters);
+    if (run === undefined) {
+      run = new RegExp(`${characters.source}*`, 'y');
+      RUNS.set(characters, run);
+    }
+    run.lastIndex = this.at;
+    run.test(this.text);
+    this.at = run.lastIndex;
+    this.miss(name);
   }
 
   /** Consumes white space, of which there must be some. */
   space(): boolean {
     const start = this.at;
-    this.many(/[ \t\r\n]/, SPACE);
+    this.many(WHITE, SPACE);
     return this.at > start;
   }
 

@@ -184,3 +184,9 @@ test('parsing and binding can be done apart, for endpoints that check selectors 
   const error = new FilterError('FILTER_SELECTOR', 'Selector "Nope" is not valid');
   expect(error.text).toBe(`${FILTER_ERROR_PREFIX}Selector "Nope" is not valid`);
 });
+
+test('a long quoted text with an escape is read as a whole', () => {
+  const value = '\u4e2d'.repeat(65_000);
+  const filter = compileFilter(`Name == "${value}\\n"`, MEMBER_FIELDS);
+  expect(filter.matches({ Name: `${value}\n` })).toBe(true);
+});

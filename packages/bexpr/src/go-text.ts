@@ -1,4 +1,4 @@
-import { utf8 } from '@proconsul/base';
+import { concatBytes, utf8 } from '@proconsul/base';
 
 const NAMED: Readonly<Record<string, number>> = { a: 7, b: 8, f: 12, n: 10, r: 13, t: 9, v: 11, '\\': 92, '"': 34 };
 const ESCAPE = /\\(?:([abfnrtv\\"])|x([0-9a-fA-F]{2})|([0-7]{3})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|)/g;
@@ -11,27 +11,26 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 export function unescapeGo(body: string): string | undefined {
   if (body.includes('\n')) return undefined;
   if (!body.includes('\\')) return body;
-  let isValid = true;
-  const chunks: number[] = [];
+  const chunks: Uint8Array[] = [];
   let from = 0;
   for (const match of body.matchAll(ESCAPE)) {
-    chunks.push(...utf8(body.slice(from, match.index)));
     const bytes = escapedBytes(match);
-    if (bytes === undefined) isValid = false;
-    else chunks.push(...bytes);
+    if (bytes === undefined) return undefined;
+    if (match.index > from) chunks.push(utf8(body.slice(from, match.index)));
+    chunks.push(bytes);
     from = match.index + match[0].length;
   }
-  chunks.push(...utf8(body.slice(from)));
-  return isValid ? decoder.decode(Uint8Array.from(chunks)) : undefined;
+  chunks.push(utf8(body.slice(from)));
+  return decoder.decode(concatBytes(chunks));
 }
 
-function escapedBytes(match: RegExpExecArray): Iterable<number> | undefined {
+function escapedBytes(match: RegExpExecArray): Uint8Array | undefined {
   const [, named, byte, octal, unit, point] = match;
-  if (named !== undefined) return [NAMED[named]!];
-  if (byte !== undefined) return [Number.parseInt(byte, 16)];
+  if (named !== undefined) return Uint8Array.of(NAMED[named]!);
+  if (byte !== undefined) return Uint8Array.of(Number.parseInt(byte, 16));
   if (octal !== undefined) {
     const value = Number.parseInt(octal, 8);
-    return value > 0xff ? undefined : [value];
+    return value > 0xff ? undefined : Uint8Array.of(value);
   }
   const code = Number.parseInt(unit ?? point ?? 'none', 16);
   if (Number.isNaN(code) || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return undefined;

@@ -1,7 +1,15 @@
 import { unhex } from '@proconsul/base';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { GoJsonError, type JsonValue, kindName, parseJson, parseJsonDocument, stringifyAny } from './index.ts';
+import {
+  decodeGoUtf8,
+  GoJsonError,
+  type JsonValue,
+  kindName,
+  parseJson,
+  parseJsonDocument,
+  stringifyAny,
+} from './index.ts';
 import vectors from './testdata/go-json.json' with { type: 'json' };
 
 type Row = { hex: string; decoder?: string; unmarshal?: string; value?: string };
@@ -91,6 +99,29 @@ describe('parseJson', () => {
       }),
     );
   });
+});
+
+test('each byte that is no UTF-8 becomes one replacement, all others stay', () => {
+  const one = Uint8Array.of(
+    0xff,
+    0x61,
+    0xc3,
+    0xa9,
+    0xe2,
+    0x82,
+    0xe4,
+    0xb8,
+    0xad,
+    0xf0,
+    0x9f,
+    0x98,
+    0x80,
+    0xed,
+    0xa0,
+    0x80,
+  );
+  const bytes = Uint8Array.from({ length: 1000 * one.length }, (_, i) => one[i % one.length]!);
+  expect(decodeGoUtf8(bytes)).toBe('\ufffda\u00e9\ufffd\ufffd\u4e2d\u{1f600}\ufffd\ufffd\ufffd'.repeat(1000));
 });
 
 test('kindName uses the words of unmarshal errors', () => {

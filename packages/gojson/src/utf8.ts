@@ -31,21 +31,36 @@ export function decodeKeepingStray(bytes: Uint8Array): string {
   }
 }
 
+/** Units that are turned into text at a time: each is an argument of a call. */
+const UNITS_AT_ONCE = 4096;
+
 function decodeLossy(bytes: Uint8Array): string {
-  let text = '';
-  let validFrom = 0;
+  const units = new Uint16Array(bytes.length);
+  let size = 0;
   let at = 0;
   while (at < bytes.length) {
-    const size = sequenceSize(bytes, at);
-    if (size > 0) {
-      at += size;
-      continue;
-    }
-    text += strict.decode(bytes.subarray(validFrom, at)) + String.fromCharCode(STRAY + bytes[at]!);
-    at++;
-    validFrom = at;
+    const width = sequenceSize(bytes, at);
+    const point = width === 0 ? STRAY + bytes[at]! : pointAt(bytes, at, width);
+    if (point > 0xffff) {
+      units[size++] = 0xd7c0 + (point >> 10);
+      units[size++] = 0xdc00 | (point & 0x3ff);
+    } else units[size++] = point;
+    at += width || 1;
   }
-  return text + strict.decode(bytes.subarray(validFrom));
+  let text = '';
+  for (let from = 0; from < size; from += UNITS_AT_ONCE) {
+    text += String.fromCharCode(...units.subarray(from, Math.min(size, from + UNITS_AT_ONCE)));
+  }
+  return text;
+}
+
+/** The code point of a valid sequence. */
+function pointAt(bytes: Uint8Array, at: number, width: number): number {
+  const lead = bytes[at]!;
+  if (width === 1) return lead;
+  let point = lead & (0x7f >> width);
+  for (let i = 1; i < width; i++) point = (point << 6) | (bytes[at + i]! & 0x3f);
+  return point;
 }
 
 /** Bytes of the valid sequence that starts at `at`; 0 when there is none. Source: RFC 3629, section 4. */

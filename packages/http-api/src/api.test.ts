@@ -460,3 +460,10 @@ describe('the agent’s own services', () => {
     expect(bad.body).toContain('Failed to create boolean expression evaluator: ');
   });
 });
+
+test('a key may be of very many parts', async () => {
+  const w = kvApi();
+  const key = 'a/'.repeat(60_000);
+  await w.ask('GET', `/v1/kv/${key}`);
+  expect(w.caller.asked[0]?.args).toMatchObject({ Key: key });
+});

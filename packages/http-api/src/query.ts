@@ -66,21 +66,29 @@ export function unescapePath(text: string): string | undefined {
   }
 }
 
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+const PERCENT = 0x25;
+
 /** `decodeURIComponent` refuses bytes that are not UTF-8; only broken escapes are an error here. */
 function lenient(text: string): string | undefined {
-  const bytes: number[] = [];
+  const bytes = new Uint8Array(3 * text.length);
+  let size = 0;
   for (let i = 0; i < text.length; i++) {
-    const c = text[i] as string;
-    if (c !== '%') {
-      for (const b of new TextEncoder().encode(c)) bytes.push(b);
-      continue;
+    const unit = text.charCodeAt(i);
+    if (unit === PERCENT) {
+      const digits = text.slice(i + 1, i + 3);
+      if (!/^[0-9a-fA-F]{2}$/.test(digits)) return undefined;
+      bytes[size++] = Number.parseInt(digits, 16);
+      i += 2;
+    } else if (unit < 0x80) bytes[size++] = unit;
+    else {
+      const character = String.fromCodePoint(text.codePointAt(i) as number);
+      size += encoder.encodeInto(character, bytes.subarray(size)).written;
+      i += character.length - 1;
     }
-    const digits = text.slice(i + 1, i + 3);
-    if (!/^[0-9a-fA-F]{2}$/.test(digits)) return undefined;
-    bytes.push(Number.parseInt(digits, 16));
-    i += 2;
   }
-  return new TextDecoder().decode(new Uint8Array(bytes));
+  return decoder.decode(bytes.subarray(0, size));
 }
 
 function escapeQuery(text: string): string {

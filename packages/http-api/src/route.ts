@@ -57,8 +57,11 @@ export class Router {
   readonly #exact = new Map<string, Route>();
   readonly #prefix = new Map<string, Route>();
 
+  readonly #prefixLengthMax: number;
+
   constructor(routes: readonly Route[]) {
     for (const r of routes) (r.path.endsWith('/') ? this.#prefix : this.#exact).set(r.path, r);
+    this.#prefixLengthMax = Math.max(0, ...[...this.#prefix.keys()].map((path) => path.length));
   }
 
   get routes(): readonly Route[] {
@@ -68,7 +71,9 @@ export class Router {
   find(path: string): { route: Route; rest: string } | 'redirect' | undefined {
     const exact = this.#exact.get(path);
     if (exact !== undefined) return { route: exact, rest: '' };
-    for (let slash = path.lastIndexOf('/'); slash >= 0; slash = path.lastIndexOf('/', slash - 1)) {
+    // Not from the end: a key of nothing but slashes would be looked up once for each of them.
+    const last = this.#prefixLengthMax - 1;
+    for (let slash = path.lastIndexOf('/', last); slash >= 0; slash = path.lastIndexOf('/', slash - 1)) {
       const route = this.#prefix.get(path.slice(0, slash + 1));
       if (route !== undefined) return { route, rest: path.slice(slash + 1) };
       if (slash === 0) break;

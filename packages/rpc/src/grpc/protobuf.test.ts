@@ -1,7 +1,7 @@
 import { fromUtf8, hex, unhex } from '@proconsul/base';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ProtoWriter, protoFields, protoTexts } from './protobuf.ts';
+import { fieldBudget, PROTO_FIELDS_MAX, ProtoWriter, protoFields, protoTexts } from './protobuf.ts';
 
 // Examples of the Protocol Buffers encoding page.
 test('documented messages are written so', () => {
@@ -72,4 +72,17 @@ test.for([
   '08ffffffffffffffffffff01',
 ])('%s is refused', (wire) => {
   expect(() => [...protoFields(unhex(wire))]).toThrow('proto: cannot parse invalid wire-format data');
+});
+
+test('a message of more fields than any request has is not read to its end', () => {
+  const many = new Uint8Array(2 * PROTO_FIELDS_MAX + 2).fill(8);
+  expect([...protoFields(many.subarray(2))]).toHaveLength(PROTO_FIELDS_MAX);
+  expect(() => [...protoFields(many)]).toThrow('more than 4096 fields');
+});
+
+test('nested messages share the bound of the message around them', () => {
+  const budget = fieldBudget();
+  const inner = new Uint8Array(2 * PROTO_FIELDS_MAX).fill(8);
+  expect([...protoFields(Uint8Array.of(8, 8), budget)]).toHaveLength(1);
+  expect(() => [...protoFields(inner, budget)]).toThrow('more than 4096 fields');
 });

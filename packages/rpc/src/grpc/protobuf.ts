@@ -123,8 +123,18 @@ export interface ProtoField {
 const NO_BYTES = new Uint8Array(0);
 const FIELD_MAX = 2 ** 29 - 1;
 
+/** Fields of a message and of those nested in it. Requests have a few; what is longer only keeps us busy. */
+export const PROTO_FIELDS_MAX = 4_096;
+
+/** How many fields may still be read; shared by a message and those nested in it. */
+export interface FieldBudget {
+  fields: number;
+}
+
+export const fieldBudget = (): FieldBudget => ({ fields: PROTO_FIELDS_MAX });
+
 /** The fields of a message in order. Throws ProtocolError PROTOBUF. */
-export function* protoFields(bytes: Uint8Array): Iterable<ProtoField> {
+export function* protoFields(bytes: Uint8Array, budget: FieldBudget = fieldBudget()): Iterable<ProtoField> {
   let at = 0;
   const varint = (): bigint => {
     let value = 0n;
@@ -145,6 +155,7 @@ export function* protoFields(bytes: Uint8Array): Iterable<ProtoField> {
     return bytes.subarray(at - size, at);
   };
   while (at < bytes.length) {
+    if (budget.fields-- <= 0) throw new ProtocolError('PROTOBUF', `proto: more than ${PROTO_FIELDS_MAX} fields`);
     const tag = varint();
     const field = Number(tag >> 3n);
     if (field === 0 || field > FIELD_MAX) throw malformed();

@@ -3,7 +3,7 @@ import { type Caller, Health, type ReadOptions, type ServiceArgs, type View } fr
 import type { CheckServiceNode } from '@proconsul/schema';
 import type { GrpcCall, GrpcMethod, GrpcServices } from './grpc-server.ts';
 import { encodeCheckServiceNode } from './health-message.ts';
-import { ProtoWriter, protoFields } from './protobuf.ts';
+import { fieldBudget, ProtoWriter, protoFields } from './protobuf.ts';
 import { GrpcCode, GrpcError } from './status.ts';
 
 /** Names of the topics that errors tell, by their number. */
@@ -140,7 +140,8 @@ function healthEvent(index: number, operation: number, instance: Uint8Array): Ui
 /** SubscribeRequest {1 topic, 2 key of old, 3 token, 4 index, 5 datacenter, 9 wildcard, 10 named {1 key}}. */
 function decodeSubscription(request: Uint8Array): Subscription {
   let [topic, service, token, index, datacenter, isWildcard] = [0, '', '', 0, '', false];
-  for (const { field, value, bytes } of protoFields(request)) {
+  const budget = fieldBudget();
+  for (const { field, value, bytes } of protoFields(request, budget)) {
     if (field === 1) topic = Number(value);
     else if (field === 2) service ||= fromUtf8(bytes);
     else if (field === 3) token = fromUtf8(bytes);
@@ -148,7 +149,7 @@ function decodeSubscription(request: Uint8Array): Subscription {
     else if (field === 5) datacenter = fromUtf8(bytes);
     else if (field === 9) isWildcard = value !== 0n;
     else if (field === 10) {
-      for (const inner of protoFields(bytes)) if (inner.field === 1) service = fromUtf8(inner.bytes);
+      for (const inner of protoFields(bytes, budget)) if (inner.field === 1) service = fromUtf8(inner.bytes);
     }
   }
   const name = TOPICS[topic];
