@@ -2,7 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Connection } from './connection.ts';
-import { pause } from './shared.ts';
+import { agentEnvironment, pause } from './shared.ts';
 
 const READY_WITHIN_MS = 60_000;
 const POLL_MS = 5;
@@ -47,7 +47,10 @@ export class BenchAgent {
     const fixed = ['-config-file', file, '-log-level', 'error', '-node', 'bench', '-bind', '127.0.0.1'];
     const log = openSync(join(this.dir, 'log'), 'a');
     const from = performance.now();
-    const child = spawn(name, [...first, 'agent', ...fixed, ...state], { stdio: ['ignore', log, log] });
+    const child = spawn(name, [...first, 'agent', ...fixed, ...state], {
+      stdio: ['ignore', log, log],
+      env: agentEnvironment(),
+    });
     this.#child = child;
     let ended = false;
     this.#ended = new Promise((resolve) => {

@@ -1,4 +1,4 @@
-// npm run bench:cluster -- [--rounds 3] [--seconds 4] [--kills 10] [--clients 50] [--only "writes, gap"]
+// npm run bench:cluster -- [--rounds 3] [--seconds 4] [--kills 10] [--clients 50] [--only "loads, gap, idle"] [--loads "writes"]
 //
 // Three servers of ours and, when CONSUL_BIN names a reference agent, three of those, one after the other on loopback:
 // writes, reads on a follower, the time without a leader after it is killed, memory, joins and idle processor time.
@@ -19,6 +19,7 @@ const { values: options } = parseArgs({
     kills: { type: 'string', default: '10' },
     clients: { type: 'string', default: '50' },
     only: { type: 'string', default: '' },
+    loads: { type: 'string', default: '' },
   },
 });
 
@@ -42,14 +43,17 @@ async function loads(fleet: Fleet, forMs: number): Promise<Measured[]> {
   const follower = await fleet.follower();
   const out: Measured[] = [];
   const run = async (name: string, agent: FleetAgent, width: number, next: Parameters<typeof requests>[3]) => {
+    if (!name.includes(options.loads)) return;
     const figures = await requests(agent, width, forMs, next);
     out.push(...figures.map((f) => ({ ...f, name })));
   };
   await run('writes to the leader, 1 client', leader, 1, put);
   await run('writes to the leader, 64 clients', leader, 64, put);
+  await run('writes to a follower, 1 client', follower, 1, put);
   await run('writes to a follower, 64 clients', follower, 64, put);
   for (let w = 0; w < 4; w++) await prepare(leader, w);
   await run('stale reads on a follower, 64 clients', follower, 64, get('?stale'));
+  await run('default reads on a follower, 1 client', follower, 1, get(''));
   await run('default reads on a follower, 64 clients', follower, 64, get(''));
   return out;
 }

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Connection } from './connection.ts';
-import { pause } from './shared.ts';
+import { agentEnvironment, pause } from './shared.ts';
 
 const READY_WITHIN_MS = 120_000;
 const POLL_MS = 10;
@@ -167,6 +167,7 @@ export class Fleet {
     const log = openSync(join(agent.dir, 'log'), 'a');
     agent.child = spawn(name, [...first, 'agent', ...fixed, '-data-dir', join(agent.dir, 'data'), ...role], {
       stdio: ['ignore', log, log],
+      env: agentEnvironment(),
     });
   }
 
