@@ -40,7 +40,7 @@ export function onAppendRequest(s: RaftState, at: Millis, token: number, request
   if (!hasPrevious(s, prevLogIndex, request.prevLogTerm)) return refuse(true);
   if (!areWellFormed(entries, request) || !takeEntries(s, entries)) return refuse(false);
   const upTo = prevLogIndex + entries.length;
-  s.stateAge.heard(at, request.term, request.leaderCommit);
+  s.stateAge.heard(request.sentAfter ?? at, request.term, request.leaderCommit);
   s.commitTarget = Math.max(s.commitTarget, Math.min(request.leaderCommit, upTo));
   if (s.durableIndex >= upTo) s.emit({ kind: 'respond', token, response });
   else s.pendingAcks.push({ token, upTo, response });

@@ -1,3 +1,4 @@
+import type { Millis } from '@proconsul/base';
 import type { Configuration, ServerId } from './configuration.ts';
 import type { Entry } from './entry.ts';
 
@@ -19,6 +20,11 @@ export interface AppendEntriesRequest extends RequestHeader {
   /** Null in a heartbeat, which says nothing about the log; empty in a probe. */
   readonly entries: readonly Entry[] | null;
   readonly leaderCommit: number;
+  /**
+   * Not on the wire: a moment of the receiver's clock before which this was not sent, -Infinity when there is none. A request may
+   * have been on its way for long, over a bad network or in the socket of a process that stood still. Undefined: it came at once.
+   */
+  readonly sentAfter?: Millis;
 }
 
 export interface AppendEntriesResponse {

@@ -29,3 +29,11 @@ test('what a leader says before it has committed in its term counts for nothing'
   age.heard(200, 3, 11);
   expect(age.ageMs(220, 11, (index) => (index === 11 ? 3 : 2))).toBe(20);
 });
+
+test('a word of which nobody knows how long it was on its way counts for nothing', () => {
+  const age = new StateAge();
+  age.heard(Number.NEGATIVE_INFINITY, 2, 10);
+  expect(age.ageMs(100, 10, TERM_2)).toBe(Number.POSITIVE_INFINITY);
+  age.heard(90, 2, 10);
+  expect(age.ageMs(100, 10, TERM_2)).toBe(10);
+});

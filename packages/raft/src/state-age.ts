@@ -19,8 +19,9 @@ export class StateAge {
   #newest: Vouch | undefined;
   #freshAt: Millis = Number.NEGATIVE_INFINITY;
 
-  /** A leader's append fitted our log. */
+  /** A leader's append fitted our log. It was sent at `at` or later; -Infinity when that is not known. */
   heard(at: Millis, term: number, commitIndex: number): void {
+    if (at === Number.NEGATIVE_INFINITY) return;
     const vouch = { at, term, commitIndex };
     this.#waiting ??= vouch;
     this.#newest = vouch;

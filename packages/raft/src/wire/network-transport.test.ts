@@ -62,12 +62,25 @@ function setup(options: { readonly cut?: (bytes: Uint8Array) => Uint8Array[] } =
   );
   const seen: RaftRequest[] = [];
   const answers: ((response: RaftResponse) => void)[] = [];
-  const hold: RequestHandler = (request, respond) => {
+  const sentAfter: (number | undefined)[] = [];
+  const hold: RequestHandler = (received, respond) => {
+    const { sentAfter: moment, ...request } = received as AppendEntriesRequest;
+    sentAfter.push(moment);
     seen.push(request);
     answers.push(respond);
   };
   served.onRequest(hold);
-  return { clock, dials, errors, served, transport, seen, answers, setDown: (down: boolean) => (isDown = down) };
+  return {
+    clock,
+    dials,
+    errors,
+    served,
+    transport,
+    seen,
+    sentAfter,
+    answers,
+    setDown: (down: boolean) => (isDown = down),
+  };
 }
 
 const append = (prevLogIndex: number, entries: AppendEntriesRequest['entries'] = []): AppendEntriesRequest => ({
@@ -112,6 +125,33 @@ describe('NetworkTransport', () => {
     expect(await heartbeat).toEqual(yes(9));
     answers[0]!(yes(5));
     await stuck;
+  });
+
+  test('an append was sent after the answer to the last but one, however long it was on its way', async () => {
+    const { clock, transport, answers, sentAfter, dials } = setup();
+    const send = async (request: AppendEntriesRequest) => {
+      void transport.send(B, request);
+      await turns();
+    };
+    const answer = async (at: number) => {
+      clock.time = at;
+      answers.at(-1)?.(yes(5));
+      await turns();
+    };
+    await send(append(5));
+    await answer(100);
+    await send(append(0, null));
+    await answer(150);
+    await send(append(5));
+    await answer(200);
+    await send(append(5));
+    clock.time = 900;
+    await send(append(5));
+    await answer(1000);
+    await send({ ...append(5), term: 4 });
+    const never = Number.NEGATIVE_INFINITY;
+    expect(sentAfter).toEqual([never, undefined, never, 100, 200, never]);
+    expect(dials).toHaveLength(2);
   });
 
   test('messages survive being cut into single bytes', async () => {

@@ -1,5 +1,6 @@
 import { type Clock, errorText, type Log, type Millis, ProtocolError, type Stream, type Timer } from '@proconsul/base';
 import type { RaftRequest, RaftResponse } from '../messages.ts';
+import { IN_FLIGHT_MAX } from '../state.ts';
 import type { RequestHandler } from '../transport.ts';
 import { MessageBuffer } from './message-buffer.ts';
 import {
@@ -31,6 +32,14 @@ export interface ServedDependencies {
 /** The place of one request in the order of answers. */
 interface Slot {
   answer: Uint8Array | undefined;
+  readonly append: Append | undefined;
+}
+
+/** A request with entries, or with none but a word on the log. */
+interface Append {
+  readonly term: number;
+  /** When its answer was written; -Infinity before. */
+  answeredAt: Millis;
 }
 
 /**
@@ -43,6 +52,8 @@ export class ServedConnection {
   readonly #buffer = new MessageBuffer();
   #kind: RaftRequest['kind'] | undefined;
   #slots: Slot[] = [];
+  /** The last appends, as many as a leader may have under way. */
+  #appends: Append[] = [];
   #inbox: StateInbox | undefined;
   #stateLeft = 0;
   /** Our answers are not read: no more requests are taken. */
@@ -137,7 +148,8 @@ export class ServedConnection {
   #serve(kind: RaftRequest['kind'], bytes: Uint8Array): void {
     const { request, protocolVersion } = decodeRequest(kind, bytes);
     if (protocolVersion < PROTOCOL_VERSION_MIN || protocolVersion > PROTOCOL_VERSION) {
-      this.#slots.push({ answer: encodeResponse(refusalOf(kind), this.#d.responder, UNSUPPORTED_VERSION) });
+      const answer = encodeResponse(refusalOf(kind), this.#d.responder, UNSUPPORTED_VERSION);
+      this.#slots.push({ answer, append: undefined });
       this.#flush();
       // What follows an install-snapshot request that nobody takes is not worth reading.
       if (kind === 'install-snapshot') this.#reject(UNSUPPORTED_VERSION);
@@ -145,7 +157,9 @@ export class ServedConnection {
     }
     const handler = this.#d.handler();
     if (!handler) return this.close();
-    const slot: Slot = { answer: undefined };
+    const isAppend = request.kind === 'append-entries' && request.entries !== null;
+    const append = isAppend ? { term: request.term, answeredAt: Number.NEGATIVE_INFINITY } : undefined;
+    const slot: Slot = { answer: undefined, append };
     this.#slots.push(slot);
     let inbox: StateInbox | undefined;
     if (request.kind === 'install-snapshot') {
@@ -153,7 +167,19 @@ export class ServedConnection {
       this.#inbox = inbox;
       this.#stateLeft = request.sizeBytes;
     }
-    handler(request, (response) => this.#respond(slot, inbox, response), inbox);
+    const dated = append === undefined ? request : { ...request, sentAfter: this.#sentAfter(append) };
+    handler(dated, (response) => this.#respond(slot, inbox, response), inbox);
+  }
+
+  /**
+   * A leader has no more than {@link IN_FLIGHT_MAX} appends under way. So it sent this one after it had read our answer to the one
+   * that many before. Another term begins to count anew: what was under way before it does not count towards its limit.
+   */
+  #sentAfter(append: Append): Millis {
+    if (this.#appends[0]?.term !== append.term) this.#appends = [];
+    const before = this.#appends.length === IN_FLIGHT_MAX ? this.#appends.shift() : undefined;
+    this.#appends.push(append);
+    return before?.answeredAt ?? Number.NEGATIVE_INFINITY;
   }
 
   #respond(slot: Slot, inbox: StateInbox | undefined, response: RaftResponse): void {
@@ -168,7 +194,9 @@ export class ServedConnection {
     // The sender reads the answer only after it has sent the state.
     const held = this.#inbox ? 1 : 0;
     while (!this.#isClosed && this.#slots.length > held && this.#slots[0]!.answer) {
-      if (!this.#stream.write(this.#slots.shift()!.answer!)) this.#isFull = true;
+      const { answer, append } = this.#slots.shift()!;
+      if (append) append.answeredAt = this.#d.clock.now();
+      if (!this.#stream.write(answer!)) this.#isFull = true;
     }
   }
 
