@@ -217,6 +217,38 @@ test('9.6: a pre-vote changes nothing at those who are asked', () => {
   expect(cluster.node('b').core.term).toBe(1);
 });
 
+test('9.6: a server that stands without having asked knows no pre-votes: its silence is no refusal', () => {
+  const cluster = three();
+  cluster.at += 5000;
+  cluster.isolate('c');
+  // Its log is shorter than ours, so that nobody else can be elected; it answers votes and no pre-votes.
+  cluster.request('a', vote({ from: 'b', term: 2, lastLogIndex: 0, lastLogTerm: 0 }));
+  cluster.at += 5000;
+  const sent = (): (string | undefined)[] =>
+    cluster.input('a', { kind: 'timer' }).map((e) => (e.kind === 'send' ? e.request.kind : undefined));
+  expect(sent()).toContain('request-vote');
+});
+
+test('9.6: a server that asks again is asked again', () => {
+  const cluster = three();
+  cluster.at += 5000;
+  cluster.isolate('c');
+  cluster.request('a', vote({ from: 'b', term: 2, lastLogIndex: 0, lastLogTerm: 0 }));
+  const asks = {
+    kind: 'request-pre-vote',
+    from: 'b',
+    address: 'b:1',
+    term: 3,
+    lastLogIndex: 0,
+    lastLogTerm: 0,
+  } as const;
+  cluster.request('a', asks);
+  cluster.at += 5000;
+  const sent = cluster.input('a', { kind: 'timer' }).map((e) => (e.kind === 'send' ? e.request.kind : undefined));
+  expect(sent).toContain('request-pre-vote');
+  expect(sent).not.toContain('request-vote');
+});
+
 test('9.6: votes of an earlier round do not count in a later one', () => {
   const cluster = three();
   cluster.elect('a');

@@ -39,6 +39,7 @@ export function campaign(s: RaftState, at: Millis, transfer: boolean): void {
   s.log('info', 'entering candidate state', { node: `Node at ${s.options.address} [Candidate]`, term: s.term + 1 });
   if (transfer || !s.options.preVote) return stand(s, at);
   s.preVoting = true;
+  for (const { id } of s.otherVoters()) if (s.withoutPreVote.has(id)) s.votes.add(id);
   if (s.votes.size >= s.quorum) return preVoteWon(s, at);
   const request: PreVoteRequest = { kind: 'request-pre-vote', ...s.requestHeader(), term: s.term + 1, ...lastEntry(s) };
   for (const to of s.otherVoters())
@@ -140,9 +141,25 @@ function isUpToDate(s: RaftState, request: VoteRequest | PreVoteRequest): boolea
   return request.lastLogIndex >= s.runs.lastIndex;
 }
 
+/**
+ * A server that stands for a term for which it never asked knows no pre-votes, and does not answer ours: its silence counts as
+ * consent. Otherwise two servers, of which it is one with the shorter log, would never elect anybody. It is wrong about a server
+ * whose question was lost, until that one asks again; a pre-vote too many only costs a term.
+ */
+function noteStanding(s: RaftState, { from, term, leadershipTransfer }: VoteRequest): void {
+  if (leadershipTransfer || !s.mayBeVoter(from)) return;
+  if ((s.askedFor.get(from) ?? 0) < term) s.withoutPreVote.add(from);
+}
+
+function noteAsking(s: RaftState, { from, term }: PreVoteRequest): void {
+  s.withoutPreVote.delete(from);
+  if (s.mayBeVoter(from)) s.askedFor.set(from, term);
+}
+
 export function onVoteRequest(s: RaftState, at: Millis, token: number, request: VoteRequest): void {
   const answer = (granted: boolean): void =>
     s.emit({ kind: 'respond', token, response: { kind: 'request-vote', term: s.term, granted } });
+  noteStanding(s, request);
   if (request.term < s.term || !mayStand(s, request)) return answer(false);
   if (!request.leadershipTransfer && leaderIsKnown(s, at)) return answer(false);
   if (request.term > s.term) becomeFollower(s, at, request.term);
@@ -155,6 +172,7 @@ export function onVoteRequest(s: RaftState, at: Millis, token: number, request: 
 
 /** The same checks as for a vote; nothing changes here. */
 export function onPreVoteRequest(s: RaftState, at: Millis, token: number, request: PreVoteRequest): void {
+  noteAsking(s, request);
   const granted = request.term >= s.term && mayStand(s, request) && !leaderIsKnown(s, at) && isUpToDate(s, request);
   s.emit({ kind: 'respond', token, response: { kind: 'request-pre-vote', term: s.term, granted } });
 }

@@ -19,7 +19,7 @@ export {
 } from './options.ts';
 export * from './recover.ts';
 export { type SnapshotMeta, SnapshotStore } from './snapshot-store.ts';
-export type { ConfigurationAt, CoreOptions, InitialState } from './state.ts';
+export { type ConfigurationAt, type CoreOptions, type InitialState, LEASE_MARGIN } from './state.ts';
 export type { StateCapture, StateMachine } from './state-machine.ts';
 export type { RaftStats } from './stats.ts';
 export { TermRuns } from './term-runs.ts';

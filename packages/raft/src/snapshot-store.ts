@@ -139,9 +139,10 @@ export class SnapshotStore {
     }
   }
 
-  /** One at a time. The same snapshot twice in one millisecond is the same state: the first one stays. */
+  /** One at a time. The same term and index twice are the same state, whatever the clock says: the first one stays. */
   async #publish(temporary: string, meta: SnapshotMeta): Promise<void> {
-    if (this.#metas.some((m) => m.id === meta.id)) return this.#disk.remove(temporary);
+    const { index, term } = meta;
+    if (this.#metas.some((m) => m.index === index && m.term === term)) return this.#disk.remove(temporary);
     const final = `${this.#directory}/${meta.id}`;
     await this.#disk.remove(final);
     await this.#disk.rename(temporary, final);

@@ -137,6 +137,9 @@ export class RaftState {
   votes = new Set<ServerId>();
   refusals = new Set<ServerId>();
   transferElection = false;
+  /** Servers that ask before they stand, by the term that they asked for last; and those that stand without having asked. */
+  readonly askedFor = new Map<ServerId, number>();
+  readonly withoutPreVote = new Set<ServerId>();
   // Leader.
   peers = new Map<ServerId, Progress>();
   leaderSince: Millis = 0;

@@ -118,6 +118,24 @@ const ELECTIONS: readonly Mutant[] = [
     's.lastContactAt = at;',
     's.lastContactAt = Number.NEGATIVE_INFINITY;',
   ),
+  cores(
+    'waits for the pre-votes of servers that know none',
+    'election.ts',
+    '(s.askedFor.get(from) ?? 0) < term',
+    '(s.askedFor.get(from) ?? 0) < 0 * term',
+  ),
+  cores(
+    'a leader that removed itself, and lost that entry, cannot stand',
+    'election.ts',
+    'if (!s.mayBeVoter(s.options.id)) {',
+    'if (!s.isVoter) {',
+  ),
+  cores(
+    'a leader gives up on nobody whose order to stand was not read',
+    'leader.ts',
+    'if (transfer.sent && !transfer.answered) becomeFollower(s, at, s.term);',
+    '',
+  ),
 ];
 
 const REPLICATION: readonly Mutant[] = [
@@ -328,6 +346,12 @@ const SNAPSHOTS: readonly Mutant[] = [
     'follower.ts',
     's.configurations = [{ index: request.configurationIndex, configuration: request.configuration }, ...later];',
     '',
+  ),
+  cores(
+    'offers others entries that an installed snapshot covers',
+    'follower.ts',
+    'if (keepLog) s.runs.compactTo(index);\n  else {',
+    'if (!keepLog) {',
   ),
   cores(
     'says that a snapshot is in place before it is stored',

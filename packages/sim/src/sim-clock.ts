@@ -12,10 +12,12 @@ export interface ClockDrift {
 /** Wall-clock time at virtual time 0: 2026-01-01T00:00:00Z. */
 export const SIM_EPOCH_MS = 1_767_225_600_000;
 
-/** A {@link Clock} on virtual time. */
+/** A {@link Clock} on virtual time. Its wall clock may be set to anything, and stop; the monotonic one never notices. */
 export class SimClock implements Clock {
   readonly #events: EventQueue;
   readonly #drift: ClockDrift;
+  #wallOffsetMs: Millis = SIM_EPOCH_MS;
+  #wallStoppedAt: Millis | undefined;
 
   constructor(events: EventQueue, drift: ClockDrift = { offsetMs: 0, rate: 1 }) {
     this.#events = events;
@@ -27,7 +29,18 @@ export class SimClock implements Clock {
   }
 
   wallMs(): Millis {
-    return SIM_EPOCH_MS + this.now();
+    return this.#wallStoppedAt ?? this.#wallOffsetMs + this.now();
+  }
+
+  /** Somebody sets the wall clock: it goes on from there. */
+  setWall(byMs: Millis): void {
+    this.#wallOffsetMs = this.wallMs() + byMs - this.now();
+    this.#wallStoppedAt = undefined;
+  }
+
+  /** The wall clock shows the same time until it is set again. */
+  stopWall(): void {
+    this.#wallStoppedAt = this.wallMs();
   }
 
   after(delayMs: Millis, fn: () => void): Timer {

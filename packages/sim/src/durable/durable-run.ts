@@ -1,9 +1,11 @@
-import { type Log, type LogFields, type Rng, seededRng, shuffle, silentLog } from '@proconsul/base';
+import { type Log, type LogFields, type Rng, seededRng, silentLog } from '@proconsul/base';
 import type { Configuration, RaftOptions } from '@proconsul/raft';
 import { EventQueue } from '../event-queue.ts';
-import type { Operation } from '../linearizability.ts';
+import { WALL_JUMP_MS } from '../raft/cluster.ts';
 import { SimulationFailure, Trace } from '../raft/failure.ts';
-import { findAnomaly } from '../register-zones.ts';
+import { DRIFT_MAX } from '../raft/scenario.ts';
+import { DurableScript, pick } from './durable-script.ts';
+import { History } from './history.ts';
 import { Ledger } from './ledger.ts';
 import { NodeNetwork } from './node-network.ts';
 import { NodeServer, type NodeWorld } from './node-server.ts';
@@ -19,6 +21,8 @@ export interface DurableRunOptions {
   readonly lie?: DiskLie;
   /** Bits flip and writes go astray. Off, every server must come back. Default true. */
   readonly damage?: boolean;
+  /** Wall clocks jump by up to an hour, and stop. It must make no difference. Default true. */
+  readonly hasWildWallClocks?: boolean;
   readonly sink?: (line: string) => void;
 }
 
@@ -38,15 +42,11 @@ export interface DurableRunResult {
 export const DURABLE_STEPS_DEFAULT = 40;
 export const DURABLE_STEPS_MAX = 100_000;
 
-const SLOW_DISK_MS = 400;
-
 /** Turns of promises after each event. The rest goes on after the next one: awaits take their time. */
 const TURNS = 12;
 
 /** Events after which a run is said not to end. */
 const EVENTS_IN_RUN_MAX = 1_000_000;
-
-const KEYS = ['a', 'b', 'c'];
 
 /**
  * One run of the product's Raft nodes on disks that tear, lose, flip, fill up and fail, with kills and power cuts at any moment.
@@ -65,19 +65,21 @@ export async function runDurable(options: DurableRunOptions): Promise<DurableRun
 
 class DurableRun {
   readonly trace: Trace;
-  readonly #options: Required<Omit<DurableRunOptions, 'sink'>>;
+  readonly #options: Required<Omit<DurableRunOptions, 'sink' | 'hasWildWallClocks'>>;
   readonly #events = new EventQueue();
   readonly #fate: Rng;
   readonly #ledger = new Ledger();
   readonly #network: NodeNetwork;
   readonly #servers: NodeServer[] = [];
-  readonly #history = new Map<string, Operation[]>();
+  readonly #history = new History();
+  readonly #script: DurableScript;
   /** Files that fate has damaged, by server. */
   readonly #damaged = new Map<NodeServer, string[]>();
+  /** Of its own, so that wall clocks change nothing else in a run. */
+  readonly #wallRng: Rng | undefined;
   #failure: unknown;
   #hash = 0x811c9dc5;
   #steps = 0;
-  #ids = 0;
 
   constructor({
     seed,
@@ -85,13 +87,16 @@ class DurableRun {
     steps = DURABLE_STEPS_DEFAULT,
     lie = 'none',
     damage = true,
+    hasWildWallClocks = true,
     sink,
   }: DurableRunOptions) {
     this.#options = { seed, servers, steps: Math.min(steps, DURABLE_STEPS_MAX), lie, damage };
     this.trace = new Trace(sink);
     this.#fate = seededRng(`durable ${seed}`);
     const rng = seededRng(`durable world ${seed}`);
-    this.#network = new NodeNetwork(this.#events, rng, servers > 1 && this.#fate.float() < 0.6);
+    this.#wallRng = hasWildWallClocks ? seededRng(`durable wall ${seed}`) : undefined;
+    const isWire = servers > 1 && this.#fate.float() < 0.6;
+    this.#network = new NodeNetwork(this.#events, rng, isWire);
     const hasSpares = servers > 1 && !damage;
     const ids = Array.from({ length: servers + (hasSpares ? this.#fate.int(3) : 0) }, (_, i) => `n${i + 1}`);
     const configuration: Configuration = {
@@ -103,7 +108,9 @@ class DurableRun {
       network: this.#network,
       ledger: this.#ledger,
       configuration,
-      drift: this.#fate.float() < 0.5 ? 0 : 0.05,
+      drift: pick(this.#fate, [0, 0.05, DRIFT_MAX]),
+      // With the product's transport, all servers are of this version.
+      old: isWire ? 0 : pick(this.#fate, [0, 0.5]),
       note: (who, text) => this.#note(who, text),
       logOf: (who) => (this.trace.detailed ? traceLog(this.trace, () => this.#events.now, who) : silentLog),
       fail: (error) => {
@@ -117,6 +124,18 @@ class DurableRun {
       server.files.latencyMs = pick(this.#fate, [0.5, 5, 20]);
       this.#servers.push(server);
     }
+    this.#script = new DurableScript(
+      {
+        events: this.#events,
+        servers: this.#servers,
+        network: this.#network,
+        history: this.#history,
+        damage,
+        damaged: this.#damaged,
+        note: (who, text) => this.#note(who, text),
+      },
+      this.#fate,
+    );
   }
 
   /** Small figures, so that segments, snapshots and compaction happen all the time. */
@@ -136,11 +155,13 @@ class DurableRun {
     for (const server of this.#servers) server.start();
     await this.#run(50);
     for (let step = 0; step < steps; step++) {
-      this.#act();
-      await this.#run(this.#fate.float() < 0.1 ? this.#fate.float() * 3000 : this.#fate.float() * 30);
+      this.#disturbWallClocks();
+      const undisturbedMs = this.#script.act();
+      const betweenMs = this.#fate.float() * (this.#fate.float() < 0.1 ? 3000 : 30);
+      await this.#run(undisturbedMs > 0 ? undisturbedMs : betweenMs);
     }
     await this.#comeBack();
-    this.#checkHistory();
+    this.#history.check();
     return {
       seed,
       hash: this.#hash.toString(16).padStart(8, '0'),
@@ -153,8 +174,19 @@ class DurableRun {
     };
   }
 
+  /** A wall clock somewhere is set an hour forward or back, or stops. */
+  #disturbWallClocks(): void {
+    const rng = this.#wallRng;
+    if (!rng || rng.float() > 0.2) return;
+    const { clock } = pick(rng, this.#servers);
+    if (rng.float() < 0.3) clock.stopWall();
+    else clock.setWall((rng.float() * 2 - 1) * WALL_JUMP_MS);
+  }
+
   #note(who: string, text: string): void {
-    for (let i = 0; i < text.length; i++) this.#mix(text.charCodeAt(i));
+    // The wall clock shows in the names of snapshots, and nowhere else.
+    const timeless = text.replace(/(\/\d+-\d+)-\d+/g, '$1');
+    for (let i = 0; i < timeless.length; i++) this.#mix(timeless.charCodeAt(i));
     this.trace.note(this.#events.now, who, text);
   }
 
@@ -183,189 +215,6 @@ class DurableRun {
       throw new SimulationFailure(`${server.id} sees damage where there is none: ${server.damage.message}`);
   }
 
-  // What clients and fate do.
-
-  #act(): void {
-    const fate = this.#fate;
-    const roll = fate.float();
-    const server = this.#servers[fate.int(this.#servers.length)]!;
-    if (roll < 0.45) this.#write(1 + fate.int(12));
-    else if (roll < 0.6) this.#read();
-    else if (roll < 0.64) for (const s of this.#servers) s.snapshot();
-    else if (roll < 0.66) this.#operate();
-    else if (roll < 0.74) this.#crash(server);
-    else if (roll < 0.86) this.#restart();
-    else if (roll < 0.9) this.#fill(server);
-    else if (roll < 0.92) server.files.failNextSync = true;
-    else if (roll < 0.93) this.#slow(server);
-    else if (this.#servers.length > 1) this.#disturb(server);
-    else this.#write(30);
-  }
-
-  #operate(): void {
-    const fate = this.#fate;
-    const leader = this.#servers.find((s) => s.isLeader);
-    if (!leader) return;
-    if (this.#servers.length === 1) return leader.replaceState();
-    const { id } = pick(fate, this.#servers);
-    const address = `${id}:8300`;
-    const roll = fate.float();
-    // With a damaged disk beside it, a cluster of fewer voters may be left without a quorum for good.
-    if (roll < 0.35 || this.#options.damage) leader.transferLeadership();
-    else if (roll < 0.5) leader.changeMembership({ kind: 'demote', id });
-    else if (roll < 0.6) leader.changeMembership({ kind: 'remove', id });
-    else if (roll < 0.7) leader.changeMembership({ kind: 'add-nonvoter', id, address });
-    else leader.changeMembership({ kind: 'add-voter', id, address });
-  }
-
-  #write(count: number): void {
-    for (const server of this.#servers) {
-      if (!server.isLeader) continue;
-      for (let i = 0; i < count; i++) this.#writeOne(server);
-    }
-  }
-
-  #writeOne(server: NodeServer): void {
-    const id = ++this.#ids;
-    const key = pick(this.#fate, KEYS);
-    const value = `v${id}${'x'.repeat(this.#fate.int(40))}`;
-    const op = { kind: 'write' as const, value, startedAt: this.#events.now, endedAt: Number.POSITIVE_INFINITY };
-    const ops = this.#operations(key);
-    const at = ops.push(op) - 1;
-    server.propose(id, key, value, (outcome) => {
-      if (outcome === 'acknowledged') ops[at] = { ...op, endedAt: this.#events.now };
-      // Nothing was done: it is no operation at all, like one that nobody ever sees.
-    });
-  }
-
-  #read(): void {
-    const key = pick(this.#fate, KEYS);
-    for (const server of this.#servers) {
-      const startedAt = this.#events.now;
-      server.read(key, this.#fate.float() < 0.5, (value) => {
-        this.#operations(key).push({ kind: 'read', value, startedAt, endedAt: this.#events.now });
-      });
-    }
-  }
-
-  #operations(key: string): Operation[] {
-    let ops = this.#history.get(key);
-    if (!ops) {
-      ops = [];
-      this.#history.set(key, ops);
-    }
-    return ops;
-  }
-
-  #crash(server: NodeServer): void {
-    const isPowerCut = this.#fate.float() < 0.6;
-    const victims = this.#fate.float() < 0.2 ? this.#servers : [server];
-    for (const victim of victims) {
-      if (isPowerCut) victim.cutPower();
-      else victim.kill();
-      if (this.#options.damage && this.#fate.float() < 0.15) this.#harm(victim);
-    }
-    if (this.#fate.float() < 0.7) this.#restart();
-  }
-
-  /**
-   * A minority of servers is harmed at most: more than that may lose data in any system. Stray writes spare the segment that is
-   * being written: where one wipes all that stands after it, no content tells that from a write that never finished.
-   */
-  #harm(server: NodeServer): void {
-    const isHarmed = this.#damaged.has(server);
-    if (!isHarmed && this.#damaged.size + 1 > Math.max(1, Math.floor((this.#servers.length - 1) / 2))) return;
-    const isFlip = this.#fate.float() < 0.8;
-    const path = isFlip ? server.files.flipBit() : server.files.misdirect((file) => server.isBeingWritten(file));
-    if (path === undefined) return;
-    this.#note(server.id, `${path}: ${isFlip ? 'a bit flips' : 'a stray write'}`);
-    this.#damaged.set(server, [...(this.#damaged.get(server) ?? []), path]);
-  }
-
-  #restart(): void {
-    for (const server of this.#servers) {
-      if (server.isUp || server.damage) continue;
-      if (server.hasFailed) {
-        if (this.#fate.float() < 0.5) server.cutPower();
-        else server.kill();
-      }
-      server.files.failNextSync = false;
-      server.start();
-    }
-  }
-
-  #fill(server: NodeServer): void {
-    this.#note(server.id, 'disk is full');
-    server.files.isFull = true;
-    this.#events.after(this.#fate.float() * 2500, () => {
-      this.#note(server.id, 'disk has space');
-      server.files.isFull = false;
-    });
-  }
-
-  /** A disk that is slow for a while: everything on it takes half a second and more. */
-  #slow(server: NodeServer): void {
-    const { latencyMs } = server.files;
-    if (latencyMs >= SLOW_DISK_MS) return;
-    this.#note(server.id, 'disk is slow');
-    server.files.latencyMs = SLOW_DISK_MS * (1 + this.#fate.float());
-    this.#events.after(this.#fate.float() * 4000, () => {
-      server.files.latencyMs = latencyMs;
-    });
-  }
-
-  #disturb(server: NodeServer): void {
-    const roll = this.#fate.float();
-    if (roll < 0.35) server.pause(this.#fate.float() * 3000);
-    else if (roll < 0.5) this.#bridge();
-    else if (roll < 0.65) this.#flap(server);
-    else if (roll < 0.8) this.#cutOff(server);
-    else this.#disturbNetwork();
-  }
-
-  /** Two halves that see each other only through one server. */
-  #bridge(): void {
-    this.#network.heal();
-    const order = shuffle(this.#fate, [...this.#servers]);
-    const middle = Math.floor(order.length / 2);
-    for (const a of order.slice(0, middle)) {
-      for (const b of order.slice(middle + 1)) {
-        this.#network.block(a.id, b.id);
-        this.#network.block(b.id, a.id);
-      }
-    }
-  }
-
-  #flap(server: NodeServer): void {
-    const periodMs = pick(this.#fate, [20, 200, 1000]);
-    for (const other of this.#servers) {
-      if (other !== server && this.#fate.float() < 0.6) this.#network.flap(server.id, other.id, periodMs);
-    }
-  }
-
-  /** Nothing passes to or from the leader, or whoever it is. */
-  #cutOff(server: NodeServer): void {
-    const victim = (this.#fate.float() < 0.6 ? this.#servers.find((s) => s.isLeader) : undefined) ?? server;
-    const isOneWay = this.#fate.float() < 0.4;
-    this.#note(victim.id, isOneWay ? 'is not heard' : 'is cut off');
-    for (const { id } of this.#servers) {
-      if (id === victim.id) continue;
-      this.#network.block(victim.id, id);
-      if (!isOneWay) this.#network.block(id, victim.id);
-    }
-  }
-
-  #disturbNetwork(): void {
-    const fate = this.#fate;
-    this.#network.heal();
-    this.#network.loss = pick(fate, [0, 0, 0.05, 0.2]);
-    this.#network.delayMs = pick(fate, [1, 10, 100]);
-    this.#network.duplicates = pick(fate, [0, 0.2]);
-    for (const a of this.#servers) {
-      for (const b of this.#servers) if (a !== b && fate.float() < 0.15) this.#network.block(a.id, b.id);
-    }
-  }
-
   // The proof.
 
   /** Everything is healed: whoever is not damaged must lead or follow, and hold what was acknowledged. */
@@ -375,13 +224,14 @@ class DurableRun {
     this.#network.loss = 0;
     this.#network.delayMs = 2;
     this.#network.duplicates = 0;
+    this.#network.stragglers = 0;
     for (const server of this.#servers) {
       server.files.isFull = false;
       server.files.failNextSync = false;
     }
     for (let round = 0; round < 60; round++) {
-      this.#restart();
-      this.#write(1);
+      this.#script.restart();
+      this.#script.write(1);
       const { id } = this.#servers[round % this.#servers.length]!;
       const leader = this.#servers.find((s) => s.isLeader);
       if (this.#servers.length > 1) leader?.changeMembership({ kind: 'add-voter', id, address: `${id}:8300` });
@@ -410,14 +260,6 @@ class DurableRun {
       .map((s) => `${s.id} up ${s.isUp} failed ${s.hasFailed} role ${s.node?.role} applied ${s.appliedIndex}`)
       .join('; ');
   }
-
-  #checkHistory(): void {
-    for (const [key, ops] of this.#history) {
-      const anomaly = findAnomaly(ops);
-      if (anomaly)
-        throw new SimulationFailure(`the history of ${key} is not linearizable: ${anomaly.why} (${anomaly.values})`);
-    }
-  }
 }
 
 function traceLog(trace: Trace, now: () => number, who: string): Log {
@@ -425,5 +267,3 @@ function traceLog(trace: Trace, now: () => number, who: string): Log {
     trace.note(now(), who, `${message} ${JSON.stringify(fields)}`);
   return { trace: write, debug: write, info: write, warn: write, error: write, named: () => traceLog(trace, now, who) };
 }
-
-const pick = <T>(rng: Rng, of: readonly T[]): T => of[rng.int(of.length)]!;

@@ -65,6 +65,19 @@ test('a run replays exactly: the same seed gives the same events', async () => {
   }
 });
 
+test(
+  'the wall clock is for people: where it jumps by an hour and stops, the same happens as where it does not',
+  async () => {
+    for (const servers of [1, 3]) {
+      for (let seed = 1; seed <= 12; seed++) {
+        const wild = await runDurable({ seed, servers });
+        expect(wild).toEqual(await runDurable({ seed, servers, hasWildWallClocks: false }));
+      }
+    }
+  },
+  TIMEOUT_MS,
+);
+
 /** Seeds within which every lie must be found out. */
 const LIE_SEEDS = 200;
 

@@ -5,6 +5,8 @@ import { type Links, StreamNetwork, type StreamOwner } from './stream-network.ts
 
 /** How long a request waits for its answer. */
 export const ANSWER_WITHIN_MS = 800;
+/** Delay of the slowest messages. */
+const STRAGGLER_MS = 2500;
 
 /**
  * Links between nodes, and what passes over them: either single requests (late, lost, repeated, out of order) or, with `isWire`, the
@@ -15,12 +17,16 @@ export class NodeNetwork implements Links {
   readonly rng: Rng;
   readonly #handlers = new Map<string, RequestHandler>();
   readonly #blocked = new Set<string>();
+  /** What waits on links where nothing moves, in order. Connections keep their bytes themselves. */
+  readonly #clogged = new Map<string, (() => void)[]>();
   readonly #streams: StreamNetwork | undefined;
   /** Counts healings: what flapped before has ended. */
   #generation = 0;
   delayMs: Millis = 2;
   loss = 0;
   duplicates = 0;
+  /** Share of single messages that take up to {@link STRAGGLER_MS}. */
+  stragglers = 0;
 
   constructor(events: EventQueue, rng: Rng, isWire: boolean) {
     this.events = events;
@@ -33,8 +39,27 @@ export class NodeNetwork implements Links {
     this.#blocked.add(`${from}>${to}`);
   }
 
+  unblock(from: string, to: string): void {
+    this.#blocked.delete(`${from}>${to}`);
+  }
+
+  /** Whether connections carry nothing from `from` to `to` for now. */
   isBlocked(from: string, to: string): boolean {
-    return this.#blocked.has(`${from}>${to}`);
+    const link = `${from}>${to}`;
+    return this.#blocked.has(link) || this.#clogged.has(link);
+  }
+
+  /** What is sent from `from` to `to` waits, until {@link unclog}. */
+  clog(from: string, to: string): void {
+    const link = `${from}>${to}`;
+    if (!this.#clogged.has(link)) this.#clogged.set(link, []);
+  }
+
+  unclog(from: string, to: string): void {
+    const link = `${from}>${to}`;
+    const waiting = this.#clogged.get(link) ?? [];
+    this.#clogged.delete(link);
+    for (const deliver of waiting) this.events.after(0, () => this.#arrive(link, deliver));
   }
 
   /** The link breaks and comes back again and again, until everything is healed. */
@@ -52,6 +77,10 @@ export class NodeNetwork implements Links {
   heal(): void {
     this.#generation++;
     this.#blocked.clear();
+    for (const link of [...this.#clogged.keys()]) {
+      const [from = '', to = ''] = link.split('>');
+      this.unclog(from, to);
+    }
   }
 
   /** The transport of one life of a server. */
@@ -80,13 +109,14 @@ export class NodeNetwork implements Links {
     return new Promise((resolve, reject) => {
       const isAlive = (): boolean => from.isAlive();
       this.events.after(ANSWER_WITHIN_MS, () => isAlive() && reject(new Error('no answer')));
-      const copies = this.rng.float() < this.duplicates && message.state === undefined ? 2 : 1;
+      const copies = this.rng.float() < this.duplicates ? 2 : 1;
+      const pieces = message.state && collect(message.state);
       for (let i = 0; i < copies; i++) {
         this.#pass(from.id, to.id, () => {
           this.#handlers.get(to.id)?.(
             message.request,
             (response) => this.#pass(to.id, from.id, () => isAlive() && from.whenAwake(() => resolve(response))),
-            message.state,
+            pieces && replay(pieces),
           );
         });
       }
@@ -95,8 +125,28 @@ export class NodeNetwork implements Links {
 
   #pass(from: string, to: string, deliver: () => void): void {
     const isLost = this.rng.float() < this.loss;
-    this.events.after(this.rng.float() * this.delayMs, () => {
-      if (!isLost && !this.isBlocked(from, to)) deliver();
+    const isSlow = this.rng.float() < this.stragglers;
+    const link = `${from}>${to}`;
+    this.events.after(this.rng.float() * (isSlow ? STRAGGLER_MS : this.delayMs), () => {
+      if (!isLost) this.#arrive(link, deliver);
     });
   }
+
+  #arrive(link: string, deliver: () => void): void {
+    if (this.#blocked.has(link)) return;
+    const waiting = this.#clogged.get(link);
+    if (waiting) waiting.push(deliver);
+    else deliver();
+  }
+}
+
+async function collect(state: SnapshotState): Promise<Uint8Array[]> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of state) pieces.push(piece);
+  return pieces;
+}
+
+/** The same state for each copy of a request. */
+async function* replay(pieces: Promise<Uint8Array[]>): SnapshotState {
+  yield* await pieces;
 }

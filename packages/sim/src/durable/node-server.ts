@@ -8,6 +8,7 @@ import {
   RaftError,
   RaftNode,
   type RaftOptions,
+  type Transport,
 } from '@proconsul/raft';
 import type { EventQueue } from '../event-queue.ts';
 import { SimulationFailure } from '../raft/failure.ts';
@@ -27,6 +28,8 @@ export interface NodeWorld {
   readonly configuration: Configuration;
   /** Clocks run fast or slow by up to this share. */
   readonly drift: number;
+  /** Share of the servers that are of an older version: they know no pre-votes. */
+  readonly old: number;
   note(who: string, text: string): void;
   /** What the node itself reports; for people. */
   logOf(who: string): Log;
@@ -56,7 +59,7 @@ export class NodeServer {
   readonly files: SimFiles;
   readonly #world: NodeWorld;
   readonly #options: RaftOptions;
-  readonly #clock: SimClock;
+  readonly clock: SimClock;
   #life: Life | undefined;
   isUp = false;
   /** It refused to start, or to go on, because of damage that it named. */
@@ -69,9 +72,10 @@ export class NodeServer {
     this.id = id;
     this.#world = world;
     this.files = new SimFiles(world.events, world.rng);
-    this.#options = { ...RAFT_DEFAULTS, ...options, id, address: `${id}:8300` };
+    const preVote = world.rng.float() >= world.old;
+    this.#options = { ...RAFT_DEFAULTS, preVote, ...options, id, address: `${id}:8300` };
     const rate = 1 + (world.rng.float() * 2 - 1) * world.drift;
-    this.#clock = new SimClock(world.events, { offsetMs: world.rng.float() * 1e6, rate });
+    this.clock = new SimClock(world.events, { offsetMs: world.rng.float() * 1e6, rate });
   }
 
   get isLeader(): boolean {
@@ -99,15 +103,16 @@ export class NodeServer {
         else fn();
       },
     };
-    const clock = mortal(this.#clock, owner);
+    const clock = mortal(this.clock, owner);
     const log = this.#world.logOf(this.id);
+    const transport = network.transport(owner, clock, log);
     const node = new RaftNode(this.#options, {
       clock,
       rng,
       disk: this.files.mount() as Disk,
       log,
       metrics: noMetrics,
-      transport: network.transport(owner, clock, log),
+      transport: this.#options.preVote ? transport : deafToPreVotes(transport),
       codec: msgpackConfiguration,
       machine,
       onFailure: (error) => this.#onFailure(life, error),
@@ -286,6 +291,17 @@ export class NodeServer {
       this.#world.fail(error);
     }
   }
+}
+
+/** As of a server that does not know the question: no answer. */
+function deafToPreVotes(transport: Transport): Transport {
+  return {
+    send: (...args) => transport.send(...args),
+    onRequest: (handler) =>
+      transport.onRequest(
+        handler && ((request, ...rest) => request.kind !== 'request-pre-vote' && handler(request, ...rest)),
+      ),
+  };
 }
 
 /** A clock whose timers die with the process, and wait while it is stopped. */

@@ -4,6 +4,9 @@ import type { EventQueue } from '../event-queue.ts';
 /** What a power cut leaves of a write is decided for each of these. */
 export const SECTOR_BYTES = 512;
 
+/** Bits that flip together stand within this many bytes. */
+const SCRAMBLED_BYTES_MAX = 64;
+
 /** Lies that a disk may tell, to prove that the checks notice. */
 export type DiskLie =
   | 'none'
@@ -30,6 +33,10 @@ interface Inode {
   /** Zeros are read from `size` up to here. */
   reserved: number;
   open: boolean;
+  /** Where appends began that were not synced. */
+  unsynced: number[];
+  /** Where the newest append begins that was synced and is whole; 0 when that is not known. */
+  lastSoundAt: number;
 }
 
 type TreeOp =
@@ -129,6 +136,7 @@ export class SimFiles {
     inode.durable = content.slice();
     inode.dirtyFrom = content.length;
     inode.reserved = 0;
+    inode.unsynced = [];
   }
 
   /** Turns one random bit of one random file, on the medium and in the cache. Returns its path; undefined when all are empty. */
@@ -136,8 +144,23 @@ export class SimFiles {
     const [path, inode] = this.#pickFile() ?? [];
     if (!inode) return undefined;
     const bit = this.#rng.int(inode.durable.length * 8);
-    inode.durable[bit >>> 3]! ^= 1 << (bit & 7);
-    if (bit >>> 3 < inode.size) inode.bytes[bit >>> 3]! ^= 1 << (bit & 7);
+    turn(inode, bit);
+    return path;
+  }
+
+  /**
+   * Turns some bits that stand close together, before the last append that is sound, of a random file. Returns its path; undefined
+   * when there is none.
+   */
+  scramble(): string | undefined {
+    const files = [...this.#tree].filter((f): f is [string, Inode] => f[1] !== 'dir' && f[1].lastSoundAt > 0);
+    const [path, inode] = files[this.#rng.int(Math.max(1, files.length))] ?? [];
+    if (!inode) return undefined;
+    const from = this.#rng.int(inode.lastSoundAt);
+    const span = Math.min(inode.lastSoundAt - from, 1 + this.#rng.int(SCRAMBLED_BYTES_MAX));
+    const bits = new Set<number>();
+    for (let i = 2 + this.#rng.int(30); i > 0; i--) bits.add(from * 8 + this.#rng.int(span * 8));
+    for (const bit of bits) turn(inode, bit);
     return path;
   }
 
@@ -153,6 +176,7 @@ export class SimFiles {
     const stray = source.durable.slice(from, from + Math.min(SECTOR_BYTES, inode.durable.length - sector));
     if (equalAt(inode.durable, sector, stray)) return undefined;
     inode.durable.set(stray, sector);
+    inode.lastSoundAt = 0;
     inode.bytes.set(stray.subarray(0, Math.max(0, inode.size - sector)), sector);
     return path;
   }
@@ -208,7 +232,8 @@ export class SimFiles {
   }
 
   createInode(): Inode {
-    return { bytes: new Uint8Array(256), size: 0, durable: new Uint8Array(0), dirtyFrom: 0, reserved: 0, open: false };
+    const [bytes, durable] = [new Uint8Array(256), new Uint8Array(0)];
+    return { bytes, size: 0, durable, dirtyFrom: 0, reserved: 0, open: false, unsynced: [], lastSoundAt: 0 };
   }
 
   write(inode: Inode, chunk: Uint8Array): void {
@@ -250,6 +275,7 @@ export class SimFiles {
   finishSync(inode: Inode, upTo: number, ok: boolean): void {
     const end = Math.min(upTo, inode.size);
     if (end <= inode.dirtyFrom) return;
+    noteSync(inode, end, ok);
     const durable = new Uint8Array(Math.max(end, inode.durable.length));
     durable.set(inode.durable);
     if (ok) durable.set(inode.bytes.subarray(inode.dirtyFrom, end), inode.dirtyFrom);
@@ -260,6 +286,8 @@ export class SimFiles {
 
   cut(inode: Inode, size: number): void {
     inode.size = size;
+    if (inode.lastSoundAt >= size) inode.lastSoundAt = 0;
+    inode.unsynced = inode.unsynced.filter((at) => at < size);
     inode.durable = inode.durable.slice(0, size);
     inode.dirtyFrom = Math.min(inode.dirtyFrom, size);
     inode.reserved = 0;
@@ -271,6 +299,20 @@ export class SimFiles {
     this.#settle(inode, content);
     return inode;
   }
+}
+
+/** A failed sync leaves nothing to rely on after it. */
+function noteSync(inode: Inode, end: number, ok: boolean): void {
+  const starts = inode.unsynced.filter((at) => at < end);
+  inode.unsynced = inode.unsynced.slice(starts.length);
+  if (ok && starts.length > 0) inode.lastSoundAt = starts[starts.length - 1]!;
+}
+
+function turn(inode: Inode, bit: number): void {
+  const at = bit >>> 3;
+  inode.durable[at]! ^= 1 << (bit & 7);
+  if (at < inode.size) inode.bytes[at]! ^= 1 << (bit & 7);
+  if (at >= inode.lastSoundAt) inode.lastSoundAt = 0;
 }
 
 function equalAt(bytes: Uint8Array, at: number, other: Uint8Array): boolean {
@@ -430,6 +472,7 @@ class SimAppendFile implements AppendFile {
       if (this.#files.lie === 'no-space') return;
       throw new DiskError('ENOSPC', this.#path);
     }
+    this.#inode.unsynced.push(this.#inode.size);
     for (const chunk of chunks) this.#files.write(this.#inode, chunk);
   }
 

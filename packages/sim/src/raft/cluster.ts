@@ -15,6 +15,10 @@ export interface ClusterOptions {
   readonly spares: number;
   /** Clocks run fast or slow by up to this share. */
   readonly drift: number;
+  /** Share of the servers that are of an older version: they know no pre-votes. Default 0. */
+  readonly old?: number;
+  /** Wall clocks jump and stop. It must make no difference. */
+  readonly hasWildWallClocks?: boolean;
   readonly sabotage: Sabotage;
   /** Receives every line of the trace as it happens. */
   readonly sink?: (line: string) => void;
@@ -28,11 +32,13 @@ export class RaftCluster {
   readonly events = new EventQueue();
   readonly rng: Rng;
   readonly network: SimNetwork;
-  readonly oracle = new Oracle();
+  readonly oracle: Oracle;
   readonly trace: Trace;
   readonly servers: SimServer[] = [];
   readonly #byId = new Map<ServerId, SimServer>();
   readonly #options: ClusterOptions;
+  /** Of its own, so that wall clocks change nothing else in a run. */
+  readonly #wallRng: Rng;
   #hash = 0x811c9dc5;
   /** Events that ran. */
   steps = 0;
@@ -41,6 +47,8 @@ export class RaftCluster {
     this.#options = options;
     this.rng = seededRng(options.seed);
     this.trace = new Trace(options.sink);
+    this.oracle = new Oracle(options.drift);
+    this.#wallRng = seededRng(`wall ${options.seed}`);
     this.network = new SimNetwork(this.events, this.rng);
     const world: World = {
       events: this.events,
@@ -61,7 +69,8 @@ export class RaftCluster {
   #add(id: ServerId, world: World): void {
     const rate = 1 + (this.rng.float() * 2 - 1) * this.#options.drift;
     const clock = new SimClock(this.events, { offsetMs: this.rng.float() * 1e6, rate });
-    const { heartbeatTimeoutMs, electionTimeoutMs, leaderLeaseTimeoutMs, preVote } = RAFT_DEFAULTS;
+    const { heartbeatTimeoutMs, electionTimeoutMs, leaderLeaseTimeoutMs } = RAFT_DEFAULTS;
+    const preVote = this.rng.float() >= (this.#options.old ?? 0);
     const timeouts = { heartbeatTimeoutMs, electionTimeoutMs, leaderLeaseTimeoutMs, preVote };
     const server = new SimServer(id, clock, { id, address: addressOf(id), ...timeouts }, world);
     this.servers.push(server);
@@ -81,6 +90,16 @@ export class RaftCluster {
       };
       for (const server of this.servers) server.start(initial.includes(server) ? configuration : undefined);
     });
+  }
+
+  /** A wall clock somewhere is set an hour forward or back, or stops. */
+  disturbWallClocks(): void {
+    if (!this.#options.hasWildWallClocks) return;
+    const rng = this.#wallRng;
+    if (rng.float() > 0.1) return;
+    const { clock } = this.servers[rng.int(this.servers.length)]!;
+    if (rng.float() < 0.3) clock.stopWall();
+    else clock.setWall((rng.float() * 2 - 1) * WALL_JUMP_MS);
   }
 
   note(text: string): void {
@@ -136,6 +155,9 @@ export class RaftCluster {
 }
 
 const POLL_MS = 25;
+
+/** Furthest that somebody sets a wall clock. */
+export const WALL_JUMP_MS = 3_600_000;
 
 /** Events between looks at what leaders believe of others. */
 const MATCHES_EVERY = 4;

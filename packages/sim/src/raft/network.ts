@@ -21,6 +21,8 @@ export const STRAGGLER_MS = 2500;
 export const RPC_TIMEOUT_MS = 1500;
 const RPC_LONG_TIMEOUT_MS = 4000;
 const LONG_TIMEOUTS = 0.3;
+/** A request or an answer that a clogged link holds back is waited for this long. */
+export const CLOGGED_TIMEOUT_MS = 10_000;
 
 export interface Receiver {
   readonly isUp: boolean;
@@ -33,6 +35,8 @@ export class SimNetwork {
   readonly #rng: Rng;
   readonly #receivers = new Map<ServerId, Receiver>();
   readonly #blocked = new Set<string>();
+  /** What waits on links where nothing moves, in order. */
+  readonly #clogged = new Map<string, (() => void)[]>();
   weather: NetworkWeather = CALM;
   messages = 0;
 
@@ -47,11 +51,33 @@ export class SimNetwork {
 
   /** Nothing passes from `from` to `to`. The other way is not affected. */
   block(from: ServerId, to: ServerId): void {
-    this.#blocked.add(`${from} ${to}`);
+    this.#blocked.add(linkOf(from, to));
+  }
+
+  unblock(from: ServerId, to: ServerId): void {
+    this.#blocked.delete(linkOf(from, to));
+  }
+
+  /** What is sent from `from` to `to` waits, until {@link unclog}. */
+  clog(from: ServerId, to: ServerId): void {
+    const link = linkOf(from, to);
+    if (!this.#clogged.has(link)) this.#clogged.set(link, []);
+  }
+
+  /** What waited arrives, in order, unless the link is cut by now. */
+  unclog(from: ServerId, to: ServerId): void {
+    const link = linkOf(from, to);
+    const waiting = this.#clogged.get(link) ?? [];
+    this.#clogged.delete(link);
+    for (const deliver of waiting) this.#events.after(0, () => this.#arrive(link, deliver));
   }
 
   heal(): void {
     this.#blocked.clear();
+    for (const link of [...this.#clogged.keys()]) {
+      const [from = '', to = ''] = link.split(' ');
+      this.unclog(from, to);
+    }
   }
 
   /** Delivers, perhaps; `done` is called exactly once, with undefined when no answer came in time. */
@@ -68,8 +94,15 @@ export class SimNetwork {
       this.#events.cancel(timeout);
       done(response);
     };
+    const startedAt = this.#events.now;
+    const giveUp = (): void => {
+      const left = startedAt + CLOGGED_TIMEOUT_MS - this.#events.now;
+      const isHeld = this.#clogged.has(linkOf(from, to)) || this.#clogged.has(linkOf(to, from));
+      if (isHeld && left > 0) timeout = this.#events.after(Math.min(left, RPC_TIMEOUT_MS), giveUp);
+      else finish(undefined);
+    };
     const isPatient = this.#rng.float() < LONG_TIMEOUTS;
-    const timeout = this.#events.after(isPatient ? RPC_LONG_TIMEOUT_MS : RPC_TIMEOUT_MS, () => finish(undefined));
+    let timeout = this.#events.after(isPatient ? RPC_LONG_TIMEOUT_MS : RPC_TIMEOUT_MS, giveUp);
     const copies = this.#rng.float() < this.weather.duplicates ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
       this.#carry(from, to, () => {
@@ -87,10 +120,17 @@ export class SimNetwork {
     const isLost = rng.float() < loss;
     const isSlow = rng.float() < stragglers;
     const delay = isSlow ? rng.float() * STRAGGLER_MS : delayMinMs + rng.float() * (delayMaxMs - delayMinMs);
-    const link = `${from} ${to}`;
+    const link = linkOf(from, to);
     if (isLost || this.#blocked.has(link)) return;
-    this.#events.after(delay, () => {
-      if (!this.#blocked.has(link)) deliver();
-    });
+    this.#events.after(delay, () => this.#arrive(link, deliver));
+  }
+
+  #arrive(link: string, deliver: () => void): void {
+    if (this.#blocked.has(link)) return;
+    const waiting = this.#clogged.get(link);
+    if (waiting) waiting.push(deliver);
+    else deliver();
   }
 }
+
+const linkOf = (from: ServerId, to: ServerId): string => `${from} ${to}`;

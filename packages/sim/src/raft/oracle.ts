@@ -28,8 +28,8 @@ function digestOf(entry: Entry): number {
   return h >>> 0;
 }
 
-/** The lease of a leader whose clock is as slow as the simulation makes them. */
-const LEASE_MS = 500 / 0.95;
+/** The lease of a leader, on its own clock. */
+const LEASE_MS = 500;
 
 const fail = (message: string): never => {
   throw new SimulationFailure(message);
@@ -52,6 +52,12 @@ export class Oracle {
   readonly #committedIn: number[] = [0];
   /** Highest version that a finished operation has shown to a client. */
   #floor = 0;
+  /** The lease of a leader whose clock is as slow as the simulation makes them. */
+  readonly #leaseMs: number;
+
+  constructor(drift = 0.05) {
+    this.#leaseMs = LEASE_MS / (1 - drift);
+  }
 
   get committedLast(): number {
     return this.#committedLast;
@@ -112,7 +118,7 @@ export class Oracle {
   /** Nobody gives its vote away while a leader may count on it for its lease. Thesis sections 4.2.3 and 6.4.1. */
   onGrant(id: ServerId, now: number): void {
     const heardAt = this.#heard.get(id);
-    if (heardAt === undefined || now - heardAt >= LEASE_MS) return;
+    if (heardAt === undefined || now - heardAt >= this.#leaseMs) return;
     fail(`${id} votes ${(now - heardAt).toFixed(0)} ms after it heard a leader`);
   }
 

@@ -1,6 +1,7 @@
+import { LEASE_MARGIN } from '@proconsul/raft';
 import { expect, test } from 'vitest';
 import { SimulationFailure } from './failure.ts';
-import { runScenario } from './scenario.ts';
+import { DRIFT_MAX, runScenario } from './scenario.ts';
 import type { Sabotage } from './server.ts';
 
 /** Seeds of every test run. Thousands are for `npm run sim`. */
@@ -19,14 +20,18 @@ test(`${SEEDS} clusters keep the promises of Raft through crashes, partitions an
   expect(committed).toBeGreaterThan(50 * SEEDS);
 });
 
-test.for([
-  ['a leader that removed itself and stepped down before that was committed can be elected again', 77],
-  ['a voter whose demotion was never committed is heard by the one that holds it', 1172],
-  ['a candidate that a lagging voter does not know yet gets its vote', 5251],
-  ['entries that an installed snapshot covers are not offered to others', 6343],
-  ['the timer of the lease is not due again at the same moment', 1246],
-] as const)('%s (seed %i)', ([, seed]) => {
-  expect(runScenario({ seed }).committed).toBeGreaterThan(0);
+test('the wall clock is for people: where it jumps by an hour and stops, the same happens as where it does not', () => {
+  for (let seed = 1; seed <= 15; seed++) {
+    expect(runScenario({ seed })).toEqual(runScenario({ seed, hasWildWallClocks: false }));
+  }
+});
+
+test('clocks that run further apart than the lease allows for are seen: the bound is where it is said to be', () => {
+  expect((1 + DRIFT_MAX) / (1 - DRIFT_MAX)).toBeLessThan(LEASE_MARGIN);
+  const beyond = (): void => {
+    for (let seed = 1; seed <= 100; seed++) runScenario({ seed, drift: 0.2 });
+  };
+  expect(beyond).toThrow(SimulationFailure);
 });
 
 test('a seed gives the same run each time, and another seed another run', () => {

@@ -19,6 +19,7 @@ import type { SimClock } from '../sim-clock.ts';
 import { SimDisk, type SimSnapshot } from './disk.ts';
 import type { Trace } from './failure.ts';
 import { LogImage, type LogOp } from './log-image.ts';
+import { Members } from './members.ts';
 import type { Receiver, SimNetwork } from './network.ts';
 import type { Observed, Oracle } from './oracle.ts';
 
@@ -40,6 +41,9 @@ export interface World {
 
 /** Share of append-entries requests that carry fewer entries than planned, as when they are large. */
 const PARTIAL_SENDS = 0.1;
+
+/** Share of snapshots for which a disk has no room, though entries still fit. */
+const SNAPSHOT_MISFITS = 0.1;
 
 interface Write {
   readonly floor: number;
@@ -87,6 +91,7 @@ export class SimServer implements Receiver, Observed {
   #appliedConfiguration: ConfigurationAt | undefined;
   #lastCommit = 0;
   #lastTerm = 0;
+  #members = new Members([]);
 
   constructor(id: ServerId, clock: SimClock, options: CoreOptions, world: World) {
     this.id = id;
@@ -149,6 +154,7 @@ export class SimServer implements Receiver, Observed {
       snapshotIndex: this.applied,
       configurations: this.#configurations(),
     };
+    this.#members = new Members(initial.configurations.map(({ index }) => index));
     this.core = new RaftCore(this.#options, initial, this.#world.rng, msgpackConfiguration);
     this.note(`starts: term ${initial.term}, log ${this.memory.base}-${this.memory.lastIndex}`);
     if (bootstrap) this.input({ kind: 'bootstrap', at: this.clock.now(), configuration: bootstrap });
@@ -217,7 +223,7 @@ export class SimServer implements Receiver, Observed {
     if (!this.core || this.core.proposalRefusal() !== undefined) return;
     this.#proposals.set(data, this.#world.oracle.floor);
     const at = this.clock.now();
-    this.input({ kind: 'propose', at, appendedAtMs: at, entries: [{ type: LogType.command, data }] });
+    this.input({ kind: 'propose', at, appendedAtMs: this.clock.wallMs(), entries: [{ type: LogType.command, data }] });
   }
 
   /** A linearizable read: the leader confirms with a quorum. */
@@ -249,7 +255,8 @@ export class SimServer implements Receiver, Observed {
   changeMembership(change: MembershipChange): void {
     const at = this.clock.now();
     this.note(`is asked to ${change.kind} ${change.id}`);
-    this.input({ kind: 'change-membership', at, appendedAtMs: at, token: this.#tokens++, change });
+    const appendedAtMs = this.clock.wallMs();
+    this.input({ kind: 'change-membership', at, appendedAtMs, token: this.#tokens++, change });
   }
 
   transfer(to: ServerId | undefined): void {
@@ -278,6 +285,8 @@ export class SimServer implements Receiver, Observed {
   }
 
   receive(request: RaftRequest, state: SimSnapshot | undefined, respond: (response: RaftResponse) => void): void {
+    // One that does not know the question gives no answer.
+    if (request.kind === 'request-pre-vote' && !this.#options.preVote) return;
     const token = this.#tokens++;
     const term = request.kind === 'timeout-now' ? Number.POSITIVE_INFINITY : request.term;
     const isTransfer = request.kind === 'request-vote' && request.leadershipTransfer;
@@ -298,7 +307,16 @@ export class SimServer implements Receiver, Observed {
       const input = this.#inputs.shift();
       if (!input) return;
       this.#step(this.core, this.#fresh(input));
+      this.#checkBase();
     }
+  }
+
+  /** The core counts on no entry that the log has forgotten. */
+  #checkBase(): void {
+    const { core, memory } = this;
+    if (!core || this.#busy || memory.base === 0) return;
+    const isBefore = core.termOf(memory.base - 1) !== undefined;
+    this.#world.oracle.check(!isBefore, () => `${this.id} counts on entries before ${memory.base}`);
   }
 
   /** What waited is handed over with the time of now, and a late report of durability is checked again. */
@@ -319,21 +337,14 @@ export class SimServer implements Receiver, Observed {
     oracle.check(core.commitIndex >= this.#lastCommit, () => `${this.id}: the commit index went back`);
     oracle.check(core.commitIndex <= core.durableIndex, () => `${this.id}: committed but not durable here`);
     oracle.check(core.durableIndex <= core.lastIndex, () => `${this.id}: durable but not in the log`);
-    this.#checkMembers(core, effects);
+    this.#members.follow(input, effects);
+    oracle.check(
+      core.configurationIndex === this.#members.index,
+      () => `${this.id} has the members of ${core.configurationIndex}, not of ${this.#members.index}`,
+    );
     this.#lastTerm = core.term;
     this.#lastCommit = core.commitIndex;
     this.#carryOut(effects, 0);
-  }
-
-  /** After a truncation the members are those of an entry that is still there. Thesis section 4.1. */
-  #checkMembers(core: RaftCore, effects: readonly RaftEffect[]): void {
-    for (const e of effects) {
-      if (e.kind !== 'append' || e.truncateFrom === undefined) continue;
-      const { configurationIndex: index } = core;
-      const isThere =
-        index < e.truncateFrom || e.entries.some((n) => n.index === index && n.type === LogType.configuration);
-      this.#world.oracle.check(isThere, () => `${this.id} counts members of the truncated entry ${index}`);
-    }
   }
 
   #carryOut(effects: readonly RaftEffect[], from: number): void {
@@ -641,7 +652,8 @@ export class SimServer implements Receiver, Observed {
   #storeSnapshot({ token, request }: Extract<RaftEffect, { kind: 'store-snapshot' }>): void {
     const state = this.#requests.get(token)?.state;
     this.#later(this.storage.latency() * 4, () => {
-      const ok = state !== undefined && !this.storage.isFull;
+      const fits = this.#world.rng.float() >= SNAPSHOT_MISFITS;
+      const ok = state !== undefined && fits && !this.storage.isFull;
       if (ok) this.storage.store(state);
       this.input({ kind: 'snapshot-stored', at: this.clock.now(), token, request, ok });
     });
