@@ -27,3 +27,26 @@ export interface Http2Exchange {
 export interface Http2Layer {
   serve(stream: Stream, onExchange: (exchange: Http2Exchange) => void): void;
 }
+
+/** A request of one connection of HTTP/2, and nothing else on it. */
+export interface Http2Request {
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+  readonly timeoutMs: number;
+  /** Longest body of an answer. */
+  readonly bytesMax: number;
+}
+
+export interface Http2Answer {
+  readonly status: number;
+  /** Headers and trailers, names in lower case. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body: Uint8Array;
+}
+
+/**
+ * Posts one request over a connected stream and closes it. Rejects with Error when no answer comes: the connection broke,
+ * or the time is over.
+ */
+export type Http2Post = (stream: Stream, request: Http2Request) => Promise<Http2Answer>;

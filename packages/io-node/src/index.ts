@@ -3,6 +3,7 @@ export * from './clock.ts';
 export * from './disk.ts';
 export * from './gzip.ts';
 export * from './http2-layer.ts';
+export * from './http2-post.ts';
 export * from './network.ts';
 export * from './network-error.ts';
 export * from './rng.ts';

@@ -221,9 +221,10 @@ async function transferLeader(c: WriteContext, args: ArgsOf<typeof Operator.Tran
   const self = c.consensus.leaderId();
   const others = c.consensus.members().filter((m) => m.id !== self);
   if (args.ID !== '' && args.ID === self) throw invalid('cannot transfer leadership to itself');
-  if (others.length === 0 || (args.ID !== '' && !others.some((m) => m.id === args.ID))) {
-    throw invalid('cannot find peer');
+  if (args.ID !== '' && !others.some((m) => m.id === args.ID)) {
+    throw invalid(`Could not find address for server id ${args.ID}`);
   }
+  if (!others.some((m) => m.voter)) throw invalid('cannot find peer');
   await c.consensus.transferLeadership(args.ID);
   return true;
 }

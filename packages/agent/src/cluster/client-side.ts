@@ -57,6 +57,7 @@ export class ClientSide implements ClusterSide {
     this.#bucket = new TokenBucket(config.rpcRateLimit, config.rpcMaxBurst, clock);
     this.caller = new RemoteCaller({
       client: this.#rpc.client,
+      grpc: this.#rpc.grpc,
       servers: this.#manager,
       clock,
       rng,

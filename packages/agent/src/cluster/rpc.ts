@@ -1,9 +1,11 @@
 import type { RuntimeConfig } from '@proconsul/config';
 import { type Caller, Status } from '@proconsul/endpoints';
-import type { ReloadableTlsLayer, TlsLayerOptions } from '@proconsul/io-node';
+import { nodeHttp2Post, type ReloadableTlsLayer, type TlsLayerOptions } from '@proconsul/io-node';
 import {
   CLIENT_POOL,
   type DialRules,
+  type GrpcUnary,
+  grpcUnary,
   insecureCall,
   oneServer,
   RemoteCaller,
@@ -42,6 +44,7 @@ export class RpcSide {
   #overlay: TlsOverlay = { tls: (options) => options, rules: {} };
   protected readonly tls: ReloadableTlsLayer | undefined;
   readonly client: RpcPool;
+  readonly grpc: GrpcUnary;
 
   /** Throws when the certificates of `tls.internal_rpc` cannot be read. */
   constructor(context: AgentContext) {
@@ -59,6 +62,7 @@ export class RpcSide {
         ...(this.tls === undefined ? {} : { tls: this.tls }),
       },
     );
+    this.grpc = grpcUnary(this.client, nodeHttp2Post);
   }
 
   /** A caller that always goes to the same server, and calls once. */
@@ -66,7 +70,8 @@ export class RpcSide {
     const { clock, rng, config } = this.#context;
     const { rpcHoldTimeoutMs: holdTimeoutMs, rpcClientTimeoutMs: callTimeoutMs } = config();
     const servers = { ...oneServer(peer), failed };
-    return new RemoteCaller({ client: this.client, servers, clock, rng, holdTimeoutMs, callTimeoutMs });
+    const { client, grpc } = this;
+    return new RemoteCaller({ client, servers, clock, rng, holdTimeoutMs, callTimeoutMs, grpc });
   }
 
   #ask(peer: RpcPeer): Caller {

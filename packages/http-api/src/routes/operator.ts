@@ -51,7 +51,9 @@ async function removePeer(x: ApiExchange): Promise<void> {
 }
 
 async function transferLeader(x: ApiExchange): Promise<void> {
-  const done = await x.api.caller.write(Operator.TransferLeader, { ...x.commonArgs(), ID: x.query.get('id') });
+  // Of our own datacenter, whatever `dc` says, as the reference has it.
+  const args = { ...x.commonArgs(), Datacenter: '', ID: x.query.get('id') };
+  const done = await x.api.caller.write(Operator.TransferLeader, args);
   x.json(`{"Success":${done}}`);
 }
 

@@ -1,4 +1,4 @@
-import { seededRng, utf8 } from '@proconsul/base';
+import { hex, seededRng, unhex, utf8 } from '@proconsul/base';
 import {
   ConfigEntryMethods,
   EndpointError,
@@ -13,6 +13,7 @@ import {
 import { DirEntry, KeyRequest, KVSRequest } from '@proconsul/schema';
 import { describe, expect, test } from 'vitest';
 import { RemoteError, RpcError } from '../errors.ts';
+import { GrpcCode, GrpcError } from '../grpc/status.ts';
 import type { RpcPeer } from '../peer.ts';
 import { FakeCaller, view } from '../testing/fake-caller.ts';
 import { HurriedClock } from '../testing/hurried-clock.ts';
@@ -282,12 +283,28 @@ describe('names on the wire', () => {
     expect(ops).toEqual(['upsert', 'delete', 'delete-cas']);
   });
 
-  test('a leader that knows no transfers by this way is told as such', async () => {
-    const w = world();
-    w.client.faults.push(refused("rpc: can't find method Operator.TransferLeader"));
-    await expect(w.remote.write(Operator.TransferLeader, { ...who, ID: '' })).rejects.toMatchObject({
-      code: 'UNSUPPORTED',
+  test('servers that take leadership transfers by gRPC alone are asked so', async () => {
+    const asked: unknown[] = [];
+    let fault: Error | undefined;
+    const w = world({
+      grpc: async (_peer, path, message) => {
+        asked.push(path, hex(message));
+        if (fault !== undefined) throw fault;
+        return unhex('0801');
+      },
     });
+    const transfer = (ID: string) => {
+      w.client.faults.push(refused("rpc: can't find method Operator.TransferLeader"));
+      return w.remote.write(Operator.TransferLeader, { ...who, ID });
+    };
+    w.client.faults.push(refused('rpc error making call: cannot find peer'));
+    // Where gRPC is not needed, the text comes bare as well.
+    const bare = w.remote.write(Operator.TransferLeader, { ...who, ID: '' });
+    await expect(bare).rejects.toMatchObject({ message: 'cannot find peer' });
+    expect(await transfer('ab')).toBe(true);
+    expect(asked).toEqual(['/hashicorp.consul.internal.operator.OperatorService/TransferLeader', '0a026162']);
+    fault = new GrpcError(GrpcCode.unknown, 'cannot find peer');
+    await expect(transfer('')).rejects.toMatchObject({ name: 'EndpointError', message: 'cannot find peer' });
   });
 
   test('a query near to the asking agent names its node', async () => {

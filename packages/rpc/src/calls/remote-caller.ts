@@ -1,6 +1,7 @@
 import { type Clock, errorText, type Millis, type Rng } from '@proconsul/base';
 import {
   type AnyWireMethod,
+  type ArgsOf,
   type Caller,
   type CommonArgs,
   EndpointError,
@@ -17,6 +18,9 @@ import {
   type WriteMethod,
   wireOf,
 } from '@proconsul/endpoints';
+import type { GrpcUnary } from '../grpc/grpc-client.ts';
+import { decodeTransferred, encodeTransfer, TRANSFER_LEADER_PATH } from '../grpc/operator-service.ts';
+import { GrpcError } from '../grpc/status.ts';
 import type { RpcClient } from '../peer.ts';
 import { callError, isServerFault, mayRetry } from './call-errors.ts';
 import { Patience } from './patience.ts';
@@ -40,6 +44,8 @@ export interface RemoteCallerDependencies {
   readonly callTimeoutMs: Millis;
   /** Undefined: always true. False refuses a call: the agent makes more than it may (`limits.rpc_rate`). */
   readonly admits?: () => boolean;
+  /** For what servers of the reference take by gRPC alone. Undefined: it cannot be asked of them. */
+  readonly grpc?: GrpcUnary;
 }
 
 const UNKNOWN: ReadMeta = { knownLeader: false, lastContactMs: 0 };
@@ -100,7 +106,26 @@ export class RemoteCaller implements Caller {
   async write<A extends CommonArgs, R>(method: WriteMethod<A, R>, args: A): Promise<R> {
     const timeoutMs = this.#d.callTimeoutMs;
     const ask = (wire: AnyWireMethod) => ({ body: wire.encodeRequest(args, READ_NOW), timeoutMs });
-    return (await this.#call('write', method.name, args, ask)).value as R;
+    try {
+      return (await this.#call('write', method.name, args, ask)).value as R;
+    } catch (error) {
+      if (!(error instanceof EndpointError) || method.name !== Operator.TransferLeader.name) throw error;
+      if (error.code !== 'NO_METHOD') throw new EndpointError(error.code, withoutHops(error.message));
+      return (await this.#transferByGrpc(args as unknown as ArgsOf<typeof Operator.TransferLeader>)) as R;
+    }
+  }
+
+  /** Servers of the reference take this one by gRPC. Their texts come bare. */
+  async #transferByGrpc({ Datacenter, ID }: ArgsOf<typeof Operator.TransferLeader>): Promise<boolean> {
+    const { grpc, servers, callTimeoutMs } = this.#d;
+    const peer = servers.pick(Datacenter);
+    if (peer === undefined) throw noServers();
+    if (grpc === undefined) throw new EndpointError('UNSUPPORTED', 'the leader takes transfers by gRPC alone');
+    try {
+      return decodeTransferred(await grpc(peer, TRANSFER_LEADER_PATH, encodeTransfer(ID), callTimeoutMs));
+    } catch (error) {
+      throw error instanceof GrpcError ? new EndpointError('REMOTE', error.message) : callError(error);
+    }
   }
 
   /** One call, and the same one again as long as that may help. Rejects with EndpointError. */
@@ -126,7 +151,7 @@ export class RemoteCaller implements Caller {
         const options = signal === undefined ? { timeoutMs } : { timeoutMs, signal };
         return wire.decodeReply(await client.call(peer, wire.name, body, options), args);
       } catch (error) {
-        fault = named(name, callError(error));
+        fault = callError(error);
         if (isGone?.() === true) throw fault;
         if (isServerFault(error)) servers.failed(peer);
         if (servers.isFixed === true || !mayRetry(error, kind)) throw fault;
@@ -155,8 +180,4 @@ function encoded<T>(wire: AnyWireMethod, ask: (wire: AnyWireMethod) => T): T {
   }
 }
 
-/** Servers of the reference hand leadership over by other means than this method. */
-function named(name: string, fault: EndpointError): EndpointError {
-  if (name !== Operator.TransferLeader.name || fault.code !== 'NO_METHOD') return fault;
-  return new EndpointError('UNSUPPORTED', 'the leader does not take part in leadership transfers over RPC');
-}
+const withoutHops = (text: string): string => text.replace(/^(rpc error making call: )+/, '');

@@ -1,4 +1,5 @@
 export { externalServices, type ReadyServer, type ServerWatch } from './external-services.ts';
+export { GRPC_REPLY_BYTES_MAX, type GrpcUnary, grpcUnary } from './grpc-client.ts';
 export {
   GRPC_CONNECTIONS_MAX,
   GRPC_CONNECTIONS_PER_ADDRESS_MAX,

@@ -1,4 +1,4 @@
-import { CodedError, utf8 } from '@proconsul/base';
+import { CodedError, fromUtf8, utf8 } from '@proconsul/base';
 
 /** Codes of answers. Source: gRPC over HTTP/2, status codes. */
 export const GrpcCode = {
@@ -35,6 +35,17 @@ export function encodeGrpcMessage(text: string): string {
     out += isPlain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
   }
   return out;
+}
+
+/** The reverse; what is no escape stays. */
+export function decodeGrpcMessage(text: string): string {
+  const bytes: number[] = [];
+  for (let i = 0; i < text.length; i++) {
+    const code = text[i] === '%' ? /^[0-9a-fA-F]{2}/.exec(text.slice(i + 1, i + 3))?.[0] : undefined;
+    bytes.push(code === undefined ? text.charCodeAt(i) & 0xff : Number.parseInt(code, 16));
+    if (code !== undefined) i += 2;
+  }
+  return fromUtf8(Uint8Array.from(bytes));
 }
 
 const UNIT_MS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 };

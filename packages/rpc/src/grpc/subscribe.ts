@@ -3,6 +3,7 @@ import { type Caller, Health, type ReadOptions, type ServiceArgs, type View } fr
 import type { CheckServiceNode } from '@proconsul/schema';
 import type { GrpcCall, GrpcMethod, GrpcServices } from './grpc-server.ts';
 import { encodeCheckServiceNode } from './health-message.ts';
+import { OPERATOR_SERVICE, operatorService } from './operator-service.ts';
 import { fieldBudget, ProtoWriter, protoFields } from './protobuf.ts';
 import { GrpcCode, GrpcError } from './status.ts';
 
@@ -28,6 +29,7 @@ interface Subscription {
 export function internalServices(caller: Caller): GrpcServices {
   return new Map([
     ['subscribe.StateChangeSubscription', new Map<string, GrpcMethod>([['Subscribe', subscribe(caller)]])],
+    [OPERATOR_SERVICE, operatorService(caller)],
   ]);
 }
 
