@@ -90,3 +90,11 @@ test('any pattern compiles or gives a RegexError', () => {
     { numRuns: 500 },
   );
 });
+
+test.for(['['.repeat(1500), '(?i)' + '[\\pL'.repeat(100), '\\pL'.repeat(65)])('%s has too many classes', (pattern) => {
+  expect(() => compileRegex(pattern)).toThrow('expression too large');
+});
+
+test('a pattern may have as many classes as people write', () => {
+  expect(compileRegex(`^${'[a-z]'.repeat(200)}\\p{Greek}$`).test(`${'x'.repeat(200)}\u03b1`)).toBe(true);
+});

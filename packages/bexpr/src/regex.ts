@@ -8,6 +8,9 @@ export const MAX_PATTERN_LENGTH = 4096;
  */
 export const MAX_REPEATED_SIZE = 100_000;
 const MAX_COUNT = 1000;
+/** Classes in brackets, and classes of Unicode, of one pattern: each costs the engine as much as many other characters. */
+export const MAX_BRACKETS = 1000;
+export const MAX_UNICODE_CLASSES = 64;
 
 /** A pattern that cannot be used. `message` is the text of Go's regexp package. */
 export class RegexError extends Error {
@@ -42,7 +45,7 @@ export function compileRegex(pattern: string): Regex {
 }
 
 function compile(pattern: string): RE2JS {
-  if (pattern.length * repetitions(pattern) > MAX_REPEATED_SIZE) {
+  if (pattern.length * repetitions(pattern) > MAX_REPEATED_SIZE || hasTooManyClasses(pattern)) {
     throw new RegexError('error parsing regexp: expression too large');
   }
   try {
@@ -55,6 +58,12 @@ function compile(pattern: string): RE2JS {
     // Go prints the offending part also when it is empty.
     throw new RegexError(error.message.endsWith('`') ? error.message : error.message + ': ``');
   }
+}
+
+function hasTooManyClasses(pattern: string): boolean {
+  // Short ones cannot have them.
+  if (pattern.length <= 2 * MAX_UNICODE_CLASSES) return false;
+  return pattern.split('[').length > MAX_BRACKETS || pattern.split(/\\[pP]/).length > MAX_UNICODE_CLASSES;
 }
 
 /** Product of the counts in `{n}` and `{n,m}`, at most the largest count that the engine takes. */

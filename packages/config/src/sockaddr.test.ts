@@ -96,3 +96,12 @@ test('addresses have one form', () => {
   expect(contains(parseCidr('fc00::/7')!, parseIp('fd00::2')!)).toBe(true);
   expect(parseCidr('1.2.3.4/33')).toBeUndefined();
 });
+
+test.for([
+  '{{ "" | attr "address" }}',
+  '{{ GetAllInterfaces | math "network" "a" }}',
+  '{{ GetAllInterfaces | math "address" "1.5" }}',
+  '{{ GetAllInterfaces | limit "x" }}',
+])('%s is refused with a text', (template) => {
+  expect(() => expandTemplate(template, NETS)).toThrow(TemplateError);
+});

@@ -91,19 +91,26 @@ const FUNCTIONS: Readonly<Record<string, Fn>> = {
   exclude: (_, [by, value, list]) => listOf(list).filter((entry) => !matcher(text(by), text(value))(entry)),
   sort: (_, [by, list]) => sortBy(text(by), listOf(list)),
   unique: (_, [by, list]) => uniqueBy(text(by), listOf(list)),
-  limit: (_, [count, list]) => listOf(list).slice(0, Number(count)),
-  offset: (_, [count, list]) => listOf(list).slice(Number(count)),
-  attr: (_, [name, list]) => attribute(text(name), Array.isArray(list) ? listOf(list)[0] : (list as Entry)),
+  limit: (_, [count, list]) => listOf(list).slice(0, integer(count)),
+  offset: (_, [count, list]) => listOf(list).slice(integer(count)),
+  attr: (_, [name, list]) => attribute(text(name), listOf(list)[0]),
   join: (_, [name, between, list]) =>
     listOf(list)
       .map((e) => attribute(text(name), e))
       .join(text(between)),
-  math: (_, [operation, value, list]) => compute(text(operation), Number(value), listOf(list)),
+  math: (_, [operation, value, list]) => compute(text(operation), integer(value), listOf(list)),
 };
 
 function text(value: unknown): string {
   if (typeof value !== 'string') throw new TemplateError('wrong type for value; expected string', 'run');
   return value;
+}
+
+/** A number as it is, or as a text: `"+2"`. */
+function integer(value: unknown): number {
+  const number = Number(value);
+  if (!Number.isSafeInteger(number)) throw new TemplateError(`invalid number: ${goQuote(String(value))}`, 'run');
+  return number;
 }
 
 function listOf(value: unknown): Entry[] {

@@ -24,7 +24,7 @@ export class HttpError extends Error {
 export const badRequest = (message: string) => new HttpError(400, message);
 
 /** Bodies of JSON requests that have no limit of their own in Consul; ours keeps a client from filling the memory. */
-export const BODY_BYTES_MAX = 64 * 1024 * 1024;
+export const BODY_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Bodies shorter than this are not compressed. Source: measured on recorded answers. */
 export const GZIP_BYTES_MIN = 1400;

@@ -1,7 +1,16 @@
 import { concatBytes, equalBytes, hex, unhex } from '@proconsul/base';
+import { Writer } from '@proconsul/msgpack';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { CHUNK_BYTES, ChunkAssembler, chunksOf, decodeChunkInfo, encodeChunkInfo, RECHUNK_TEXT } from './chunking.ts';
+import {
+  CHUNK_BYTES,
+  CHUNKED_COMMANDS_MAX,
+  ChunkAssembler,
+  chunksOf,
+  decodeChunkInfo,
+  encodeChunkInfo,
+  RECHUNK_TEXT,
+} from './chunking.ts';
 import { type Entry, LogType } from './entry.ts';
 
 const entry = (term: number, data: Uint8Array, extensions?: Uint8Array): Entry => ({
@@ -117,4 +126,35 @@ describe('pieces of large commands', () => {
       { numRuns: 200 },
     );
   });
+});
+
+test('a record with a piece before the first or behind the last one is refused', () => {
+  for (const sequence of [-1, 1, 2 ** 40]) {
+    const w = new Writer('rpc');
+    w.mapHeader(1);
+    w.key('ChunkMap');
+    w.mapHeader(1);
+    w.uint(7);
+    w.arrayHeader(1);
+    w.mapHeader(2);
+    w.key('Data');
+    w.bytes(Uint8Array.of(1));
+    w.key('SequenceNum');
+    w.int(sequence);
+    expect(() => new ChunkAssembler().restoreState(w.finish())).toThrow('a piece outside its command');
+  }
+});
+
+test('only so many commands may wait for their pieces, however small those are', () => {
+  const assembler = new ChunkAssembler();
+  const take = (opNum: number, sequence: number) =>
+    assembler.take({
+      ...{ index: 1, term: 1, type: 0, data: new Uint8Array(0) },
+      extensions: encodeChunkInfo({ opNum: BigInt(opNum), sequence, count: 3 }),
+    }).kind;
+  for (let i = 0; i < CHUNKED_COMMANDS_MAX; i++) expect(take(i, 0)).toBe('kept');
+  expect([take(CHUNKED_COMMANDS_MAX, 0), take(5, 1), take(5, 2), take(CHUNKED_COMMANDS_MAX, 0)]).toEqual([
+    ...['refused', 'kept', 'whole', 'kept'],
+  ]);
+  expect(assembler.size).toBe(CHUNKED_COMMANDS_MAX);
 });

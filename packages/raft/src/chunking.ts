@@ -13,6 +13,8 @@ export const CHUNK_BYTES = 524_288;
 export const CHUNKS_MAX = 4096;
 /** Bytes of pieces whose commands are not complete; more is refused. */
 export const CHUNKS_HELD_MAX_BYTES = 256 * 1024 * 1024;
+/** Commands that are not complete at one time; further ones are refused. A leader has a few. */
+export const CHUNKED_COMMANDS_MAX = 1024;
 
 /** What a client is told whose command lost a piece. */
 export const RECHUNK_TEXT = 'please resubmit call for rechunking';
@@ -145,8 +147,10 @@ export class ChunkAssembler {
       return { kind: 'refused', why: (error as Error).message };
     }
     if (term !== this.#term) this.#clear(term);
-    if (this.#bytes + data.length > CHUNKS_HELD_MAX_BYTES)
+    const isFull = this.#partials.size >= CHUNKED_COMMANDS_MAX && !this.#partials.has(info.opNum);
+    if (isFull || this.#bytes + data.length > CHUNKS_HELD_MAX_BYTES) {
       return { kind: 'refused', why: 'too many incomplete commands' };
+    }
     return this.#keep(info, data);
   }
 
@@ -213,6 +217,7 @@ export class ChunkAssembler {
         continue;
       }
       const commands = r.mapHeader();
+      if (commands > CHUNKED_COMMANDS_MAX) throw new ProtocolError('CHUNK_STATE', `${commands} incomplete commands`);
       for (let n = 0; n < commands; n++) this.#restoreCommand(r);
     }
   }
@@ -224,7 +229,7 @@ export class ChunkAssembler {
     for (let i = 0; i < count; i++) {
       if (r.isNil()) continue;
       const { data, term, sequence } = readPiece(r);
-      if (sequence >= count) throw new ProtocolError('CHUNK_STATE', 'a piece outside its command');
+      if (!(sequence >= 0 && sequence < count)) throw new ProtocolError('CHUNK_STATE', 'a piece outside its command');
       if (term !== this.#term) this.#clear(term);
       this.#keep({ opNum, sequence, count }, data);
     }
