@@ -1,0 +1,163 @@
+import { type LocalServer, LogHub, type RunningAgent, runAgent } from '@proconsul/agent';
+import type { Disk, Millis, Rng } from '@proconsul/base';
+import { loadConfig, type RuntimeConfig } from '@proconsul/config';
+import { SimFiles } from '../durable/sim-files.ts';
+import type { EventQueue } from '../event-queue.ts';
+import type { AgentNetwork } from './network.ts';
+import { AgentProcess, type MachineClock } from './process.ts';
+import { diskOf } from './process-disk.ts';
+
+/** Settings of all agents of a run. */
+export interface AgentSettings {
+  readonly servers: number;
+  /** Addresses that everybody joins. */
+  readonly join: readonly string[];
+  /** More lines of configuration. */
+  readonly hcl: string;
+}
+
+export interface MachineWorld {
+  readonly events: EventQueue;
+  readonly rng: Rng;
+  readonly network: AgentNetwork;
+  readonly settings: AgentSettings;
+  note(who: string, text: string): void;
+  /** Lines of the agents' own logs; undefined when nobody reads them. */
+  readonly logLine: ((who: string, line: string) => void) | undefined;
+  /** A promise of the product was broken, seen from inside a callback. */
+  fail(error: Error): void;
+}
+
+/** One life of an agent. */
+export interface Life {
+  readonly process: AgentProcess;
+  /** Undefined while it starts. */
+  running: RunningAgent | undefined;
+}
+
+/** Where an agent of the product runs: an address, a disk, clocks. It may die, stand still, lose its power, and start again. */
+export class Machine {
+  readonly name: string;
+  readonly address: string;
+  readonly nodeId: string;
+  readonly isServer: boolean;
+  readonly files: SimFiles;
+  readonly clock: MachineClock;
+  readonly #world: MachineWorld;
+  readonly #config: RuntimeConfig;
+  #life: Life | undefined;
+  starts = 0;
+  onPowerCut = (): void => {};
+
+  constructor(name: string, address: string, isServer: boolean, clock: MachineClock, world: MachineWorld) {
+    this.name = name;
+    this.address = address;
+    this.isServer = isServer;
+    this.clock = clock;
+    this.#world = world;
+    this.files = new SimFiles(world.events, world.rng);
+    const digit = address.split('.').map(Number);
+    this.nodeId = `00000000-0000-4000-8000-0000000${digit[2]}00${String(digit[3]).padStart(2, '0')}`;
+    this.#config = configOf(this, world.settings);
+  }
+
+  get life(): Life | undefined {
+    return this.#life;
+  }
+
+  get isUp(): boolean {
+    return this.#life !== undefined;
+  }
+
+  /** It has started, and does not stand still. */
+  get isRunning(): boolean {
+    return this.#life?.running !== undefined && !this.#life.process.isStalled;
+  }
+
+  /** The server side, once the agent has started. */
+  get server(): LocalServer | undefined {
+    return this.#life?.running?.server;
+  }
+
+  start(): void {
+    if (this.#life !== undefined) return;
+    const { events, rng, network, logLine, note, fail } = this.#world;
+    const process = new AgentProcess(events, this.clock);
+    const life: Life = { process, running: undefined };
+    this.#life = life;
+    this.starts++;
+    note(this.name, 'starts');
+    const hub = new LogHub({ level: logLine === undefined ? 'ERROR' : 'DEBUG', json: false }, process);
+    hub.open(logLine === undefined ? [] : [(line) => logLine(this.name, line.replace(/^\S+ /, ''))]);
+    const isOver = (): boolean => this.#life !== life;
+    runAgent({
+      world: { clock: process, rng, network: network.attach(this.address, process), ownsProcess: false },
+      config: this.#config,
+      nodeId: this.nodeId,
+      disk: diskOf(process, this.files.mount()) as Disk,
+      hub,
+      loadAgain: () => this.#config,
+      onLeave: () => undefined,
+      onFatal: (what, error) => isOver() || fail(new Error(`${this.name}: ${what}: ${error.message}`)),
+    }).then(
+      (running) => {
+        if (isOver()) return;
+        life.running = running;
+        note(this.name, 'has started');
+      },
+      (error: Error) => isOver() || fail(new Error(`${this.name} does not start: ${error.message}`)),
+    );
+  }
+
+  /** kill -9: what was written stays, and the kernel closes the connections. */
+  kill(): void {
+    if (!this.#end('is killed')) return;
+    this.#world.network.abandon(this.address);
+    this.files.kill();
+  }
+
+  /** What was not synced is lost, but for a random part; nobody hears of it. */
+  cutPower(): void {
+    if (!this.#end('loses power')) return;
+    this.#world.network.darken(this.address);
+    this.files.cutPower();
+    this.onPowerCut();
+  }
+
+  #end(how: string): boolean {
+    const life = this.#life;
+    if (life === undefined) return false;
+    this.#world.note(this.name, how);
+    life.process.kill();
+    this.#life = undefined;
+    return true;
+  }
+
+  /** SIGSTOP, and SIGCONT after `forMs`. */
+  pause(forMs: Millis): void {
+    if (this.#life === undefined || this.#life.process.isStalled) return;
+    this.#world.note(this.name, `stands still for ${Math.round(forMs)} ms`);
+    this.#life.process.stall(forMs);
+  }
+}
+
+function configOf({ name, address, isServer }: Machine, { servers, join, hcl }: AgentSettings): RuntimeConfig {
+  const text = `
+    data_dir = "/data" node_name = "${name}" bind_addr = "${address}" client_addr = "${address}"
+    ${isServer ? `server = true bootstrap_expect = ${servers}` : ''}
+    retry_join = ${JSON.stringify(join)} retry_interval = "2s"
+    ports { dns = -1 grpc = -1 grpc_tls = -1 serf_wan = -1 }
+    connect { enabled = false }
+    telemetry { disable_hostname = true prometheus_retention_time = "0s" }
+    ${hcl}`;
+  const { runtime } = loadConfig({
+    args: ['-hcl', text],
+    readFile: () => new Uint8Array(0),
+    listDir: () => [],
+    stat: (path) => (path === '/data' ? 'directory' : undefined),
+    env: {},
+    hostname: name,
+    interfaces: [{ name: 'eth0', address, prefixLength: 8, flags: ['up'], isDefault: true }],
+  });
+  return runtime;
+}
