@@ -39,6 +39,7 @@ export class ServerPools {
   #floodTimer: Timer | undefined;
   #floodSoon: Timer | undefined;
   #stopped = false;
+  #leaveKnown: () => void = () => undefined;
 
   constructor(context: AgentContext, events: ServerPoolEvents) {
     this.#context = context;
@@ -106,6 +107,7 @@ export class ServerPools {
     if (event.kind === 'user') this.#events.userEvent(event);
     if (event.kind !== 'member') return;
     const { what, member } = event;
+    if (what === 'leave' && member.name === this.lan.self.name) this.#leaveKnown();
     const { directory } = this.#events;
     const before = directory.byName(member.name);
     if (what === 'reap' || what === 'leave') directory.remove(member.name);
@@ -157,11 +159,15 @@ export class ServerPools {
     }
   }
 
-  /** The WAN first: while the LAN still knows us, the others can tell that we mean it. */
-  async leave(): Promise<void> {
+  /**
+   * Leaves both pools at once: they have different members, and neither looks at the other for this. `known` is called
+   * when the LAN has been told, a while before it is sure that everybody has heard.
+   */
+  async leave(known: () => void): Promise<void> {
     this.#endFlood();
-    await this.#wan?.leave();
-    await this.#lan?.leave();
+    this.#leaveKnown = known;
+    await Promise.all([this.#wan?.leave(), this.#lan?.leave()]);
+    known();
   }
 
   #endFlood(): void {

@@ -1,4 +1,4 @@
-import { errorText, MemoryDisk, type Stream, sleep } from '@proconsul/base';
+import { errorText, formatDuration, MemoryDisk, type Stream, sleep } from '@proconsul/base';
 import type { RuntimeConfig } from '@proconsul/config';
 import type { Caller } from '@proconsul/endpoints';
 import type { UserEvent } from '@proconsul/http-api';
@@ -227,15 +227,24 @@ export class ServerSide implements ClusterSide {
     }
   }
 
+  /** Calls are answered for `leave_drain_time` after the others know that they shall go elsewhere. */
   async leave(): Promise<void> {
-    const { clock, log, config } = this.#context;
-    const serverLog = log.named('server');
-    serverLog.info('server starting leave');
+    const log = this.#context.log.named('server');
+    log.info('server starting leave');
     for (const loop of this.#joins) loop.stop();
     await this.#server.handOver();
-    await this.#pools.leave();
+    let drained: Promise<void> | undefined;
+    await this.#pools.leave(() => {
+      drained ??= this.#drain();
+    });
+    await drained;
+  }
+
+  async #drain(): Promise<void> {
+    const { clock, log, config } = this.#context;
     const { leaveDrainTimeMs } = config();
-    serverLog.info('Waiting to drain RPC traffic', { drain_time: `${leaveDrainTimeMs / 1000}s` });
+    const drain_time = formatDuration(leaveDrainTimeMs * 1e6);
+    log.named('server').info('Waiting to drain RPC traffic', { drain_time });
     await sleep(clock, leaveDrainTimeMs);
   }
 
