@@ -84,6 +84,19 @@ describe('sessions and locks', () => {
     expect(await w.server.write(SessionMethods.Renew, { ...who, SessionID: id })).toBeNull();
   });
 
+  test('a renewal that comes while the end of its session is under way waits for that, and is told the truth', async () => {
+    const w = world();
+    await w.node();
+    const id = await w.session({ TTL: '10s' });
+    const committed = w.consensus.hold();
+    await w.clock.settleAndAdvance(20_000);
+    const renewed = w.server.write(SessionMethods.Renew, { ...who, SessionID: id });
+    await settle();
+    expect(w.server.peek(SessionMethods.List, who)?.value).toHaveLength(1);
+    committed();
+    expect(await renewed).toBeNull();
+  });
+
   test('a session that could not be ended is tried again after its time', async () => {
     const w = world();
     await w.node();

@@ -75,6 +75,8 @@ export class Server implements Caller {
   readonly #room: HoldRoom;
   /** Waiting reads that only a leader may answer: they go to the next one. */
   readonly #deposed = new Set<() => void>();
+  /** Sessions whose time is over and whose end is under way: a renewal that was granted now would be worth nothing. */
+  readonly #ending = new Map<string, Promise<void>>();
   /** Reads that another server answers. */
   readonly #forwarded = new Set<() => void>();
   readonly #readSteps: ReadSteps;
@@ -128,6 +130,7 @@ export class Server implements Caller {
       sessionTimers: this.sessionTimers,
       sessionTtlMinNs: options.sessionTtlMinNs,
       session: (id) => store.sessions.get(id).value[0] ?? null,
+      sessionEnding: (id) => this.#ending.get(id),
       sessionExists: (id) => store.sessions.get(id).value.length > 0,
       hasQuery: (id) => store.queries.get(id).value.length > 0,
       configEntries: {
@@ -366,7 +369,11 @@ export class Server implements Caller {
       const session = this.#d.store.sessions.get(id).value[0] ?? null;
       if (session !== null) this.sessionTimers.reset(session);
     };
-    this.#d.consensus.propose(command).catch(retry);
+    const ended = this.#d.consensus
+      .propose(command)
+      .then(() => undefined, retry)
+      .finally(() => this.#ending.delete(id));
+    this.#ending.set(id, ended);
   }
 
   #reap(index: number): void {

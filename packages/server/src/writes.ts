@@ -9,6 +9,7 @@ import {
   FederationState,
   invalid,
   KVS,
+  noLeader,
   Operator,
   PreparedQueryMethods,
   SessionMethods,
@@ -50,6 +51,8 @@ export interface WriteContext {
   readonly sessionTtlMinNs: number;
   session(id: string): Session | null;
   sessionExists(id: string): boolean;
+  /** While the end of a session whose time is over is under way: resolves when that is decided. */
+  sessionEnding(id: string): Promise<void> | undefined;
   hasQuery(id: string): boolean;
   readonly configEntries: EntryView;
   /** Collects a coordinate for the next batch. */
@@ -144,6 +147,11 @@ async function sessionApply(c: WriteContext, args: ArgsOf<typeof SessionMethods.
 }
 
 async function renew(c: WriteContext, args: ArgsOf<typeof SessionMethods.Renew>): Promise<Session | null> {
+  const ending = c.sessionEnding(args.SessionID);
+  if (ending !== undefined) {
+    await ending;
+    if (!c.consensus.leads()) throw noLeader();
+  }
   const session = c.session(args.SessionID);
   if (session !== null) c.sessionTimers.reset(session);
   return session;

@@ -39,6 +39,20 @@ export class MemoryConsensus implements Consensus {
   lastTerm = () => 1;
   appliedIndex = () => this.#index;
 
+  #held: Promise<void> | undefined;
+
+  /** Nothing is committed until the returned function is called. */
+  hold(): () => void {
+    let go = () => {};
+    this.#held = new Promise((resolve) => {
+      go = resolve;
+    });
+    return () => {
+      this.#held = undefined;
+      go();
+    };
+  }
+
   async barrier(): Promise<void> {}
 
   async addNonvoter(id: string, address: string): Promise<void> {
@@ -59,6 +73,7 @@ export class MemoryConsensus implements Consensus {
 
   async propose(command: Command): Promise<unknown> {
     if (this.refusal !== null) throw this.refusal;
+    if (this.#held !== undefined) await this.#held;
     this.proposed.push(command);
     const result = this.#store.apply(++this.#index, encodeCommand(command.type, command.request));
     this.#store.flush();
