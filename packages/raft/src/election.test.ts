@@ -217,36 +217,48 @@ test('9.6: a pre-vote changes nothing at those who are asked', () => {
   expect(cluster.node('b').core.term).toBe(1);
 });
 
-test('9.6: a server that stands without having asked knows no pre-votes: its silence is no refusal', () => {
+/** Requests that `id` sends when its timer goes off, as `kind term>to`. */
+function asked(cluster: CoreCluster, id: string): string[] {
+  cluster.at += 5000;
+  const effects = cluster.input(id, { kind: 'timer' });
+  return effects.flatMap((e) =>
+    e.kind === 'send' && 'term' in e.request ? [`${e.request.kind} ${e.request.term}>${e.to.id}`] : [],
+  );
+}
+
+const probed = (cluster: CoreCluster, from: string, kind: 'request-vote' | 'request-pre-vote', term: number): void => {
+  const sent = { kind, term, at: 0, round: 0, prevLogIndex: 0, lastIndex: 0, heartbeat: false } as const;
+  cluster.input('a', { kind: 'response', from, sent, response: { kind, term: 1, granted: false } });
+};
+
+test('9.6: a voter that answers, but no pre-votes, knows none: its silence counts as consent', () => {
   const cluster = three();
-  cluster.at += 5000;
-  cluster.isolate('c');
-  // Its log is shorter than ours, so that nobody else can be elected; it answers votes and no pre-votes.
-  cluster.request('a', vote({ from: 'b', term: 2, lastLogIndex: 0, lastLogTerm: 0 }));
-  cluster.at += 5000;
-  const sent = (): (string | undefined)[] =>
-    cluster.input('a', { kind: 'timer' }).map((e) => (e.kind === 'send' ? e.request.kind : undefined));
-  expect(sent()).toContain('request-vote');
+  cluster.isolate('a');
+  const preVotes = ['request-pre-vote 2>b', 'request-pre-vote 2>c'];
+  for (let round = 0; round < 2; round++) expect(asked(cluster, 'a')).toEqual(preVotes);
+  // In term 0 nobody votes for anybody.
+  expect(asked(cluster, 'a')).toEqual([...preVotes, 'request-vote 0>b', 'request-vote 0>c']);
+  expect(cluster.node('a').vote.term).toBe(1);
+  probed(cluster, 'b', 'request-vote', 0);
+  expect(cluster.node('a').vote).toEqual({ term: 2, votedFor: 'a' });
 });
 
-test('9.6: a server that asks again is asked again', () => {
+test('9.6: a voter that answers pre-votes is taken at its word', () => {
   const cluster = three();
-  cluster.at += 5000;
-  cluster.isolate('c');
-  cluster.request('a', vote({ from: 'b', term: 2, lastLogIndex: 0, lastLogTerm: 0 }));
-  const asks = {
-    kind: 'request-pre-vote',
-    from: 'b',
-    address: 'b:1',
-    term: 3,
-    lastLogIndex: 0,
-    lastLogTerm: 0,
-  } as const;
-  cluster.request('a', asks);
-  cluster.at += 5000;
-  const sent = cluster.input('a', { kind: 'timer' }).map((e) => (e.kind === 'send' ? e.request.kind : undefined));
-  expect(sent).toContain('request-pre-vote');
-  expect(sent).not.toContain('request-vote');
+  cluster.isolate('a');
+  for (let round = 0; round < 3; round++) asked(cluster, 'a');
+  probed(cluster, 'b', 'request-pre-vote', 2);
+  probed(cluster, 'b', 'request-vote', 0);
+  expect(cluster.node('a').vote.term).toBe(1);
+});
+
+test('9.6: nobody votes in the term of such a question, not even a server that is new', () => {
+  const cluster = three();
+  cluster.addFresh('d');
+  for (const id of ['b', 'd']) {
+    expect(cluster.request(id, vote({ from: 'a', term: 0 }))).toMatchObject({ granted: false });
+    expect(cluster.node(id).core.votedFor).toBeUndefined();
+  }
 });
 
 test('9.6: votes of an earlier round do not count in a later one', () => {

@@ -1,5 +1,5 @@
 import type { Millis } from '@proconsul/base';
-import { findServer, quorumOf, type ServerId } from './configuration.ts';
+import { findServer, quorumOf, type Server, type ServerId } from './configuration.ts';
 import type { Sent } from './inputs.ts';
 import { becomeLeader } from './leader.ts';
 import type { PreVoteRequest, VoteRequest, VoteResponse } from './messages.ts';
@@ -31,6 +31,7 @@ export function campaign(s: RaftState, at: Millis, transfer: boolean): void {
     s.emit({ kind: 'count', name: 'raft.transition.heartbeat_timeout' });
   } else s.log('warn', 'Election timeout reached, restarting election');
   s.setLeader(undefined, undefined);
+  const silent = s.preVoteRounds >= PROBE_AFTER_ROUNDS ? silentVoters(s) : [];
   s.votes = ownVote(s);
   s.refusals = new Set();
   s.transferElection = transfer;
@@ -39,11 +40,45 @@ export function campaign(s: RaftState, at: Millis, transfer: boolean): void {
   s.log('info', 'entering candidate state', { node: `Node at ${s.options.address} [Candidate]`, term: s.term + 1 });
   if (transfer || !s.options.preVote) return stand(s, at);
   s.preVoting = true;
+  s.preVoteRounds++;
   for (const { id } of s.otherVoters()) if (s.withoutPreVote.has(id)) s.votes.add(id);
   if (s.votes.size >= s.quorum) return preVoteWon(s, at);
   const request: PreVoteRequest = { kind: 'request-pre-vote', ...s.requestHeader(), term: s.term + 1, ...lastEntry(s) };
   for (const to of s.otherVoters())
     s.emit({ kind: 'send', to, request, sent: sentVote(request.kind, request.term, at) });
+  probe(s, at, silent);
+}
+
+/** Rounds without a result before we ask whether those that do not answer are there. */
+const PROBE_AFTER_ROUNDS = 2;
+/** Nobody gives a vote in it, and everybody answers. */
+const PROBE_TERM = 0;
+
+const silentVoters = (s: RaftState): Server[] =>
+  s.otherVoters().filter(({ id }) => !s.refusals.has(id) && (!s.votes.has(id) || s.withoutPreVote.has(id)));
+
+/**
+ * Servers of older versions know no pre-votes and leave them without an answer. Whoever answers a request for a vote that nobody
+ * can get, and no pre-vote, is one of them: its silence counts as consent. Otherwise two servers, one of them such with the shorter
+ * log, would never elect anybody.
+ */
+function probe(s: RaftState, at: Millis, silent: readonly Server[]): void {
+  const request: VoteRequest = {
+    kind: 'request-vote',
+    ...s.requestHeader(),
+    ...lastEntry(s),
+    term: PROBE_TERM,
+    leadershipTransfer: false,
+  };
+  for (const to of silent) s.emit({ kind: 'send', to, request, sent: sentVote(request.kind, PROBE_TERM, at) });
+}
+
+function onProbed(s: RaftState, at: Millis, from: ServerId): void {
+  if (s.role !== 'candidate' || !s.preVoting || s.refusals.has(from) || s.votes.has(from)) return;
+  if (findServer(s.configuration, from)?.suffrage !== 'voter') return;
+  s.withoutPreVote.add(from);
+  s.votes.add(from);
+  if (s.votes.size >= s.quorum) preVoteWon(s, at);
 }
 
 /** A server that its own newest configuration leaves out may have to lead until that is committed; its vote does not count. */
@@ -106,6 +141,8 @@ const sentVote = (kind: 'request-vote' | 'request-pre-vote', term: number, at: M
 export function onVoteResponse(s: RaftState, at: Millis, from: ServerId, sent: Sent, response: VoteResponse): void {
   const pre = sent.kind === 'request-pre-vote';
   if (response.term > s.term && !(pre && response.granted)) return becomeFollower(s, at, response.term);
+  if (pre) s.withoutPreVote.delete(from);
+  else if (sent.term === PROBE_TERM) return onProbed(s, at, from);
   const current = pre ? s.preVoting && sent.term === s.term + 1 : !s.preVoting && sent.term === s.term;
   if (s.role !== 'candidate' || !current || findServer(s.configuration, from)?.suffrage !== 'voter') return;
   (response.granted ? s.votes : s.refusals).add(from);
@@ -141,26 +178,10 @@ function isUpToDate(s: RaftState, request: VoteRequest | PreVoteRequest): boolea
   return request.lastLogIndex >= s.runs.lastIndex;
 }
 
-/**
- * A server that stands for a term for which it never asked knows no pre-votes, and does not answer ours: its silence counts as
- * consent. Otherwise two servers, of which it is one with the shorter log, would never elect anybody. It is wrong about a server
- * whose question was lost, until that one asks again; a pre-vote too many only costs a term.
- */
-function noteStanding(s: RaftState, { from, term, leadershipTransfer }: VoteRequest): void {
-  if (leadershipTransfer || !s.mayBeVoter(from)) return;
-  if ((s.askedFor.get(from) ?? 0) < term) s.withoutPreVote.add(from);
-}
-
-function noteAsking(s: RaftState, { from, term }: PreVoteRequest): void {
-  s.withoutPreVote.delete(from);
-  if (s.mayBeVoter(from)) s.askedFor.set(from, term);
-}
-
 export function onVoteRequest(s: RaftState, at: Millis, token: number, request: VoteRequest): void {
   const answer = (granted: boolean): void =>
     s.emit({ kind: 'respond', token, response: { kind: 'request-vote', term: s.term, granted } });
-  noteStanding(s, request);
-  if (request.term < s.term || !mayStand(s, request)) return answer(false);
+  if (request.term < Math.max(s.term, 1) || !mayStand(s, request)) return answer(false);
   if (!request.leadershipTransfer && leaderIsKnown(s, at)) return answer(false);
   if (request.term > s.term) becomeFollower(s, at, request.term);
   if (s.role !== 'follower' || (s.votedFor !== undefined && s.votedFor !== request.from)) return answer(false);
@@ -172,7 +193,6 @@ export function onVoteRequest(s: RaftState, at: Millis, token: number, request: 
 
 /** The same checks as for a vote; nothing changes here. */
 export function onPreVoteRequest(s: RaftState, at: Millis, token: number, request: PreVoteRequest): void {
-  noteAsking(s, request);
   const granted = request.term >= s.term && mayStand(s, request) && !leaderIsKnown(s, at) && isUpToDate(s, request);
   s.emit({ kind: 'respond', token, response: { kind: 'request-pre-vote', term: s.term, granted } });
 }

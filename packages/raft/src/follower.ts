@@ -20,6 +20,7 @@ function hearLeader(s: RaftState, at: Millis, from: ServerId, address: string, t
   if (term > s.term || s.role !== 'follower') becomeFollower(s, at, term);
   s.setLeader(from, findServer(s.configuration, from)?.address ?? address);
   s.lastContactAt = at;
+  s.preVoteRounds = 0;
   s.electionDeadline = at + s.patienceMs();
   return true;
 }

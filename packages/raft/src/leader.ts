@@ -18,7 +18,9 @@ const NO_DATA = new Uint8Array(0);
 export function becomeLeader(s: RaftState, at: Millis): void {
   s.setRole('leader');
   s.attempts = 0;
+  s.preVoteRounds = 0;
   s.leaderSince = at;
+  s.changedAt = at;
   s.round = 0;
   s.verifies = [];
   s.transfer = undefined;
@@ -145,17 +147,20 @@ function sendHeartbeats(s: RaftState, at: Millis): void {
   }
 }
 
+/** When it gives up unless a quorum answers. New members are given as long for their first answer as a new leader. */
+const givesUpAt = (s: RaftState): Millis => Math.max(quorumContactAt(s), s.changedAt) + s.options.leaderLeaseTimeoutMs;
+
 /** When the leader wants to be woken; undefined when it leads nobody but itself. */
 export function leaderDeadline(s: RaftState): Millis | undefined {
   let at = s.peers.size > 0 ? Math.min(s.heartbeatAt, s.noticeAt) : Number.POSITIVE_INFINITY;
   if (s.transfer) at = Math.min(at, s.transfer.deadline);
-  if (!s.isSoleVoter) at = Math.min(at, quorumContactAt(s) + s.options.leaderLeaseTimeoutMs);
+  if (!s.isSoleVoter) at = Math.min(at, givesUpAt(s));
   return at === Number.POSITIVE_INFINITY ? undefined : at;
 }
 
 export function onLeaderTimer(s: RaftState, at: Millis): void {
   // The same sum as for the deadline: a difference may round to just less, and the timer would be due again at once.
-  if (!s.isSoleVoter && at >= quorumContactAt(s) + s.options.leaderLeaseTimeoutMs) {
+  if (!s.isSoleVoter && at >= givesUpAt(s)) {
     s.log('warn', 'failed to contact quorum of nodes, stepping down');
     return becomeFollower(s, at, s.term);
   }
@@ -329,6 +334,7 @@ export function onChangeMembership(
     servers: next.servers.length,
   });
   s.pushConfiguration(index, next);
+  s.changedAt = at;
   syncPeers(s);
   appendEntries(s, at, appendedAtMs, [{ type: LogType.configuration, data: s.codec.encode(next) }]);
   s.emit({ kind: 'change-appended', token, index });

@@ -114,6 +114,21 @@ test('a voter may be demoted, added again as a non-voter stays what it is, and b
   expect(suffrages(cluster, 'c')).toBe('a:voter b:voter c:voter');
 });
 
+test('a leader that was alone gives its first peer time to answer', () => {
+  const cluster = led(['a']);
+  cluster.advance(5000);
+  cluster.addFresh('b');
+  cluster.input('b', { kind: 'start' });
+  cluster.isolate('b');
+  change(cluster, 'a', { kind: 'add-voter', id: 'b', address: 'b:1' });
+  cluster.advance(300);
+  expect(cluster.node('a').core.role).toBe('leader');
+  cluster.heal();
+  cluster.advance(1000);
+  expect(cluster.leaders()).toEqual(['a']);
+  expect(cluster.logsOf('b')).toBe(cluster.logsOf('a'));
+});
+
 test('a configuration without a voter, or with an address twice, is refused', () => {
   const cluster = led(['a']);
   const last = change(cluster, 'a', { kind: 'remove', id: 'a' });

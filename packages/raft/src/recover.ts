@@ -1,4 +1,4 @@
-import { type Clock, type Disk, type Log, ProtocolError, type Rng, sleep } from '@proconsul/base';
+import { type Clock, type Disk, type Log, ProtocolError, type Rng } from '@proconsul/base';
 import {
   type Configuration,
   type ConfigurationCodec,
@@ -93,8 +93,6 @@ export async function recoverConfiguration(
     }
     await replay(storage, deps.machine);
     const old = snapshots.list().filter((s) => s.index === lastIndex && s.term === lastTerm);
-    // Names of snapshots carry the time: this one must not meet an older one of the same millisecond.
-    if (old.length > 0) await sleep(deps.clock, 2);
     const source = { index: lastIndex, term: lastTerm, configuration, configurationIndex: lastIndex };
     const meta = await snapshots.write(source, deps.machine.snapshot().chunks());
     // An interrupted recovery, or a snapshot of the very end of the log, stands at the same place.

@@ -10,7 +10,7 @@ const source = (index: number, term = 1) => ({ index, term, configuration, confi
 function setUp(disk = new MemoryDisk()) {
   const clock = new SimClock(new EventQueue());
   const open = () => SnapshotStore.open('snapshots', { disk, clock, log: silentLog });
-  return { disk, open };
+  return { clock, disk, open };
 }
 
 test('a snapshot comes back with its state and what it says about itself', async () => {
@@ -80,6 +80,21 @@ test('two written at the same time are both whole', async () => {
   expect(a.id).toBe(b.id);
   expect(fromUtf8(await store.read(a))).toBe('five');
   expect((await open()).list()).toHaveLength(1);
+});
+
+test('a wall clock that stands still or is set back changes nothing but the names', async () => {
+  const { clock, open } = setUp();
+  const store = await open();
+  clock.stopWall();
+  const first = await store.write(source(5), [utf8('five')]);
+  expect(await store.write(source(5), [utf8('five')])).toEqual(first);
+  // Another configuration at the same place, as after a recovery.
+  const other = await store.write({ ...source(5), configurationIndex: 5 }, [utf8('five')]);
+  expect(other.id).not.toBe(first.id);
+  clock.setWall(-3_600_000);
+  const later = await store.write(source(6), [utf8('six')]);
+  expect(store.latest).toEqual(later);
+  expect((await open()).latest).toEqual(later);
 });
 
 test('every flipped bit of state and description is found, and the error names the file', async () => {

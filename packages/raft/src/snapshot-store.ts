@@ -117,7 +117,7 @@ export class SnapshotStore {
     chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
     sizeBytes?: number,
   ): Promise<SnapshotMeta> {
-    const id = `${source.term}-${source.index}-${Math.floor(this.#clock.wallMs())}`;
+    const id = this.#freeId(source);
     // Two writers at the same moment (a snapshot of ours and one from the leader) must not meet in one directory.
     const temporary = `${this.#directory}/${id}-${this.#writing++}${TEMPORARY}`;
     try {
@@ -131,24 +131,35 @@ export class SnapshotStore {
       await this.#disk.syncDir(temporary);
       const published = this.#publishing.then(() => this.#publish(temporary, meta));
       this.#publishing = published.catch(() => undefined);
-      await published;
-      return meta;
+      return await published;
     } catch (error) {
       await this.#disk.remove(temporary).catch(() => undefined);
       throw error;
     }
   }
 
-  /** One at a time. The same term and index twice are the same state, whatever the clock says: the first one stays. */
-  async #publish(temporary: string, meta: SnapshotMeta): Promise<void> {
-    const { index, term } = meta;
-    if (this.#metas.some((m) => m.index === index && m.term === term)) return this.#disk.remove(temporary);
+  /** The time is for people: a clock that stands still, or was set back, must not make two names one. */
+  #freeId({ term, index }: SnapshotSource): string {
+    const name = (millis: number): string => `${term}-${index}-${millis}`;
+    let millis = Math.floor(this.#clock.wallMs());
+    while (this.#metas.some((m) => m.id === name(millis))) millis++;
+    return name(millis);
+  }
+
+  /** One at a time. Of two that are the same in everything but the name, the first one stays. */
+  async #publish(temporary: string, meta: SnapshotMeta): Promise<SnapshotMeta> {
+    const same = this.#metas.find((m) => isSame(m, meta));
+    if (same) {
+      await this.#disk.remove(temporary);
+      return same;
+    }
     const final = `${this.#directory}/${meta.id}`;
     await this.#disk.remove(final);
     await this.#disk.rename(temporary, final);
     await this.#disk.syncDir(this.#directory);
     this.#metas = [...this.#metas, meta].sort(byAge);
     await this.#reap();
+    return meta;
   }
 
   /** Removes a snapshot that must not be used. */
@@ -223,7 +234,12 @@ export class SnapshotStore {
 const checksumLine = (line: string): string => `crc32c ${crc32c(utf8(line)).toString(16).padStart(8, '0')}\n`;
 
 function encodeMeta(meta: SnapshotMeta): Uint8Array {
-  const line = JSON.stringify({
+  const line = metaLine(meta);
+  return utf8(`${line}\n${checksumLine(line)}`);
+}
+
+const metaLine = (meta: SnapshotMeta): string =>
+  JSON.stringify({
     Version: 1,
     ID: meta.id,
     Index: meta.index,
@@ -235,8 +251,6 @@ function encodeMeta(meta: SnapshotMeta): Uint8Array {
     Size: meta.sizeBytes,
     Checksum: meta.checksum,
   });
-  return utf8(`${line}\n${checksumLine(line)}`);
-}
 
 /** The checksum has vouched for the shape. */
 function decodeMeta(json: {
@@ -268,5 +282,8 @@ function parseId(name: string): [number, number, number] | undefined {
 
 const compareIds = (a: readonly number[], b: readonly number[]): number =>
   a[0]! - b[0]! || a[1]! - b[1]! || a[2]! - b[2]!;
+
+const isSame = (a: SnapshotMeta, b: SnapshotMeta): boolean =>
+  a.index === b.index && a.term === b.term && metaLine({ ...a, id: '' }) === metaLine({ ...b, id: '' });
 
 const byAge = (a: SnapshotMeta, b: SnapshotMeta): number => compareIds(parseId(a.id)!, parseId(b.id)!);

@@ -134,15 +134,18 @@ export class RaftState {
   /** Elections without a result, in a row. */
   attempts = 0;
   preVoting = false;
+  /** Rounds of pre-votes since a leader was heard. */
+  preVoteRounds = 0;
   votes = new Set<ServerId>();
   refusals = new Set<ServerId>();
   transferElection = false;
-  /** Servers that ask before they stand, by the term that they asked for last; and those that stand without having asked. */
-  readonly askedFor = new Map<ServerId, number>();
+  /** Voters that answer, but no pre-votes. */
   readonly withoutPreVote = new Set<ServerId>();
   // Leader.
   peers = new Map<ServerId, Progress>();
   leaderSince: Millis = 0;
+  /** When the members changed last. */
+  changedAt: Millis = 0;
   /** Index of the first entry of our term. */
   termStartIndex = 0;
   heartbeatAt: Millis = 0;

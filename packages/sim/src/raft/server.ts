@@ -339,7 +339,7 @@ export class SimServer implements Receiver, Observed {
     oracle.check(core.durableIndex <= core.lastIndex, () => `${this.id}: durable but not in the log`);
     this.#members.follow(input, effects);
     oracle.check(
-      core.configurationIndex === this.#members.index,
+      this.hasFailed || core.configurationIndex === this.#members.index,
       () => `${this.id} has the members of ${core.configurationIndex}, not of ${this.#members.index}`,
     );
     this.#lastTerm = core.term;
