@@ -121,8 +121,8 @@ const ELECTIONS: readonly Mutant[] = [
   cores(
     'waits for the pre-votes of servers that know none',
     'election.ts',
-    '(s.askedFor.get(from) ?? 0) < term',
-    '(s.askedFor.get(from) ?? 0) < 0 * term',
+    '  probe(s, at, silent);\n',
+    '  probe(s, at, silent.slice(0, 0));\n',
   ),
   cores(
     'a leader that removed itself, and lost that entry, cannot stand',
