@@ -1,7 +1,7 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { type Clock, type Rng, uuid } from '@proconsul/base';
 import type { RuntimeConfig } from '@proconsul/config';
-import { createCa, generateKey, keyIdOf, keyPem } from '@proconsul/io-node/x509';
+import { createCa, generateKey, type KeyPair, keyIdOf, keyPem } from '@proconsul/io-node/x509';
 import { goTimeFromRfc3339 } from '@proconsul/msgpack';
 import { CAConfiguration, CAConsulProviderState, CARequest, CARoot } from '@proconsul/schema';
 
@@ -21,21 +21,49 @@ export const OWN_PROVIDER_ID =
 const colons = (hexText: string): string => (hexText.match(/../g) ?? []).join(':');
 
 /**
- * The commands by which the first leader makes the mesh's root of trust with the built-in provider: its settings, its
- * key and certificate, and the root that everybody is told of.
+ * The commands by which the first leader makes the mesh's root of trust with the built-in provider, in the recorded order:
+ * its settings, a state without a key, a serial number, its key and certificate, and the root that everybody is told of.
+ * A cluster whose first leader did not get that far keeps its name (`known`).
  */
-export function firstAuthority(config: RuntimeConfig, { clock, rng }: { clock: Clock; rng: Rng }): CARequest[] {
+export function* firstAuthority(
+  config: RuntimeConfig,
+  { clock, rng, known }: { clock: Clock; rng: Rng; known: CAConfiguration | null },
+): Generator<CARequest, void, unknown> {
   // A cluster may be told the name of its trust domain, so that it stays the same when it is built anew.
   const given = config.connect.caConfig['cluster_id'];
-  const clusterId = typeof given === 'string' && given !== '' ? given : uuid(rng);
+  const clusterId = typeof given === 'string' && given !== '' ? given : known?.ClusterID || uuid(rng);
+  const common = { Datacenter: config.datacenter };
+  const Config = CAConfiguration.make({
+    ClusterID: clusterId,
+    Provider: 'consul',
+    Config: { ...PROVIDER_DEFAULTS, ...config.connect.caConfig },
+  });
+  yield CARequest.make({ ...common, Op: 'set-config', Config });
+  const state = CAConsulProviderState.make({ ID: OWN_PROVIDER_ID });
+  yield CARequest.make({ ...common, Op: 'set-provider-state', ProviderState: state });
+  const serial = yield CARequest.make({ ...common, Op: 'increment-provider-serial' });
+  if (typeof serial !== 'number') throw new Error('no serial number for the root certificate');
   const keys = generateKey();
-  const serial = 7n;
+  const pem = rootCertificate(config, keys, { clusterId, serial, clock, rng });
+  const ProviderState = { ...state, PrivateKey: keyPem(keys.privateKey), RootCert: pem };
+  yield CARequest.make({ ...common, Op: 'set-provider-state', ProviderState });
+  yield CARequest.make({ ...common, Op: 'set-roots-config', Config, Roots: [rootOf(pem, keys, clusterId, serial)] });
+}
+
+interface RootFacts {
+  readonly clusterId: string;
+  readonly serial: number;
+  readonly clock: Clock;
+  readonly rng: Rng;
+}
+
+function rootCertificate(config: RuntimeConfig, keys: KeyPair, { clusterId, serial, clock, rng }: RootFacts): string {
   const domain = config.dns.domain.replace(/\.$/, '');
   const shortName = [...rng.bytes(8)].map((b) => 'abcdefghijklmnopqrstuvwxyz234567'[b & 31]).join('');
-  const pem = createCa(
+  return createCa(
     {
       commonName: `pri-${shortName}.${domain}.ca.${clusterId.slice(0, 8)}.${domain}`,
-      serial,
+      serial: BigInt(serial),
       days: ROOT_DAYS,
       domain,
       clusterId,
@@ -45,12 +73,15 @@ export function firstAuthority(config: RuntimeConfig, { clock, rng }: { clock: C
     keys,
     new Date(clock.wallMs()),
   );
+}
+
+function rootOf(pem: string, keys: KeyPair, clusterId: string, serial: number): CARoot {
   const certificate = new X509Certificate(pem);
   const moment = (text: string) => goTimeFromRfc3339(new Date(text).toISOString().replace('.000Z', 'Z'));
-  const root = CARoot.make({
+  return CARoot.make({
     ID: colons(createHash('sha1').update(certificate.raw).digest('hex')),
     Name: 'Consul CA Primary Cert',
-    SerialNumber: Number(serial),
+    SerialNumber: serial,
     SigningKeyID: colons(keyIdOf(keys.publicKey).toString('hex')),
     ExternalTrustDomain: clusterId,
     NotBefore: moment(certificate.validFrom),
@@ -60,20 +91,4 @@ export function firstAuthority(config: RuntimeConfig, { clock, rng }: { clock: C
     PrivateKeyType: 'ec',
     PrivateKeyBits: 256,
   });
-  const Config = CAConfiguration.make({
-    ClusterID: clusterId,
-    Provider: 'consul',
-    Config: { ...PROVIDER_DEFAULTS, ...config.connect.caConfig },
-  });
-  const ProviderState = CAConsulProviderState.make({
-    ID: OWN_PROVIDER_ID,
-    PrivateKey: keyPem(keys.privateKey),
-    RootCert: pem,
-  });
-  const common = { Datacenter: config.datacenter };
-  return [
-    CARequest.make({ ...common, Op: 'set-config', Config }),
-    CARequest.make({ ...common, Op: 'set-provider-state', ProviderState }),
-    CARequest.make({ ...common, Op: 'set-roots', Roots: [root] }),
-  ];
 }

@@ -164,7 +164,7 @@ export class LocalServer {
         autopilot: this.autopilot,
         firstAuthority: async () => {
           const { firstAuthority } = await import('./connect-ca.ts');
-          return firstAuthority(config, { clock, rng });
+          return firstAuthority(config, { clock, rng, known: this.store.connect.configuration().value });
         },
         announce: () => {
           if (d.cluster !== undefined) d.cluster.announceLeader();

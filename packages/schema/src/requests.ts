@@ -129,6 +129,10 @@ export const FederationStateRequest = struct('FederationStateRequest', {
 });
 export type FederationStateRequest = Infer<typeof FederationStateRequest>;
 
+/** A change of intentions outside of config entries. New leaders write `delete-all`, without anything else in it. */
+export const IntentionRequest = struct('IntentionRequest', { ...write, Op: str, Intention: any, Mutation: any });
+export type IntentionRequest = Infer<typeof IntentionRequest>;
+
 /** The map after the kind in a config entry command; `Entry` has its own fields by kind. */
 export const ConfigEntryCommand = struct('ConfigEntryRequest', { ...write, Op: str, Entry: any });
 export type ConfigEntryCommand = Infer<typeof ConfigEntryCommand>;

@@ -8,7 +8,8 @@ import {
   type PreparedQueryRequest,
   type RegisterRequest,
   type SessionRequest,
-  type SystemMetadataRequest,
+  SystemMetadataEntry,
+  SystemMetadataRequest,
   type TombstoneRequest,
   type TxnRequest,
 } from '@proconsul/schema';
@@ -102,8 +103,7 @@ function dispatchBytes(state: State, journal: Journal, type: number, body: Uint8
     case MessageType.UpdateVirtualIP:
       return updateVirtualIp(state, journal, body);
     case MessageType.ConnectCALeaf:
-      state.indexes.bump('connect-ca-leaf-certs', journal);
-      return null;
+      return null; // It moves an index for leaves, which snapshots of the reference do not have.
     case MessageType.Intention:
       return applyIntention(state, journal, body);
     case MessageType.RaftLogVerifierCheckpoint:
@@ -127,13 +127,18 @@ function updateVirtualIp(state: State, journal: Journal, body: Uint8Array): Appl
 
 const NO_FIELDS: Uint8Array = new Uint8Array([0x80]);
 
-/** New leaders clear the intentions of old versions; everything else is a config entry by now. */
+/**
+ * New leaders clear the intentions of old versions, by which the cluster knows that all others are config entries.
+ * Source: snapshots of the reference.
+ */
 function applyIntention(state: State, journal: Journal, body: Uint8Array): ApplyResult {
   const op = textField(mapFields(body), 'Op');
   if (op !== 'delete-all') return { error: 'intention commands are not supported' };
   state.opaque.clear(INTENTIONS);
   state.indexes.bump(INTENTIONS.table, journal);
   journal.touch('table', INTENTIONS.table);
+  const Entry = SystemMetadataEntry.make({ Key: 'intention-format', Value: 'config-entry' });
+  applySystemMetadata(state, journal, SystemMetadataRequest.make({ Op: 'upsert', Entry }));
   return null;
 }
 

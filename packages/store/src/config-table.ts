@@ -184,8 +184,9 @@ function remove(state: State, journal: Journal, row: ConfigRow): void {
 function servicesWithVirtualIp(row: ConfigRow): string[] {
   switch (row.Kind) {
     case 'service-resolver':
-    case 'service-intentions':
       return [row.Name];
+    case 'service-intentions':
+      return row.Name === '*' ? [] : [row.Name];
     case 'service-defaults':
       return hasDestination(row) ? [row.Name] : [];
     case 'terminating-gateway':

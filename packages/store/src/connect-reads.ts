@@ -14,7 +14,7 @@ export function caRoots(state: State): ReadResult<readonly CARoot[]> {
 export function caConfiguration(state: State): ReadResult<CAConfiguration | null> {
   const bytes = state.opaque.all(CA_CONFIG)[0];
   const value = bytes === undefined ? null : CAConfiguration.decodeWire(bytes);
-  return { index: Math.max(1, state.indexes.get(CA_CONFIG.table)), value, deps: [dep('table', CA_CONFIG.table)] };
+  return { index: Math.max(1, value?.ModifyIndex ?? 0), value, deps: [dep('table', CA_CONFIG.table)] };
 }
 
 /** What the built-in provider keeps, keys included: it never leaves the servers. */

@@ -12,6 +12,8 @@ export interface OpaqueKind {
   readonly record: MessageType;
   /** Field that tells records apart; empty for tables of one record. */
   readonly id: string;
+  /** The table has no index of its own, as in snapshots of the reference; its record tells its own. */
+  readonly unindexed?: true;
 }
 
 export const ACL_TOKENS: OpaqueKind = { table: 'acl-tokens', record: MessageType.ACLTokenSet, id: 'AccessorID' };
@@ -26,7 +28,12 @@ export const CA_PROVIDER: OpaqueKind = {
   record: MessageType.ConnectCAProviderState,
   id: 'ID',
 };
-export const CA_CONFIG: OpaqueKind = { table: 'connect-ca-config', record: MessageType.ConnectCAConfig, id: '' };
+export const CA_CONFIG: OpaqueKind = {
+  table: 'connect-ca-config',
+  record: MessageType.ConnectCAConfig,
+  id: '',
+  unindexed: true,
+};
 export const PEERINGS: OpaqueKind = { table: 'peering', record: MessageType.PeeringWrite, id: '' };
 export const TRUST_BUNDLES: OpaqueKind = {
   table: 'peering-trust-bundles',
@@ -93,7 +100,8 @@ export class OpaqueTable {
   }
 
   /**
-   * Stores a record under the index of the command, keeping its CreateIndex. The same bytes change nothing.
+   * Stores a record under the index of the command, keeping its CreateIndex. The same bytes change nothing, but for a
+   * table without an index, where the record moves with each command.
    * Throws ProtocolError when `record` is not a map.
    */
   put(kind: OpaqueKind, record: Uint8Array, state: State, journal: Journal): void {
@@ -101,7 +109,7 @@ export class OpaqueTable {
     const old = this.get(kind, id);
     const indexes = old === undefined ? undefined : mapFields(old);
     const CreateIndex = indexes === undefined ? journal.index : numberField(indexes, 'CreateIndex');
-    if (indexes !== undefined && old !== undefined) {
+    if (indexes !== undefined && old !== undefined && kind.unindexed !== true) {
       const ModifyIndex = numberField(indexes, 'ModifyIndex');
       if (equalBytes(old, withNumbers(record, { CreateIndex, ModifyIndex }))) return;
     }
@@ -115,6 +123,6 @@ export class OpaqueTable {
 }
 
 function touch(kind: OpaqueKind, state: State, journal: Journal): void {
-  state.indexes.bump(kind.table, journal);
+  if (kind.unindexed !== true) state.indexes.bump(kind.table, journal);
   journal.touch('table', kind.table);
 }

@@ -145,6 +145,7 @@ describe('config entries', () => {
     apply('delete', { Kind: 'service-resolver', Name: 'r' });
     d.deregister({ Node: 'n' });
     apply('upsert', { Kind: 'service-intentions', Name: 'i' });
+    apply('upsert', { Kind: 'service-intentions', Name: '*' }); // All services have none of their own.
     expect(address()).toBe('240.0.0.3');
   });
 });
@@ -192,6 +193,24 @@ describe('records kept for other layers', () => {
     expect(set(1, 'r2', 'r3')).toBe(true);
     expect(count('connect-ca-roots')).toBe(2);
     expect(d.apply(MessageType.ConnectCA, { Op: 'explode' })).toHaveProperty('error');
+  });
+
+  test('the configuration of the CA has no index but its own, which each write moves', () => {
+    const set = () =>
+      d.apply(MessageType.ConnectCA, { Op: 'set-config', Config: { Provider: 'consul', ClusterID: 'c' } });
+    expect([set(), set()]).toEqual([true, true]);
+    expect(d.store.tableIndex('connect-ca-config')).toBe(0);
+    expect(d.store.connect.configuration()).toMatchObject({ index: 2, value: { CreateIndex: 1, ModifyIndex: 2 } });
+    d.apply(MessageType.ConnectCALeaf, { Op: 'increment-index' });
+    expect(d.store.tableIndex('connect-ca-leaf-certs')).toBe(0);
+  });
+
+  test('a leader that clears the intentions of old versions says that there are none any more', () => {
+    d.apply(MessageType.Intention, { Op: 'delete-all' });
+    expect(d.store.tableIndex('connect-intentions')).toBe(1);
+    const [known] = d.store.operator.systemMetadata().value;
+    expect(known).toMatchObject({ Key: 'intention-format', Value: 'config-entry', CreateIndex: 1, ModifyIndex: 1 });
+    expect(d.store.connect.legacyIntentions()).toMatchObject({ index: 1, value: [] });
   });
 
   test('serials of the CA go up', () => {

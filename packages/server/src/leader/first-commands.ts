@@ -5,6 +5,7 @@ import {
   CARequest,
   FederationState,
   FederationStateRequest,
+  IntentionRequest,
   MessageType,
   SystemMetadataEntry,
   SystemMetadataRequest,
@@ -22,25 +23,28 @@ export interface FirstOptions {
 export interface FirstDependencies {
   readonly clock: Clock;
   readonly store: Store;
-  /** The commands by which a cluster gets its first certificate authority. */
-  firstAuthority(): Promise<readonly CARequest[]>;
+  /** The commands by which a cluster gets its first certificate authority; each is answered with what came of it. */
+  firstAuthority(): Promise<Iterator<CARequest, unknown, unknown>>;
 }
 
-/** Facts that servers of the compatible release write when they lead, in their order. Source: recorded logs. */
-const SYSTEM_METADATA: Readonly<Record<string, string>> = {
-  'intention-format': 'config-entry',
-  'virtual-ips': 'true',
-  'virtual-ips-term-gateway': 'true',
-};
+/** Facts that servers of the compatible release write when they lead. Source: recorded logs. */
+const VIRTUAL_IPS = 'virtual-ips';
+const GATEWAY_VIRTUAL_IPS = 'virtual-ips-term-gateway';
+/** Comes with the removal of the intentions of old versions. */
+const INTENTION_FORMAT = 'intention-format';
 
 /** Marks a moment as being in UTC. */
 const UTC_OFFSET = -1;
 
 /**
  * What the first leader of a cluster writes before anything else and later ones find, in the recorded order: settings of
- * autopilot, the certificate authority, system metadata. Source: raft wire, first commands of a new leader.
+ * autopilot, the certificate authority, system metadata. What came of a command is given to `next`.
+ * Source: raft wire, first commands of a new leader; logs of the reference.
  */
-export async function* firstCommands(options: FirstOptions, d: FirstDependencies): AsyncGenerator<Command> {
+export async function* firstCommands(
+  options: FirstOptions,
+  d: FirstDependencies,
+): AsyncGenerator<Command, void, unknown> {
   const { datacenter: Datacenter } = options;
   const { store } = d;
   if (store.operator.autopilot().value === null) {
@@ -48,19 +52,25 @@ export async function* firstCommands(options: FirstOptions, d: FirstDependencies
     yield { type: MessageType.Autopilot, request };
   }
   if (options.connectEnabled && !store.connect.roots().value.some((root) => root.Active)) {
-    for (const request of await d.firstAuthority()) {
-      yield { type: MessageType.ConnectCA, request: CARequest.encodeWire(request) };
+    const authority = await d.firstAuthority();
+    for (let step = authority.next(); step.done !== true; ) {
+      const result = yield { type: MessageType.ConnectCA, request: CARequest.encodeWire(step.value) };
+      step = authority.next(result);
     }
   }
   const known = new Set(store.operator.systemMetadata().value.map((entry) => entry.Key));
-  for (const [Key, Value] of Object.entries(SYSTEM_METADATA)) {
-    if (known.has(Key)) continue;
-    const Entry = SystemMetadataEntry.make({ Key, Value });
-    yield {
-      type: MessageType.SystemMetadata,
-      request: SystemMetadataRequest.make({ Datacenter, Op: 'upsert', Entry }),
-    };
+  if (!known.has(VIRTUAL_IPS)) yield fact(Datacenter, VIRTUAL_IPS);
+  if (!known.has(INTENTION_FORMAT)) {
+    const request = IntentionRequest.encodeWire(IntentionRequest.make({ Datacenter, Op: 'delete-all' }));
+    yield { type: MessageType.Intention, request };
   }
+  if (!known.has(GATEWAY_VIRTUAL_IPS)) yield fact(Datacenter, GATEWAY_VIRTUAL_IPS);
+}
+
+function fact(Datacenter: string, Key: string): Command {
+  const Entry = SystemMetadataEntry.make({ Key, Value: 'true' });
+  const request = SystemMetadataRequest.make({ Datacenter, Op: 'upsert', Entry });
+  return { type: MessageType.SystemMetadata, request };
 }
 
 /** What this datacenter tells the others, null when it is written. Without mesh gateways nothing of it changes. */

@@ -28,7 +28,7 @@ function duties() {
     {
       ...{ clock, log, metrics: noMetrics, store, consensus, server },
       ...{ reconciler: duty('reconciler'), autopilot: duty('autopilot') },
-      firstAuthority: async () => [],
+      firstAuthority: async () => [].values(),
       announce: () => void happened.push('announced'),
       established: () => void happened.push('established'),
     },

@@ -109,9 +109,11 @@ export class LeaderDuties {
     metrics.sample('leader.barrier', clock.now() - startedAt);
     if (epoch !== this.#epoch) return;
     server.startLeading();
-    for await (const command of firstCommands(this.#options, this.#d)) {
-      await this.#commit(command);
+    const commands = firstCommands(this.#options, this.#d);
+    for (let step = await commands.next(); step.done !== true; ) {
+      const result = await this.#commit(step.value);
       if (epoch !== this.#epoch) return;
+      step = await commands.next(result);
     }
     log.debug('successfully established leadership', {
       duration: formatDuration(Math.round((clock.now() - startedAt) * 1e6)),
@@ -126,8 +128,9 @@ export class LeaderDuties {
     this.#d.established?.();
   }
 
-  async #commit(command: Command): Promise<void> {
+  async #commit(command: Command): Promise<unknown> {
     const result = (await this.#d.consensus.propose(command)) as never;
     if (isApplyError(result)) throw new Error((result as { error: string }).error);
+    return result;
   }
 }

@@ -339,7 +339,7 @@ export class TestCluster {
       { datacenter, autopilot: DEFAULT_AUTOPILOT, connectEnabled: false },
       {
         ...{ clock: mortal, log, metrics: noMetrics, store, consensus, server, reconciler, autopilot },
-        firstAuthority: async () => [],
+        firstAuthority: async () => [].values(),
         announce: () => this.announced.push(id),
       },
     );
