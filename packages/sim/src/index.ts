@@ -1,3 +1,4 @@
+export { type DamageResult, runDamage } from './durable/damage-run.ts';
 export {
   DURABLE_STEPS_DEFAULT,
   DURABLE_STEPS_MAX,
@@ -5,6 +6,7 @@ export {
   type DurableRunResult,
   runDurable,
 } from './durable/durable-run.ts';
+export { type FullDiskOptions, measureFullDisk } from './durable/full-disk.ts';
 export { type DiskLie, SECTOR_BYTES, SimFiles } from './durable/sim-files.ts';
 export { EVENTS_MAX, EventQueue, type ScheduledEvent } from './event-queue.ts';
 export { LAN_WEATHER, type PacketWeather, PoolNetwork } from './gossip/pool-network.ts';

@@ -1,16 +1,19 @@
+import { type DamageResult, runDamage } from './durable/damage-run.ts';
 import { DURABLE_STEPS_DEFAULT, type DurableRunResult, runDurable } from './durable/durable-run.ts';
+import { measureFullDisk } from './durable/full-disk.ts';
 import { runScenario, type ScenarioResult, STEPS_DEFAULT } from './raft/scenario.ts';
-import { measureFailover } from './raft/timing.ts';
+import { measureFailover, type Timing } from './raft/timing.ts';
 
 /**
  * Program: simulates a Raft cluster for many seeds and stops at the first that fails.
  *     --seeds N (default 1000)   --from N (1)   --steps N   --seed N: only this one, with the whole trace
  *     --disks N: N servers with the real driver on disks that tear, lose, flip, fill up and fail; with an even seed, bits flip;
  *     with an odd one, members come and go
- *     --timing N: measures N times how long a cluster is without a leader, when it dies and when it hands over
+ *     --timing N: measures N times how long a cluster is without a leader: when it dies, when it hands over, when its disk is full
+ *     --damage N: N flipped bits and torn writes on the files of one server
  * Every 100th seed is run twice and must give the same hash. Exit code 1 after a failure, 2 for a wrong argument.
  */
-const USAGE = 'usage: run [--seeds N] [--from N] [--steps N] [--seed N] [--disks N] [--timing N]';
+const USAGE = 'usage: run [--seeds N] [--from N] [--steps N] [--seed N] [--disks N] [--timing N] [--damage N]';
 
 const REPLAY_EVERY = 100;
 const REPORT_EVERY = 500;
@@ -24,12 +27,14 @@ interface Options {
   disks: number;
   /** Measurements of the time without a leader; 0: none. */
   timing: number;
+  /** Faults on the files of one server; 0: none. */
+  damage: number;
   /** Only this one. */
   seed: number | undefined;
 }
 
 function parse(args: readonly string[]): Options | undefined {
-  const options: Options = { seeds: 1000, from: 1, steps: 0, disks: 0, timing: 0, seed: undefined };
+  const options: Options = { seeds: 1000, from: 1, steps: 0, disks: 0, timing: 0, damage: 0, seed: undefined };
   for (let i = 0; i < args.length; i += 2) {
     const value = Number(args[i + 1]);
     if (!Number.isSafeInteger(value) || value < 0) return undefined;
@@ -38,6 +43,7 @@ function parse(args: readonly string[]): Options | undefined {
     else if (args[i] === '--steps') options.steps = value;
     else if (args[i] === '--disks') options.disks = value;
     else if (args[i] === '--timing') options.timing = value;
+    else if (args[i] === '--damage') options.damage = value;
     else if (args[i] === '--seed') options.seed = value;
     else return undefined;
   }
@@ -114,9 +120,10 @@ async function main(args: readonly string[]): Promise<number> {
     console.error(USAGE);
     return 2;
   }
-  const { seed, disks, timing } = options;
+  const { seed, disks, timing, damage, from } = options;
   try {
-    if (timing > 0) measure(timing);
+    if (timing > 0) await measure(timing);
+    else if (damage > 0) console.log(damageText(await runDamage(damage, from)));
     else if (seed !== undefined) await runOne(options, seed);
     else if (disks > 0) await runManyOnDisks(options);
     else runMany(options);
@@ -130,15 +137,21 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-function measure(runs: number): void {
-  for (const by of ['crash', 'transfer'] as const) {
-    for (const servers of [3, 5]) {
-      const { p50, p99, max } = measureFailover({ servers, runs, by });
-      const times = [p50, p99, max].map((ms) => `${ms.toFixed(0)} ms`);
-      console.log(`${servers} servers, ${by}: p50 ${times[0]}, p99 ${times[1]}, max ${times[2]}`);
+async function measure(runs: number): Promise<void> {
+  const print = (what: string, { p50, p99, max }: Timing): void => {
+    const times = [p50, p99, max].map((ms) => `${ms.toFixed(0)} ms`);
+    console.log(`${what}: p50 ${times[0]}, p99 ${times[1]}, max ${times[2]}`);
+  };
+  for (const servers of [3, 5]) {
+    for (const by of ['crash', 'transfer'] as const) {
+      print(`${servers} servers, ${by}`, measureFailover({ servers, runs, by }));
     }
+    print(`${servers} servers, full disk`, await measureFullDisk({ servers, runs }));
   }
 }
+
+const damageText = ({ flips, named, harmless, torn }: DamageResult): string =>
+  `${flips} flipped bits: ${named} named, ${harmless} where nothing needed stands; ${torn} torn writes: nothing acknowledged lost`;
 
 function replayFlags({ steps, disks }: Options): string {
   return `${steps > 0 ? ` --steps ${steps}` : ''}${disks > 0 ? ` --disks ${disks}` : ''}`;

@@ -9,6 +9,7 @@ import { History } from './history.ts';
 import { Ledger } from './ledger.ts';
 import { NodeNetwork } from './node-network.ts';
 import { NodeServer, type NodeWorld } from './node-server.ts';
+import { runEvents } from './run-events.ts';
 import type { DiskLie } from './sim-files.ts';
 
 export interface DurableRunOptions {
@@ -41,9 +42,6 @@ export interface DurableRunResult {
 
 export const DURABLE_STEPS_DEFAULT = 40;
 export const DURABLE_STEPS_MAX = 100_000;
-
-/** Turns of promises after each event. The rest goes on after the next one: awaits take their time. */
-const TURNS = 12;
 
 /** Events after which a run is said not to end. */
 const EVENTS_IN_RUN_MAX = 1_000_000;
@@ -195,15 +193,13 @@ class DurableRun {
   }
 
   async #run(forMs: number): Promise<void> {
-    const until = this.#events.now + forMs;
-    while (this.#events.step(until)) {
-      for (let turn = 0; turn < TURNS; turn++) await undefined;
+    await runEvents(this.#events, forMs, () => {
       this.#mix(Math.floor(this.#events.now * 1000) ^ this.#ledger.floor);
       this.#steps++;
       for (const server of this.#servers) server.checkLease();
       if (this.#failure) throw this.#failure;
       if (this.#steps > EVENTS_IN_RUN_MAX) throw new SimulationFailure('events without end');
-    }
+    });
     for (const server of this.#servers) this.#checkDamage(server);
   }
 

@@ -68,10 +68,11 @@ export class NodeServer {
   hasFailed = false;
   restarts = 0;
 
-  constructor(id: string, options: Partial<RaftOptions>, world: NodeWorld) {
+  /** With `files`, on a medium that another life has left. */
+  constructor(id: string, options: Partial<RaftOptions>, world: NodeWorld, files?: SimFiles) {
     this.id = id;
     this.#world = world;
-    this.files = new SimFiles(world.events, world.rng);
+    this.files = files ?? new SimFiles(world.events, world.rng);
     const preVote = world.rng.float() >= world.old;
     this.#options = { ...RAFT_DEFAULTS, preVote, ...options, id, address: `${id}:8300` };
     const rate = 1 + (world.rng.float() * 2 - 1) * world.drift;
@@ -83,6 +84,10 @@ export class NodeServer {
   }
   get appliedIndex(): number {
     return this.node?.appliedIndex ?? 0;
+  }
+  /** Commands that its state machine holds, by index. */
+  get applied(): ReadonlyMap<number, number> {
+    return this.#life?.machine.applied ?? new Map();
   }
   get node(): RaftNode | undefined {
     return this.isUp ? this.#life?.node : undefined;
@@ -233,6 +238,13 @@ export class NodeServer {
     if (byLease) {
       if (life.node.hasLease()) answer();
     } else life.node.verifyLeader().then(answer, () => undefined);
+  }
+
+  /** What a stale read shows here, and how old it says that it is. Undefined when there is nobody to answer. */
+  staleRead(key: string): { readonly value: string | undefined; readonly ageMs: Millis } | undefined {
+    const life = this.#life;
+    if (!life || !this.isUp || life.backlog) return undefined;
+    return { value: life.machine.read(key), ageMs: life.node.stateAgeMs() };
   }
 
   /** Whoever holds a lease might answer a read at this very moment. */

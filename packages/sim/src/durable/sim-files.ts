@@ -70,6 +70,26 @@ export class SimFiles {
     this.#rng = rng;
   }
 
+  /** Another medium with the same content, and with the same that is not durable yet. No process has it. */
+  copy(events: EventQueue, rng: Rng): SimFiles {
+    const other = new SimFiles(events, rng);
+    const copies = new Map<Inode, Inode>();
+    const inodeOf = (inode: Inode | 'dir'): Inode | 'dir' => {
+      if (inode === 'dir') return inode;
+      const known = copies.get(inode);
+      if (known) return known;
+      const { bytes, durable, unsynced } = inode;
+      const fresh = { ...inode, bytes: bytes.slice(), durable: durable.slice(), unsynced: [...unsynced], open: false };
+      copies.set(inode, fresh);
+      return fresh;
+    };
+    const treeOf = (tree: Tree): Tree => new Map([...tree].map(([path, inode]) => [path, inodeOf(inode)]));
+    other.#tree = treeOf(this.#tree);
+    other.#durableTree = treeOf(this.#durableTree);
+    other.#treeOps = this.#treeOps.map((op) => (op.kind === 'put' ? { ...op, inode: inodeOf(op.inode) } : op));
+    return other;
+  }
+
   /** The disk as one process sees it. Ends the view of the process before. */
   mount(): Disk {
     this.#unmount();
@@ -139,9 +159,12 @@ export class SimFiles {
     inode.unsynced = [];
   }
 
-  /** Turns one random bit of one random file, on the medium and in the cache. Returns its path; undefined when all are empty. */
-  flipBit(): string | undefined {
-    const [path, inode] = this.#pickFile() ?? [];
+  /**
+   * Turns one random bit, on the medium and in the cache: of any file, or of any byte of all files. Returns the path; undefined when
+   * all are empty.
+   */
+  flipBit(among: 'files' | 'bytes' = 'files'): string | undefined {
+    const [path, inode] = (among === 'files' ? this.#pickFile() : this.#pickByWeight()) ?? [];
     if (!inode) return undefined;
     const bit = this.#rng.int(inode.durable.length * 8);
     turn(inode, bit);
@@ -181,10 +204,30 @@ export class SimFiles {
     return path;
   }
 
-  #pickFile(): [string, Inode] | undefined {
+  #files(): [string, Inode][] {
     const files: [string, Inode][] = [];
     for (const [path, inode] of this.#tree) if (inode !== 'dir' && inode.durable.length > 0) files.push([path, inode]);
+    return files;
+  }
+
+  #pickFile(): [string, Inode] | undefined {
+    const files = this.#files();
     return files.length === 0 ? undefined : files[this.#rng.int(files.length)]!;
+  }
+
+  /** Large files more often. */
+  #pickByWeight(): [string, Inode] | undefined {
+    const files = this.#files();
+    let at = this.#rng.int(
+      Math.max(
+        1,
+        files.reduce((sum, [, { durable }]) => sum + durable.length, 0),
+      ),
+    );
+    return files.find(([, { durable }]) => {
+      at -= durable.length;
+      return at < 0;
+    });
   }
 
   /** Every file with the bytes that programs see and those that would survive. For people. */

@@ -26,7 +26,11 @@ const GIVE_UP_MS = 30_000;
 export function measureFailover(options: TimingOptions): Timing {
   const times: Millis[] = [];
   for (let seed = 1; seed <= options.runs; seed++) times.push(oneFailover(seed, options));
-  times.sort((a, b) => a - b);
+  return percentiles(times);
+}
+
+export function percentiles(of: readonly Millis[]): Timing {
+  const times = [...of].sort((a, b) => a - b);
   const at = (share: number): Millis => times[Math.min(times.length - 1, Math.floor(times.length * share))]!;
   return { p50: at(0.5), p99: at(0.99), max: times[times.length - 1]! };
 }
