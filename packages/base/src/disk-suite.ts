@@ -71,6 +71,17 @@ function appendTests(disk: () => Disk, text: Reader): void {
     expect(await text('log')).toBe('onetwo');
   });
 
+  test('where a file can be synced at once, that is as good', async () => {
+    await withFile(disk(), 'log', async (file) => {
+      file.append([utf8('one')]);
+      file.syncNow?.();
+      file.append([utf8('two')]);
+      await file.sync();
+      file.syncNow?.();
+    });
+    expect(await text('log')).toBe('onetwo');
+  });
+
   test('reserved space is not content: appending goes on where it ended, and closing takes the rest away', async () => {
     await withFile(disk(), 'log', async (file) => {
       file.append([utf8('ab')]);

@@ -31,6 +31,11 @@ export interface AppendFile {
   /** Resolves when everything appended before the call is durable. After a rejection the file must not be trusted: reopen. */
   sync(): Promise<void>;
   /**
+   * As `sync`, but done when it returns: the caller and everything else of the process stand still meanwhile. Throws DiskError as
+   * `sync` rejects. Where a disk cannot, it is not there. Not to be called while a `sync` is under way.
+   */
+  syncNow?(): void;
+  /**
    * Lets the file reach to `sizeBytes` before there is content for it, so that a sync of what is appended need not record a new
    * size each time. `sizeBytes` stays what it is. After a crash, and for a reader meanwhile, zeros follow the content up to there;
    * `truncate` and `close` take them away. Where a disk cannot, it does nothing.

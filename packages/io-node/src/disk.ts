@@ -145,6 +145,16 @@ class NodeAppendFile implements AppendFile {
     }
   }
 
+  syncNow(): void {
+    this.#check();
+    try {
+      fs.fdatasyncSync(this.#handle.fd);
+    } catch (error) {
+      this.#failed = diskError(error, this.#path);
+      throw this.#failed;
+    }
+  }
+
   reserve(sizeBytes: number): void {
     this.#check();
     if (sizeBytes <= this.#end) return;

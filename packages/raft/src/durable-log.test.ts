@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { DurableLog, LOG_DEFAULTS, type LogEvents } from './durable-log.ts';
 import type { Entry } from './entry.ts';
 import { DamageError } from './errors.ts';
+import { BACKGROUND_BATCHES, QUICK_FLUSH_MS, WAITED_RECORDS_MAX } from './flush-pace.ts';
 import { copyOf, FaultyDisk, ManualClock, settle } from './testing/faulty-disk.ts';
 
 interface Told {
@@ -432,4 +433,53 @@ test('a hundred thousand entries are read back in seconds at most, on a busy mac
   const tookMs = performance.now() - started;
   expect(again.lastIndex).toBe(100_000);
   expect(tookMs).toBeLessThan(10_000);
+});
+
+/** A log on a disk that can be waited for, each time for as long as `tookMs` says by then. */
+async function openWaiting() {
+  const disk = new FaultyDisk();
+  const time = { tookMs: 0.1, clock: undefined as ManualClock | undefined };
+  disk.onSyncNow = () => time.clock?.advance(time.tookMs);
+  const opened = await openLog(disk);
+  time.clock = opened.clock;
+  return { ...opened, disk, time };
+}
+
+test('a few entries are waited for, after what the caller still does', async () => {
+  const { log, told, disk } = await openWaiting();
+  const before = disk.syncs;
+  log.append([entry(1)]);
+  log.append([entry(2)]);
+  expect([told.durable, disk.syncsNow]).toEqual([[], 0]);
+  await settle();
+  expect([told.durable, disk.syncsNow, disk.syncs]).toEqual([[1, 2], 2, before]);
+  log.append(entries(3, 3 + WAITED_RECORDS_MAX));
+  await settle();
+  expect([told.durable.at(-1), disk.syncsNow, disk.syncs]).toEqual([3 + WAITED_RECORDS_MAX, 2, before + 1]);
+});
+
+test('a disk that takes long is left alone for a while, and for longer when it does so again', async () => {
+  const { log, disk, time } = await openWaiting();
+  let index = 0;
+  const write = async (batches: number) => {
+    const before = disk.syncsNow;
+    for (let i = 0; i < batches; i++) {
+      log.append([entry(++index)]);
+      await settle();
+    }
+    return disk.syncsNow - before;
+  };
+  time.tookMs = QUICK_FLUSH_MS + 1;
+  expect(await write(1 + BACKGROUND_BATCHES)).toBe(1);
+  expect(await write(1 + 4 * BACKGROUND_BATCHES)).toBe(1);
+  time.tookMs = 0.1;
+  expect(await write(50)).toBe(50);
+});
+
+test('a sync that fails while it is waited for ends the log', async () => {
+  const { log, told, disk } = await openWaiting();
+  disk.failSync = 'EIO';
+  log.append([entry(1)]);
+  await settle();
+  expect([told.durable, told.failed]).toEqual([[], ['EIO: log/00000000000000000001.log']]);
 });

@@ -1,6 +1,7 @@
 import { type AppendFile, type Clock, type Disk, DiskError, invariant, type Rng, type Timer } from '@proconsul/base';
 import type { Entry } from './entry.ts';
 import { DamageError } from './errors.ts';
+import { FlushPace } from './flush-pace.ts';
 import { isNoSpace, loadSegment, recoverLog, type Segment, type SnapshotPoint, segmentPath } from './log-open.ts';
 import { type ControlRecord, encodeBatch, encodeSegmentHeader, RecordKind } from './segment.ts';
 import type { TermRuns } from './term-runs.ts';
@@ -65,6 +66,7 @@ export class DurableLog {
   #markedBytes = 0;
   #markTimer: Timer | undefined;
   #lastWriteAt = 0;
+  readonly #pace = new FlushPace();
   #idle: (() => void)[] = [];
   #removal: Promise<void> = Promise.resolve();
   readonly #loaded = new Map<number, Map<number, Entry>>();
@@ -302,10 +304,27 @@ export class DurableLog {
       this.#undoAppend(file, sizeBefore, error);
       return;
     }
+    if (file.syncNow && this.#pace.mayWait(batch.length, file.sizeBytes - sizeBefore)) {
+      // After what the caller is about to do: a leader sends the entries to the others before it waits for its own disk.
+      Promise.resolve().then(() => this.#flushNow(file));
+      return;
+    }
     file.sync().then(
       () => this.#onSynced(),
       (error) => this.#fail(error),
     );
+  }
+
+  #flushNow(file: AppendFile): void {
+    const { clock } = this.#deps;
+    const startedAt = clock.now();
+    try {
+      file.syncNow!();
+    } catch (error) {
+      return this.#fail(error);
+    }
+    this.#pace.waited(clock.now() - startedAt);
+    this.#onSynced();
   }
 
   #onSynced(): void {

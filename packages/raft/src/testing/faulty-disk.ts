@@ -11,6 +11,9 @@ export class FaultyDisk implements Disk {
   /** Bytes that reach the file before a failing append throws. */
   partialBytes = 0;
   failSync: string | undefined;
+  /** Set before a file is opened: it can be synced at once, and this is what happens then. */
+  onSyncNow: (() => void) | undefined;
+  syncsNow = 0;
   #held: (() => void)[] = [];
 
   constructor(inner = new MemoryDisk()) {
@@ -20,6 +23,12 @@ export class FaultyDisk implements Disk {
   release(): void {
     this.holdSyncs = false;
     for (const go of this.#held.splice(0)) go();
+  }
+
+  #syncNow(path: string): void {
+    this.syncsNow++;
+    if (this.failSync !== undefined) throw new DiskError(this.failSync, path);
+    this.onSyncNow?.();
   }
 
   async openAppend(path: string): Promise<AppendFile> {
@@ -42,6 +51,7 @@ export class FaultyDisk implements Disk {
         if (disk.failSync !== undefined) throw new DiskError(disk.failSync, path);
         return file.sync();
       },
+      ...(disk.onSyncNow === undefined ? {} : { syncNow: () => disk.#syncNow(path) }),
       reserve: (size) => file.reserve(size),
       truncate: (size) => file.truncate(size),
       close: () => file.close(),
