@@ -23,7 +23,7 @@ export {
   STEPS_DEFAULT,
   STEPS_MAX,
 } from './raft/scenario.ts';
-export type { Sabotage } from './raft/server.ts';
 export { measureFailover, type Timing, type TimingOptions } from './raft/timing.ts';
+export type { Sabotage } from './raft/world.ts';
 export { type Anomaly, findAnomaly } from './register-zones.ts';
 export { type ClockDrift, SIM_EPOCH_MS, SimClock } from './sim-clock.ts';

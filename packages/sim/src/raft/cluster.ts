@@ -5,7 +5,8 @@ import { SimClock } from '../sim-clock.ts';
 import { SimulationFailure, Trace } from './failure.ts';
 import { SimNetwork } from './network.ts';
 import { Oracle } from './oracle.ts';
-import { type Sabotage, SimServer, type World } from './server.ts';
+import { SimServer } from './server.ts';
+import type { Sabotage, World } from './world.ts';
 
 export interface ClusterOptions {
   readonly seed: number | string;

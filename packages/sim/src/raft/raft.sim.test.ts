@@ -2,7 +2,7 @@ import { LEASE_MARGIN } from '@proconsul/raft';
 import { expect, test } from 'vitest';
 import { SimulationFailure } from './failure.ts';
 import { DRIFT_MAX, runScenario } from './scenario.ts';
-import type { Sabotage } from './server.ts';
+import type { Sabotage } from './world.ts';
 
 /** Seeds of every test run. Thousands are for `npm run sim`. */
 const SEEDS = 40;

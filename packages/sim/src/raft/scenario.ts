@@ -3,7 +3,7 @@ import { RaftCluster } from './cluster.ts';
 import { FAST_DISK } from './disk.ts';
 import { CALM } from './network.ts';
 import { pick, restart, Script, setWeather } from './script.ts';
-import type { Sabotage } from './server.ts';
+import type { Sabotage } from './world.ts';
 
 export interface ScenarioOptions {
   readonly seed: number;
