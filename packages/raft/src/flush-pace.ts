@@ -1,7 +1,7 @@
 import type { Millis } from '@proconsul/base';
 
 /** A flush that took longer than this should not have been waited for. */
-export const QUICK_FLUSH_MS: Millis = 2;
+export const QUICK_FLUSH_MS: Millis = 5;
 /** After such a one, flushes are left to the background for so many batches; four times as many after the next, up to the most. */
 export const BACKGROUND_BATCHES = 64;
 export const BACKGROUND_BATCHES_MAX = 16_384;

@@ -40,7 +40,7 @@ export const IN_FLIGHT_MAX = 2;
  * How long a follower may wait for the news that an entry is committed, when no further entries bring it along: a message of its
  * own for each commit would double the messages of one client that writes. Source: the reference waits 50 ms and more.
  */
-export const COMMIT_NOTICE_MS: Millis = 5;
+export const COMMIT_NOTICE_MS: Millis = 20;
 
 /**
  * Share of the heartbeat timeout after which the first follower may stand. Heartbeats come ten times in that timeout, and a
