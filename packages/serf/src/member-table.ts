@@ -15,6 +15,12 @@ import type { JoinIntent, LeaveIntent } from './messages.ts';
 import type { SerfOptions } from './options.ts';
 import { RecentIntents } from './recent-intents.ts';
 
+/**
+ * A member that goes is gone soon. One that is still there after this time does not mean to: its word against a leave in its name may
+ * have been lost.
+ */
+export const LEAVING_MAX_MS: Millis = 60_000;
+
 interface Known {
   /** Replaced, never changed. */
   member: SerfMember;
@@ -22,6 +28,8 @@ interface Known {
   statusTime: number;
   /** When it failed or left. */
   goneAt: Millis;
+  /** When it was first known to be leaving. */
+  leavingAt: Millis;
   /** It is to be forgotten some time after it has gone. */
   isPruned: boolean;
 }
@@ -157,21 +165,32 @@ export class MemberTable {
     if (intent.LTime <= known.statusTime) return false;
     if (intent.Node === this.#options.name && this.#d.isStaying()) {
       this.#d.log.debug('serf: Refuting an older leave intent');
+      // Whoever has us as left tells that with a time one later than it has it; ours must be later still.
+      this.clock.witness(intent.LTime + 1);
       this.#d.refuteLeave();
       return false;
     }
     const { status } = known.member;
-    if (status === 'alive') known.member = { ...known.member, status: 'leaving' };
-    else if (status === 'failed') this.#leftAfterFailure(known);
+    if (status === 'alive') {
+      known.member = { ...known.member, status: 'leaving' };
+      known.leavingAt = this.#d.clock.now();
+    } else if (status === 'failed') this.#leftAfterFailure(known);
     else if (!intent.Prune) return false;
     known.statusTime = intent.LTime;
     if (intent.Prune) this.#prune(known);
     return true;
   }
 
-  /** Forgets failed and left members after their time. */
+  /** Forgets failed and left members after their time, and what was said of leaving when nobody left. */
   reap(): void {
     const now = this.#d.clock.now();
+    for (const known of this.#members.values()) {
+      const { member } = known;
+      const isOurs = member.name === this.#options.name;
+      if (member.status !== 'leaving' || isOurs || now - known.leavingAt <= LEAVING_MAX_MS) continue;
+      this.#d.log.info(`serf: ${member.name} was said to leave and is still here`);
+      known.member = { ...member, status: 'alive' };
+    }
     for (const { member, goneAt } of [...this.#members.values()]) {
       if (!isGone(member)) continue;
       const keepMs = member.status === 'left' ? this.#options.tombstoneTimeoutMs : this.#reconnectTimeoutMs(member);
@@ -187,6 +206,7 @@ export class MemberTable {
       member: this.#view(node, status),
       statusTime: intent?.time ?? 0,
       goneAt: 0,
+      leavingAt: this.#d.clock.now(),
       isPruned: false,
     });
   }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { LEAVING_MAX_MS } from './member-table.ts';
 import { encodeLeave } from './messages.ts';
 import { CONSUL_SERF_DEFAULTS } from './options.ts';
 import { World } from './testing/world.ts';
@@ -50,6 +51,19 @@ describe('coming and going', () => {
     b!.pool.leave = () => new Promise(() => {});
     await world.pass(3_000);
     expect(a!.statuses()['b']).toBe('leaving');
+  });
+
+  test('a member that was said to leave and is still there after a minute counts as alive', async () => {
+    const world = new World();
+    const [a, b] = await world.members('a', 'b');
+    void b!.serf.leave();
+    await world.pass(150);
+    b!.pool.leave = () => new Promise(() => {});
+    await world.pass(LEAVING_MAX_MS - 1000);
+    expect(a!.statuses()['b']).toBe('leaving');
+    await world.pass(20_000);
+    expect(a!.statuses()['b']).toBe('alive');
+    expect(b!.statuses()['b']).toBe('leaving');
   });
 
   test('a leave waits until its messages were sent and had the time to spread', async () => {
@@ -172,6 +186,19 @@ describe('failed members', () => {
     expect(a!.statuses()['b']).toBe('alive');
     expect(b!.logged).toContain('DEBUG serf: Refuting an older leave intent');
   });
+});
+
+test('who refutes a leave is later than what others make of it: they tell of a member that has left one time later', async () => {
+  const world = new World();
+  const [a, b] = await world.members('a', 'b');
+  const before = b!.serf.members().length;
+  a!.serf.forceLeave('b', false);
+  const time = Number(a!.serf.stats()['member_time']);
+  await world.pass(1000);
+  expect(b!.serf.members()).toHaveLength(before);
+  // The leave had the time before; as left it would be told with this one.
+  expect(Number(b!.serf.stats()['member_time'])).toBeGreaterThan(time + 1);
+  expect(a!.statuses()['b']).toBe('alive');
 });
 
 test('a prune of a member that is leaving forgets it after it has left', async () => {
