@@ -49,6 +49,21 @@ describe('pieces of large commands', () => {
     expect(assembler.size).toBe(0);
   });
 
+  test.for([41, 41 | 128])('no piece begins like a checkpoint of the log verifier (%i)', (byte) => {
+    const data = new Uint8Array(2 * CHUNK_BYTES + 3).fill(7);
+    data.fill(byte, CHUNK_BYTES - 2, CHUNK_BYTES + 2);
+    data.fill(byte, 2 * CHUNK_BYTES - 3, 2 * CHUNK_BYTES);
+    const chunks = chunksOf(data, 1n);
+    expect(chunks.map((c) => c.data[0])).toEqual([7, 7, 7]);
+    expect(Math.max(...chunks.map((c) => c.data.length))).toBeLessThanOrEqual(CHUNK_BYTES);
+    expect(equalBytes(concatBytes(chunks.map((c) => c.data)), data)).toBe(true);
+    expect(chunks.map((c) => decodeChunkInfo(c.extensions!))).toEqual(
+      [0, 1, 2].map((sequence) => ({ opNum: 1n, sequence, count: 3 })),
+    );
+    // Nothing helps when there is nothing else.
+    expect(chunksOf(new Uint8Array(CHUNK_BYTES + 1).fill(byte), 1n)).toHaveLength(2);
+  });
+
   test('which piece it is stands in protobuf, zeros left out', () => {
     expect(hex(encodeChunkInfo({ opNum: 777_777n, sequence: 0, count: 3 }))).toBe('08b1bc2f1803');
     expect(hex(encodeChunkInfo({ opNum: 5n, sequence: 1, count: 2 }))).toBe('080510011802');

@@ -31,11 +31,34 @@ export interface ChunkInfo {
 /** The pieces of a command, in order. One that fits into an entry is a single piece, without extensions. */
 export function chunksOf(data: Uint8Array, opNum: bigint): { data: Uint8Array; extensions?: Uint8Array }[] {
   if (data.length <= CHUNK_BYTES) return [{ data }];
-  const count = Math.ceil(data.length / CHUNK_BYTES);
-  return Array.from({ length: count }, (_, sequence) => ({
-    data: data.subarray(sequence * CHUNK_BYTES, (sequence + 1) * CHUNK_BYTES),
+  const pieces: Uint8Array[] = [];
+  for (let start = 0; start < data.length; ) {
+    const end = endOfPiece(data, start);
+    pieces.push(data.subarray(start, end));
+    start = end;
+  }
+  const count = pieces.length;
+  return pieces.map((piece, sequence) => ({
+    data: piece,
     extensions: encodeChunkInfo({ opNum, sequence, count }),
   }));
+}
+
+/** Type of the checkpoints that log verifiers write, below the bit for types that may be skipped. */
+const CHECKPOINT = 41;
+/** How far a cut is moved forward to avoid that. */
+const CUT_SHIFT_MAX = 1_024;
+
+/**
+ * Where the piece from `start` ends. No piece begins like a checkpoint if that can be helped: servers of the reference
+ * whose logs are verified take it for one, cannot read its extensions, and then refuse the log for good. Observed.
+ */
+function endOfPiece(data: Uint8Array, start: number): number {
+  const end = Math.min(data.length, start + CHUNK_BYTES);
+  for (let cut = end; cut > end - CUT_SHIFT_MAX; cut--) {
+    if (cut === data.length || (data[cut]! & 0x7f) !== CHECKPOINT) return cut;
+  }
+  return end;
 }
 
 /** Protobuf {1: op_num u64, 2: sequence_num u32, 3: num_chunks u32}; zeros are left out. */
