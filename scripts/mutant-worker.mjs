@@ -2,11 +2,13 @@
 import { parentPort, workerData } from 'node:worker_threads';
 
 const { module, run, seedsMax } = workerData;
-const { runScenario, runDurable } = await import(module);
-const servers = run === 'cores' ? 0 : Number(run.slice('disk-'.length));
+const { runScenario, runDurable, runAgents } = await import(module);
+const [kind, count] = run.split('-');
+const servers = Number(count ?? 0);
 
 async function runOne(seed) {
-  if (servers === 0) runScenario({ seed });
+  if (kind === 'cores') runScenario({ seed });
+  else if (kind === 'agents') await runAgents({ seed, servers });
   else await runDurable({ seed, servers, damage: seed % 2 === 0 });
 }
 

@@ -1,6 +1,6 @@
-// `npm run sim -- --mutants`: plants one fault after the other into the product's Raft (packages/sim/src/mutants.ts), builds the
+// `npm run sim -- --mutants`: plants one fault after the other into the product's source (packages/sim/src/mutants.ts), builds the
 // simulation with it, and counts the seeds until it is found. Exit code 1 when one is not. Further words: only mutants whose names
-// contain one of them. `--markdown` prints the table of docs/reliability.md.
+// contain one of them, or whose simulation begins so (cores, disk, agents). `--markdown` prints the table of docs/reliability.md.
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
@@ -13,14 +13,19 @@ const SEED_TIMEOUT_MS = 120_000;
 
 const folder = join(root, 'node_modules/.cache/mutants');
 
+/** Packages of the old kind inside the bundle ask for this. */
+const REQUIRE =
+  "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
+
 /** Builds the simulation, with `mutant` when there is one. Path of the module. */
 export async function buildSimulation(name, mutant) {
+  const isOfAgents = mutant?.run.startsWith('agents');
   const { build } = await import('esbuild');
   mkdirSync(folder, { recursive: true });
   const outfile = join(folder, `${name}-${process.pid}.mjs`);
   const target = mutant && join(root, 'packages/raft/src', mutant.file);
   await build({
-    entryPoints: [join(root, 'packages/sim/src/index.ts')],
+    entryPoints: [join(root, isOfAgents ? 'packages/sim/src/agents/agents-run.ts' : 'packages/sim/src/index.ts')],
     outfile,
     bundle: true,
     platform: 'node',
@@ -28,6 +33,7 @@ export async function buildSimulation(name, mutant) {
     target: 'node20.19',
     conditions: ['source'],
     logLevel: 'error',
+    ...(isOfAgents ? { banner: { js: REQUIRE } } : {}),
     plugins: mutant
       ? [
           {
@@ -79,10 +85,18 @@ async function main(words) {
   const names = words.filter((w) => !w.startsWith('--'));
   const { build } = await import('esbuild');
   const list = join(folder, `list-${process.pid}.mjs`);
-  await build({ entryPoints: [join(root, 'packages/sim/src/mutants.ts')], outfile: list, format: 'esm' });
-  const { MUTANTS, MUTANT_SEEDS_MAX } = await import(pathToFileURL(list).href);
+  await build({
+    entryPoints: [join(root, 'packages/sim/src/mutants.ts')],
+    outfile: list,
+    bundle: true,
+    format: 'esm',
+    logLevel: 'error',
+  });
+  const { MUTANTS, seedsMaxOf } = await import(pathToFileURL(list).href);
   rmSync(list);
-  const chosen = MUTANTS.filter((m) => names.length === 0 || names.some((n) => m.name.includes(n)));
+  const chosen = MUTANTS.filter(
+    (m) => names.length === 0 || names.some((n) => m.name.includes(n) || m.run.startsWith(n)),
+  );
   const results = new Map();
   const queue = [...chosen.entries()];
   const work = async () => {
@@ -90,13 +104,13 @@ async function main(words) {
       const [i, mutant] = next;
       const module = await buildSimulation(`mutant-${i}`, mutant);
       const startedAt = Date.now();
-      const result = await hunt(module, mutant.run, MUTANT_SEEDS_MAX);
+      const result = await hunt(module, mutant.run, seedsMaxOf(mutant));
       rmSync(module, { force: true });
       results.set(mutant, result);
       const seconds = ((Date.now() - startedAt) / 1000).toFixed(1);
       const verdict = result.seeds === 0 ? 'NOT FOUND' : result.seeds < 0 ? 'hangs' : `seed ${result.seeds}`;
       console.log(
-        `${verdict.padEnd(10)} ${seconds.padStart(6)} s  ${mutant.run.padEnd(6)} ${mutant.name}: ${result.why}`,
+        `${verdict.padEnd(10)} ${seconds.padStart(6)} s  ${mutant.run.padEnd(8)} ${mutant.name}: ${result.why}`,
       );
     }
   };

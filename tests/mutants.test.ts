@@ -20,13 +20,17 @@ test('every planted fault still has its place in the source', () => {
 interface Simulation {
   runScenario(options: { readonly seed: number }): unknown;
   runDurable(options: { readonly seed: number; readonly servers: number; readonly damage: boolean }): Promise<unknown>;
+  runAgents(options: { readonly seed: number; readonly servers: number }): Promise<unknown>;
 }
 
 async function seedOf(simulation: Simulation, { run }: Mutant, seedsMax: number): Promise<number> {
+  const [kind, count] = run.split('-');
+  const servers = Number(count);
   for (let seed = 1; seed <= seedsMax; seed++) {
     try {
-      if (run === 'cores') simulation.runScenario({ seed });
-      else await simulation.runDurable({ seed, servers: Number(run.slice(5)), damage: seed % 2 === 0 });
+      if (kind === 'cores') simulation.runScenario({ seed });
+      else if (kind === 'agents') await simulation.runAgents({ seed, servers });
+      else await simulation.runDurable({ seed, servers, damage: seed % 2 === 0 });
     } catch (error) {
       expect((error as Error).name).toBe('SimulationFailure');
       return seed;
@@ -43,6 +47,7 @@ describe('planted faults are found', () => {
     'acknowledges entries before they are durable',
     'keeps entries that contradict those of the leader',
     'does not wait for the disk before it acknowledges',
+    'lock delays are dropped',
   ])('%s', { timeout: 60_000 }, async (name) => {
     const mutant = MUTANTS.find((m) => m.name === name);
     if (!mutant) throw new Error(`no such fault: ${name}`);

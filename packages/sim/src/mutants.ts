@@ -1,3 +1,5 @@
+import { AGENT_MUTANT_SEEDS_MAX, AGENT_MUTANTS } from './agent-mutants.ts';
+
 /**
  * Faults planted into the product's source, to measure the simulation: each must be found. The runner (scripts/mutants.mjs) builds
  * the simulation once for each of them with one piece of text exchanged; nothing of this is in what ships.
@@ -9,8 +11,8 @@ export interface Mutant {
   /** Stands exactly once in the file. */
   readonly find: string;
   readonly replace: string;
-  /** Which simulation looks for it: cores alone, or that many whole servers on disks. */
-  readonly run: 'cores' | 'disk-1' | 'disk-3' | 'disk-5';
+  /** Which simulation looks for it: cores alone, that many Raft nodes on disks, or whole agents with that many servers. */
+  readonly run: 'cores' | 'disk-1' | 'disk-3' | 'disk-5' | 'agents-3';
 }
 
 const cores = (name: string, file: string, find: string, replace: string): Mutant => ({
@@ -31,6 +33,9 @@ const disks = (servers: 1 | 3 | 5, name: string, file: string, find: string, rep
 
 /** Seeds within which every one must be found. */
 export const MUTANT_SEEDS_MAX = 2000;
+
+/** The same for one of them. */
+export const seedsMaxOf = ({ run }: Mutant): number => (run === 'agents-3' ? AGENT_MUTANT_SEEDS_MAX : MUTANT_SEEDS_MAX);
 
 const ELECTIONS: readonly Mutant[] = [
   cores(
@@ -372,8 +377,8 @@ const NODE: readonly Mutant[] = [
     1,
     'does not wait for the disk before it acknowledges',
     'durable-log.ts',
-    '    file.sync().then(\n      () => this.#onSynced(),\n      (error) => this.#fail(error),\n    );\n  }\n\n  #onSynced',
-    '    void file; Promise.resolve().then(() => this.#onSynced());\n  }\n\n  #onSynced',
+    '    file.sync().then(\n      () => this.#onSynced(),\n      (error) => this.#fail(error),\n    );\n  }\n\n  #flushNow',
+    '    void file; Promise.resolve().then(() => this.#onSynced());\n  }\n\n  #flushNow',
   ),
   disks(
     1,
@@ -386,8 +391,8 @@ const NODE: readonly Mutant[] = [
     1,
     'goes on after a failed sync',
     'durable-log.ts',
-    '    file.sync().then(\n      () => this.#onSynced(),\n      (error) => this.#fail(error),\n    );\n  }\n\n  #onSynced',
-    '    file.sync().then(\n      () => this.#onSynced(),\n      () => this.#onSynced(),\n    );\n  }\n\n  #onSynced',
+    '    file.sync().then(\n      () => this.#onSynced(),\n      (error) => this.#fail(error),\n    );\n  }\n\n  #flushNow',
+    '    file.sync().then(\n      () => this.#onSynced(),\n      () => this.#onSynced(),\n    );\n  }\n\n  #flushNow',
   ),
   disks(
     1,
@@ -504,4 +509,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...MEMBERSHIP,
   ...SNAPSHOTS,
   ...NODE,
+  ...AGENT_MUTANTS,
 ];

@@ -60,6 +60,8 @@ const CLIENTS_END_MS: Millis = 30_000;
 const SETTLED_WITHIN_MS: Millis = 300_000;
 /** A change has reached whoever waits for it, in a cluster that is well. */
 const WOKEN_WITHIN_MS: Millis = 3000;
+/** An agent that died is known to be dead. Source: measured with pools of this size, with time to spare. */
+const MISSED_WITHIN_MS: Millis = 30_000;
 /** Watchers are looked at so often, and must once have seen all. */
 const WATCH_ROUNDS = 15;
 const WATCH_ROUND_MS: Millis = 1000;
@@ -128,7 +130,7 @@ class AgentsRun {
     const { scene } = this;
     const job: Job = { scene, oracle: this.#oracle, isOver: () => this.#isOver };
     const beliefs = new Beliefs(scene);
-    for (let i = 0; i < 4; i++) this.#workers.push(new RegisterWorker(job, `registers ${i}`, this.#registers));
+    for (let i = 0; i < 6; i++) this.#workers.push(new RegisterWorker(job, `registers ${i}`, this.#registers));
     for (let i = 0; i < 3; i++) this.#workers.push(new LockWorker(job, `locks ${i}`, LOCKS, beliefs));
     this.#workers.push(new PairWorker(job, 'pairs'), new FlickerWorker(job, 'flicker'));
     for (const m of [...scene.clients, pick(this.#rng, scene.servers)]) {
@@ -158,6 +160,7 @@ class AgentsRun {
     await this.#settle();
     await this.#wakeEverybody();
     await this.#readEverywhere();
+    await this.#loseOne();
     this.#registers.check();
     for (const watcher of this.#watchers) watcher.stop();
     await scene.run(0);
@@ -270,6 +273,30 @@ class AgentsRun {
     );
     if (!(await scene.until(() => isDone, WOKEN_WITHIN_MS))) throw missing('a healthy cluster takes no changes');
     await this.#checkWatchers('after the last change');
+  }
+
+  /** An agent dies, and soon everybody who asks is told: its node is critical, and what hung on its health has ended. */
+  async #loseOne(): Promise<void> {
+    const { scene } = this;
+    const victim = pick(this.#rng, scene.clients);
+    const created = { outcome: '', body: '' };
+    const session = JSON.stringify({ Node: victim.name });
+    scene.change(pick(this.#rng, scene.servers), 'PUT', '/v1/session/create', session).then(
+      (answer) => Object.assign(created, answer),
+      (error: Error) => scene.fail(error),
+    );
+    if (!(await scene.until(() => created.outcome === 'done', WOKEN_WITHIN_MS))) throw missing('no session is made');
+    const { ID } = JSON.parse(created.body) as { ID: string };
+    if (this.#rng.float() < 0.5) victim.kill();
+    else victim.cutPower();
+    const isKnown = (): boolean => {
+      const store = scene.leader?.server?.store;
+      return (
+        store?.catalog.check(victim.name, 'serfHealth')?.Status === 'critical' &&
+        store.sessions.get(ID).value.length === 0
+      );
+    };
+    if (!(await scene.until(isKnown, MISSED_WITHIN_MS))) throw missing(`nobody notices the death of ${victim.name}`);
   }
 
   /** The last word on every register, from every agent. */

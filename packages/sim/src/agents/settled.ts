@@ -37,10 +37,9 @@ const running = (m: Machine): RunningAgent => m.life?.running as RunningAgent;
 /** Everybody knows everybody to be alive. */
 function members(machines: readonly Machine[]): string | undefined {
   return first(machines, (m) => {
-    const alive = running(m)
-      .agent.members({ wan: false, segment: '' })
-      .filter((o) => o.Status === ALIVE);
-    return alive.length === machines.length ? undefined : `${m.name} knows ${alive.length} living members`;
+    const known = running(m).agent.members({ wan: false, segment: '' });
+    if (known.filter((o) => o.Status === ALIVE).length === machines.length) return undefined;
+    return `${m.name} does not know all members to be alive: ${known.map((o) => `${o.Name} ${o.Status}`)}`;
   });
 }
 

@@ -125,7 +125,7 @@ export class Registers {
 /** Writes to registers and reads from them, in all three modes. */
 export class RegisterWorker extends Worker {
   readonly #registers: Registers;
-  protected override readonly pauseMs = 120;
+  protected override readonly pauseMs = 60;
 
   constructor(job: Job, name: string, registers: Registers) {
     super(job, name);
@@ -139,6 +139,11 @@ export class RegisterWorker extends Worker {
     else if (roll < 0.45) await this.#swap(key);
     else if (roll < 0.75) await this.#read(key, this.rng.float() < 0.6 ? '' : '?consistent');
     else await this.#stale(key);
+  }
+
+  /** Some give up soon: a read without an answer is nothing to wait for. */
+  #patienceMs(): Millis {
+    return this.rng.float() < 0.7 ? 1500 : 10_000;
   }
 
   async #put(key: string): Promise<void> {
@@ -159,7 +164,7 @@ export class RegisterWorker extends Worker {
 
   async #read(key: string, query: string): Promise<Entry | undefined | 'failed'> {
     const startedAt = this.scene.now;
-    const answer = await this.scene.ask(this.somewhere(), 'GET', `/v1/kv/${key}${query}`);
+    const answer = await this.scene.ask(this.somewhere(), 'GET', `/v1/kv/${key}${query}`, '', this.#patienceMs());
     if (answer.status >= 500) return 'failed';
     const entry = entryOf(answer);
     this.#registers.read(key, startedAt, entry);
@@ -168,7 +173,7 @@ export class RegisterWorker extends Worker {
 
   async #stale(key: string): Promise<void> {
     const startedAt = this.scene.now;
-    const answer = await this.scene.ask(this.somewhere(), 'GET', `/v1/kv/${key}?stale`);
+    const answer = await this.scene.ask(this.somewhere(), 'GET', `/v1/kv/${key}?stale`, '', this.#patienceMs());
     if (answer.status < 500) this.#registers.staleRead(key, startedAt, answer);
   }
 }

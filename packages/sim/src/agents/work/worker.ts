@@ -4,6 +4,9 @@ import type { Machine } from '../machine.ts';
 import type { Oracle } from '../oracle.ts';
 import { pick, type Scene } from '../scene.ts';
 
+/** Share of requests that go to the leader itself, beside those that chance brings there. */
+const LEADER_SHARE = 0.15;
+
 /** What all programs that use the cluster share. */
 export interface Job {
   readonly scene: Scene;
@@ -52,6 +55,8 @@ export abstract class Worker {
 
   /** Agents that are up more often than others: there is nothing to learn from a refused connection. */
   protected somewhere(among: readonly Machine[] = this.scene.machines): Machine {
+    const { leader } = this.scene;
+    if (leader !== undefined && among.includes(leader) && this.rng.float() < LEADER_SHARE) return leader;
     const first = pick(this.rng, among);
     return first.isRunning ? first : pick(this.rng, among);
   }
