@@ -9,7 +9,7 @@ import { addRegression } from './corpus.ts';
 import type { Finding } from './engine.ts';
 import { attack, measure, type Outcome } from './pool.ts';
 import { bytesAsLiteral, type Row, summaryLine, tableOf } from './report.ts';
-import { RUNS, START_MS_MAX, TASK_MS_MAX } from './target.ts';
+import { RUNS, TASK_MS_MAX } from './target.ts';
 import { targets } from './targets/index.ts';
 import { work } from './worker.ts';
 
@@ -64,7 +64,7 @@ async function measured(outcomes: readonly Outcome[]): Promise<Row[]> {
   return outcomes.map((o, i) => {
     const slowest = times[2 * i]!;
     const stretched = times[2 * i + 1]!;
-    const limitMs = targets.find((t) => t.name === o.name)?.isAtStart === true ? START_MS_MAX : TASK_MS_MAX;
+    const limitMs = targets.find((t) => t.name === o.name)?.taskMsMax ?? TASK_MS_MAX;
     const late: Finding[] = [slowest, stretched]
       .filter((m) => m.ms > limitMs)
       .map(({ ms, bytes }) => ({

@@ -15,8 +15,8 @@ export interface Target {
   readonly inputBytesMax?: number;
   /** Longest input that one task of the event loop may be handed in the product: inputs are stretched to it at the end (R20). */
   readonly taskBytesMax: number;
-  /** Read before the agent serves anybody: such a task may take {@link START_MS_MAX}. */
-  readonly isAtStart?: boolean;
+  /** What `task` (or `run`) may take, where it is not {@link TASK_MS_MAX}: {@link START_MS_MAX} before the agent serves anybody. */
+  readonly taskMsMax?: number;
   /** What one execution may allocate by size, besides 64 bytes for each byte of input; {@link ALLOCATED_BYTES_MAX} unless told. */
   readonly allocatedBytesMax?: number;
   /** Executions of a run without --runs; {@link RUNS} unless told. Fewer only for what is slow. */
@@ -37,6 +37,8 @@ export const ALLOCATED_BYTES_MAX = 4 * 1024 * 1024;
 /** R20: the longest that one execution may take. */
 export const TASK_MS_MAX = 20;
 export const START_MS_MAX = 1000;
+/** For what is not one task of the event loop: other threads do the work, or it comes in many pieces. */
+export const NO_TASK_MS = Number.POSITIVE_INFINITY;
 
 /** Something that must hold for every input does not. */
 export class PropertyError extends Error {

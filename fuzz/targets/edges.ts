@@ -16,7 +16,7 @@ import { fakeApi } from '../../packages/http-api/src/testing/fake-front.ts';
 import { InterpolationError, interpolate } from '../../packages/server/src/queries/interpolation.ts';
 import { renderTemplate, templateError } from '../../packages/server/src/queries/template.ts';
 import { recordedTexts, texts } from '../seeds.ts';
-import { check, must, refusesWith, type Target } from '../target.ts';
+import { check, must, refusesWith, START_MS_MAX, type Target } from '../target.ts';
 import { dnsMessages } from './codecs.ts';
 
 /** Every structure that has a JSON form. */
@@ -248,7 +248,7 @@ const dnsServer: Target = {
 
 const config: Target = {
   name: 'config',
-  isAtStart: true,
+  taskMsMax: START_MS_MAX,
   reads: 'configuration files of an agent, from operators',
   seeds: () => recordedTexts('config/src/testdata/validate.json', (t) => t.includes('=') || t.startsWith('{')),
   wordsOf: ['config'],
@@ -279,7 +279,7 @@ const config: Target = {
 
 const sockaddr: Target = {
   name: 'sockaddr-template',
-  isAtStart: true,
+  taskMsMax: START_MS_MAX,
   reads: 'address templates in the configuration, from operators',
   seeds: () =>
     texts(
@@ -313,7 +313,7 @@ const sockaddr: Target = {
 
 const keyring: Target = {
   name: 'keyring-file',
-  isAtStart: true,
+  taskMsMax: START_MS_MAX,
   reads: 'the keys of a gossip pool, from the disk',
   seeds: () =>
     texts(

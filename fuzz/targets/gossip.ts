@@ -24,7 +24,7 @@ import { replaySnapshot, snapshotText } from '../../packages/serf/src/snapshot-s
 import { decodeTags, encodeTags } from '../../packages/serf/src/tags.ts';
 import { CountingLog, FedNetwork, FedStream, rest, StillClock } from '../doubles.ts';
 import { recordedHex, texts } from '../seeds.ts';
-import { check, checkSame, must, type Target } from '../target.ts';
+import { check, checkSame, must, START_MS_MAX, type Target } from '../target.ts';
 
 const FROM = { host: '10.0.0.2', port: 8301 };
 const KEY = utf8('a key of 16 byte');
@@ -174,7 +174,9 @@ const gossipStream = poolTarget(
       err.encode(5, { Error: 'no' }),
     ],
     words: [Uint8Array.of(6), 'Nodes', 'UserStateLen', 'Join', 'UserMsgLen', 'State', 'Vsn', 'us'],
-    taskBytesMax: 256 * 1024,
+    taskBytesMax: 64 * 1024,
+    // In many pieces, each a task of its own.
+    taskMsMax: 200,
     runs: 60_000,
     feed(pool, bytes) {
       const stream = new FedStream();
@@ -337,7 +339,7 @@ const SERF_CODECS: Readonly<Record<number, readonly [(b: Uint8Array) => unknown,
 
 const serfSnapshot: Target = {
   name: 'serf-snapshot',
-  isAtStart: true,
+  taskMsMax: START_MS_MAX,
   reads: 'the file from which a member joins its pool again, from the disk',
   seeds: () =>
     texts(

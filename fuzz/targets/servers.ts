@@ -30,7 +30,7 @@ import { decodeResponse, encodeResponse, refusalOf } from '../../packages/raft/s
 import { decodeReplyHeader, decodeRequestHeader, encodeRequest as encodeCall } from '../../packages/rpc/src/message.ts';
 import { CountingLog, FedStream, rest, StillClock } from '../doubles.ts';
 import { recordedHex, texts } from '../seeds.ts';
-import { check, checkSame, must, type Target } from '../target.ts';
+import { check, checkSame, must, START_MS_MAX, type Target } from '../target.ts';
 
 // yamux
 
@@ -329,6 +329,18 @@ function answer(kind: RaftRequest['kind'], body: Uint8Array): void {
   );
 }
 
+/** All of it in one piece, as far as it is read in one turn. */
+function serve(bytes: Uint8Array): void {
+  const clock = new StillClock();
+  const dial = () => Promise.reject(new Error('no'));
+  const transport = new NetworkTransport({ id: 'us', address: '10.0.0.9:8300' }, { clock, log: listenerLog, dial });
+  transport.onRequest((request, respond) => respond(refusalOf(request.kind)));
+  const stream = new FedStream();
+  transport.serve(stream);
+  stream.feed(bytes);
+  transport.close();
+}
+
 const raftConnection: Target = {
   name: 'raft-connection',
   reads: 'a Raft connection in pieces, pipelined requests and snapshots on it, from anybody on the network',
@@ -346,6 +358,7 @@ const raftConnection: Target = {
   ],
   taskBytesMax: 128 * 1024,
   runs: 200_000,
+  task: (bytes) => void serve(bytes),
   async run(bytes) {
     const clock = new StillClock();
     const transport = new NetworkTransport(
@@ -357,7 +370,7 @@ const raftConnection: Target = {
     transport.serve(stream);
     stream.feedInPieces(bytes);
     await rest(clock);
-    check(stream.writtenBytes <= 64 * bytes.length + 1024, () => `bounded answers: ${stream.writtenBytes}`);
+    check(stream.writtenBytes <= 128 * bytes.length + 1024, () => `bounded answers: ${stream.writtenBytes}`);
     transport.close();
     check(stream.isClosed && clock.timers === 0, 'nothing is left behind');
   },
@@ -398,6 +411,10 @@ const chunk: Target = {
   inputBytesMax: 128,
   taskBytesMax: 4096,
   allocatedBytesMax: 64 * 1024,
+  task(bytes) {
+    if (bytes[0] === 0x81) new ChunkAssembler().restoreState(bytes);
+    else decodeChunkInfo(bytes);
+  },
   run(bytes) {
     // Several pieces: one byte for the size of each.
     const assembler = new ChunkAssembler();
@@ -447,7 +464,7 @@ const entriesOf = (bytes: Uint8Array, seed: number): { entries: Entry[]; outcome
 
 const segment: Target = {
   name: 'raft-segment',
-  isAtStart: true,
+  taskMsMax: START_MS_MAX,
   reads: 'segments of the log, torn or damaged, from the disk',
   seeds: () => {
     const entry = (index: number, size: number): Entry => ({
@@ -488,7 +505,7 @@ const segment: Target = {
 
 const peers: Target = {
   name: 'peers-json',
-  isAtStart: true,
+  taskMsMax: START_MS_MAX,
   reads: 'the list of servers for a recovery, from an operator',
   seeds: () =>
     texts(

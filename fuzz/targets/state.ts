@@ -4,7 +4,7 @@ import { type Codec, readArchive, writeArchive } from '@proconsul/server';
 import { SnapshotError, SnapshotReader, Store } from '@proconsul/store';
 import { TarReader } from '../../packages/server/src/tar.ts';
 import { file, recordedHex } from '../seeds.ts';
-import { check, checkSame, must, type Target } from '../target.ts';
+import { check, checkSame, must, NO_TASK_MS, type Target } from '../target.ts';
 
 const DATACENTER = 'dc1';
 
@@ -227,6 +227,7 @@ const packed: Target = {
   inputBytesMax: 8192,
   taskBytesMax: 64 * 1024,
   runs: 4000,
+  taskMsMax: NO_TASK_MS,
   async run(bytes) {
     const { archiveCodec } = await import('../../packages/agent/src/archive-codec.ts');
     await readArchive(once(bytes), archiveCodec);

@@ -13,7 +13,7 @@ import { HclError, parseHcl, plainOf, treeOf } from '@proconsul/hcl';
 import { parseLenientJson } from '../../packages/hcl/src/lenient-json.ts';
 import { Query, unescapePath } from '../../packages/http-api/src/query.ts';
 import { recordedTexts, texts } from '../seeds.ts';
-import { check, must, refusesWith, type Target } from '../target.ts';
+import { check, must, refusesWith, START_MS_MAX, type Target } from '../target.ts';
 
 const json: Target = {
   name: 'json',
@@ -43,7 +43,7 @@ const json: Target = {
 
 const hcl: Target = {
   name: 'hcl',
-  isAtStart: true,
+  taskMsMax: START_MS_MAX,
   reads: 'HCL and lenient JSON, from configuration files and prepared queries',
   seeds: () => [
     ...recordedTexts('hcl/src/testdata/reference.json'),
@@ -171,7 +171,9 @@ const regex: Target = {
     '\\C',
   ],
   inputBytesMax: 256,
-  taskBytesMax: 4096,
+  taskBytesMax: 2048,
+  // The engine of patterns is not ours.
+  taskMsMax: 100,
   runs: 200_000,
   isRefusal: refusesWith(RegexError),
   run(bytes) {

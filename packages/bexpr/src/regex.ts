@@ -1,7 +1,7 @@
 import { RE2JS, RE2JSSyntaxException } from 're2js';
 
 /** Longest pattern, in UTF-16 units. */
-export const MAX_PATTERN_LENGTH = 4096;
+export const MAX_PATTERN_LENGTH = 2048;
 /**
  * Largest program that counted repetitions may make of a pattern: its length times the product of its counts (which
  * the engine stops at 1000). Keeps compilation within tens of milliseconds.

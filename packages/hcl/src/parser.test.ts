@@ -137,3 +137,12 @@ describe('rubbish', () => {
     );
   });
 });
+
+test('keys behind each other are as deep as objects in each other', () => {
+  const keys = 'a '.repeat(MAX_NESTING);
+  expect(() => parseHcl(`${keys}{}`)).not.toThrow();
+  expect(() => parseHcl(`${keys} a {}`)).toThrow(/nesting deeper than/);
+  const half = 'a '.repeat(MAX_NESTING / 2);
+  expect(() => parseHcl(`${half}{ ${half} a {} }`)).toThrow(/nesting deeper than/);
+  expect(() => plainOf(treeOf(parseHcl('"" '.repeat(MAX_NESTING - 1) + '{}')))).not.toThrow();
+});

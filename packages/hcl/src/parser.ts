@@ -69,8 +69,10 @@ class Parser {
       }
       const keys = this.#keys();
       if (keys === undefined) return items;
+      this.#depth += keys.length - 1;
       const value = this.#token.type === 'ASSIGN' ? this.#value() : this.#object();
       if (value === undefined) return items;
+      this.#depth -= keys.length - 1;
       items.push({ keys, value });
       if (this.#next().type !== 'COMMA') this.#pushBack();
     }
@@ -85,6 +87,8 @@ class Parser {
       switch (type) {
         case 'IDENT':
         case 'STRING':
+          // Each key is one more object inside the others.
+          if (this.#depth + keys.length > MAX_NESTING) throw tooDeep(position);
           keys.push({ text: type === 'STRING' ? unquote(text) : text, position });
           raw += raw === '' ? text : ` ${text}`;
           continue;
@@ -210,10 +214,13 @@ class Parser {
 
   #enter(position: Position): void {
     if (++this.#depth > MAX_NESTING) {
-      throw errorAt(position, `nesting deeper than ${MAX_NESTING} levels`, 'HCL_LIMIT');
+      throw tooDeep(position);
     }
   }
 }
+
+const tooDeep = (position: Position): HclError =>
+  errorAt(position, `nesting deeper than ${MAX_NESTING} levels`, 'HCL_LIMIT');
 
 function keyError(position: Position, raw: string): HclError {
   return errorAt(position, `key '${raw}' expected start of object ('{') or assignment ('=')`);

@@ -6,6 +6,9 @@ import type { Route } from './route.ts';
 /** Secrets in a request target. */
 const SECRET = /([?&]token=)[^&]*/g;
 
+/** Methods of one route whose labels are kept. */
+export const METHODS_KEPT_MAX = 16;
+
 /** The target as logs show it. */
 const shown = (target: string): string => target.replace(SECRET, '$1<hidden>');
 
@@ -34,7 +37,7 @@ export class RequestReport {
     if (labels === undefined) {
       labels = { method, path: route.path.slice(1).replaceAll('/', '_') };
       // Methods are the client's to invent.
-      if (byMethod.size < 16) byMethod.set(method, labels);
+      if (byMethod.size < METHODS_KEPT_MAX) byMethod.set(method, labels);
     }
     return labels;
   }

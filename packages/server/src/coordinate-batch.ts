@@ -5,6 +5,8 @@ import type { Coordinate } from '@proconsul/schema';
 export const COORDINATE_PERIOD_MS: Millis = 5000;
 export const COORDINATE_BATCH_MAX = 128;
 export const COORDINATE_BATCHES_MAX = 5;
+/** Nodes whose coordinates wait to be written; those of further ones are dropped until the next period. */
+export const COORDINATES_PENDING_MAX: number = COORDINATE_BATCH_MAX * COORDINATE_BATCHES_MAX;
 
 /** Part of the period by which servers differ, so that they do not all write at once. */
 const JITTER_FRACTION = 16;
@@ -24,7 +26,10 @@ export class CoordinateBatch {
   }
 
   add(coordinate: Coordinate): void {
-    this.#pending.set(`${coordinate.Node}\0${coordinate.Segment}`, coordinate);
+    const key = `${coordinate.Node}\0${coordinate.Segment}`;
+    // What would not be written is not kept until then either: names come from others.
+    if (this.#pending.size >= COORDINATES_PENDING_MAX && !this.#pending.has(key)) return;
+    this.#pending.set(key, coordinate);
     // A little sooner, never later: whoever reports is told that the period is all it may take.
     this.#timer ??= this.#clock.after(COORDINATE_PERIOD_MS * (1 - this.#rng.float() / JITTER_FRACTION), () =>
       this.#flush(),
@@ -41,9 +46,8 @@ export class CoordinateBatch {
     this.#timer = null;
     const all = [...this.#pending.values()];
     this.#pending.clear();
-    const limit = COORDINATE_BATCH_MAX * COORDINATE_BATCHES_MAX;
-    for (let at = 0; at < Math.min(all.length, limit); at += COORDINATE_BATCH_MAX) {
-      this.#write(all.slice(at, Math.min(at + COORDINATE_BATCH_MAX, limit)));
+    for (let at = 0; at < all.length; at += COORDINATE_BATCH_MAX) {
+      this.#write(all.slice(at, at + COORDINATE_BATCH_MAX));
     }
   }
 }

@@ -2,7 +2,13 @@ import type { Clock, Gzip, Listener, ListenOptions, Log, Network, Stream, Timer 
 import { DateText } from '@proconsul/http1';
 import { Connection, type ConnectionOwner } from './connection.ts';
 import type { FrontExchange } from './front-exchange.ts';
-import { DEFAULT_FRONT_OPTIONS, type FrontOptions, SWEEP_MS, TOO_MANY_CONNECTIONS } from './options.ts';
+import {
+  CONNECTIONS_MAX,
+  DEFAULT_FRONT_OPTIONS,
+  type FrontOptions,
+  SWEEP_MS,
+  TOO_MANY_CONNECTIONS,
+} from './options.ts';
 
 export interface FrontDependencies {
   readonly clock: Clock;
@@ -83,6 +89,11 @@ class FrontCore implements ConnectionOwner {
   }
 
   accept(stream: Stream): void {
+    if (this.connections.size >= CONNECTIONS_MAX) {
+      this.#log.debug('Too many connections', { client: stream.remote.host, limit: CONNECTIONS_MAX });
+      stream.onClose(() => undefined);
+      return stream.destroy();
+    }
     if (this.#sweeper === undefined) this.#sweep(true);
     const client = stream.remote.host;
     const open = this.#perClient.get(client) ?? 0;

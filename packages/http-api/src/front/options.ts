@@ -25,6 +25,8 @@ export const DEFAULT_FRONT_OPTIONS: FrontOptions = {
   limits: DEFAULT_HTTP_LIMITS,
 };
 
+/** Open connections of all clients together; further ones are closed as they come. */
+export const CONNECTIONS_MAX = 32_768;
 /** How often deadlines are looked at. They may pass by so much. */
 export const SWEEP_MS = 1_000;
 /** After a last answer the client's data is thrown away for so long, so that no reset overtakes the answer. */

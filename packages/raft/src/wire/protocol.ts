@@ -29,6 +29,8 @@ export const RECEIVED_ENTRIES_MAX = 4096;
 export const RECEIVING_MAX_BYTES = 512 * 1024 * 1024;
 /** Requests of one connection that wait for their answers; then no more are read. */
 export const SERVED_IN_ORDER_MAX = 64;
+/** Requests of one connection that are read in one turn of the event loop: small ones come by the thousand in one piece. */
+export const SERVED_AT_ONCE_MAX = 128;
 /** Requests under way on one connection of ours. */
 export const LANE_IN_FLIGHT_MAX = 64;
 /** Bytes of a snapshot's state that may wait for the disk before the sender is held up. */

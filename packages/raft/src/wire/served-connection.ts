@@ -9,6 +9,7 @@ import {
   PROTOCOL_VERSION,
   PROTOCOL_VERSION_MIN,
   RECEIVING_MAX_BYTES,
+  SERVED_AT_ONCE_MAX,
   SERVED_IN_ORDER_MAX,
   STATE_BUFFER_BYTES,
   UNSUPPORTED_VERSION,
@@ -63,6 +64,9 @@ export class ServedConnection {
   #isReading = false;
   #accounted = 0;
   #timer: Timer | undefined;
+  /** Reading goes on in another turn of the event loop. */
+  #later: Timer | undefined;
+  #servedAtOnce = 0;
 
   constructor(stream: Stream, dependencies: ServedDependencies) {
     this.#stream = stream;
@@ -89,6 +93,7 @@ export class ServedConnection {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#timer?.cancel();
+    this.#later?.cancel();
     this.#account(0);
     this.#inbox?.end(error ?? new ProtocolError('RAFT_STATE', 'the connection ended inside a snapshot'));
     this.#slots = [];
@@ -96,15 +101,25 @@ export class ServedConnection {
   }
 
   #read(): void {
-    if (this.#isReading || this.#isClosed) return;
+    if (this.#isReading || this.#isClosed || this.#later !== undefined) return;
     this.#isReading = true;
+    this.#servedAtOnce = 0;
     try {
-      while (!this.#isClosed && this.#canRead() && this.#readSome());
+      while (!this.#isClosed && this.#canRead() && this.#readSome()) {
+        if (this.#servedAtOnce < SERVED_AT_ONCE_MAX) continue;
+        this.#later = this.#d.clock.after(0, () => this.#goOn());
+        break;
+      }
       if (!this.#isClosed) this.#settle();
     } catch (error) {
       this.#reject(errorText(error));
     }
     this.#isReading = false;
+  }
+
+  #goOn(): void {
+    this.#later = undefined;
+    this.#read();
   }
 
   #canRead(): boolean {
@@ -146,6 +161,7 @@ export class ServedConnection {
   }
 
   #serve(kind: RaftRequest['kind'], bytes: Uint8Array): void {
+    this.#servedAtOnce++;
     const { request, protocolVersion } = decodeRequest(kind, bytes);
     if (protocolVersion < PROTOCOL_VERSION_MIN || protocolVersion > PROTOCOL_VERSION) {
       const answer = encodeResponse(refusalOf(kind), this.#d.responder, UNSUPPORTED_VERSION);
@@ -204,7 +220,7 @@ export class ServedConnection {
   #settle(): void {
     this.#account(this.#buffer.size);
     if (this.#d.receiving.bytes > RECEIVING_MAX_BYTES) return this.#reject('too much is being received');
-    const isPaused = !this.#canRead();
+    const isPaused = this.#later !== undefined || !this.#canRead();
     if (isPaused !== this.#isPaused) {
       this.#isPaused = isPaused;
       if (isPaused) this.#stream.pause();
