@@ -102,7 +102,9 @@ export function writeHandlers(): ReadonlyMap<string, WriteHandler> {
 }
 
 async function register(c: WriteContext, args: ArgsOf<typeof Catalog.Register>): Promise<null> {
-  await commit(c, { type: MessageType.Register, request: checkRegistration(args) });
+  // The state machines of all servers take it from the command.
+  const Datacenter = args.Datacenter || c.datacenter;
+  await commit(c, { type: MessageType.Register, request: { ...checkRegistration(args), Datacenter } });
   return null;
 }
 

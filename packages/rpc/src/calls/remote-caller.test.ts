@@ -307,6 +307,13 @@ describe('names on the wire', () => {
     await expect(transfer('')).rejects.toMatchObject({ name: 'EndpointError', message: 'cannot find peer' });
   });
 
+  test('writes name the datacenter of the server: state machines keep it with nodes', async () => {
+    const w = world();
+    await w.remote.write(KVS.Apply, put);
+    await w.remote.write(KVS.Apply, { ...put, Datacenter: 'dc7' });
+    expect(w.bodies.map((body) => KVSRequest.decodeWire(body).Datacenter)).toEqual([PEER.datacenter, 'dc7']);
+  });
+
   test('a query near to the asking agent names its node', async () => {
     const w = world();
     w.client.faults.push(refused('Query not found'));

@@ -21,7 +21,7 @@ import {
 import type { GrpcUnary } from '../grpc/grpc-client.ts';
 import { decodeTransferred, encodeTransfer, TRANSFER_LEADER_PATH } from '../grpc/operator-service.ts';
 import { GrpcError } from '../grpc/status.ts';
-import type { RpcClient } from '../peer.ts';
+import type { RpcClient, RpcPeer } from '../peer.ts';
 import { callError, isServerFault, mayRetry } from './call-errors.ts';
 import { Patience } from './patience.ts';
 import { RemoteView } from './remote-view.ts';
@@ -105,7 +105,12 @@ export class RemoteCaller implements Caller {
 
   async write<A extends CommonArgs, R>(method: WriteMethod<A, R>, args: A): Promise<R> {
     const timeoutMs = this.#d.callTimeoutMs;
-    const ask = (wire: AnyWireMethod) => ({ body: wire.encodeRequest(args, READ_NOW), timeoutMs });
+    // What is written down is as it was asked for, and some of it tells the datacenter.
+    const named = (peer: RpcPeer) => (args.Datacenter === '' ? { ...args, Datacenter: peer.datacenter } : args);
+    const ask = (wire: AnyWireMethod, peer: RpcPeer) => ({
+      body: wire.encodeRequest(named(peer), READ_NOW),
+      timeoutMs,
+    });
     try {
       return (await this.#call('write', method.name, args, ask)).value as R;
     } catch (error) {
@@ -133,7 +138,7 @@ export class RemoteCaller implements Caller {
     kind: 'read' | 'write',
     name: string,
     args: A,
-    ask: (wire: AnyWireMethod) => { body: Uint8Array; timeoutMs: Millis },
+    ask: (wire: AnyWireMethod, peer: RpcPeer) => { body: Uint8Array; timeoutMs: Millis },
     { signal, isGone }: { readonly signal?: AbortSignal | undefined; readonly isGone?: () => boolean } = {},
   ): Promise<WireReply<unknown>> {
     const { client, servers, clock, rng, holdTimeoutMs } = this.#d;
@@ -144,7 +149,7 @@ export class RemoteCaller implements Caller {
     for (;;) {
       const peer = servers.pick(args.Datacenter);
       if (peer === undefined) throw noServers();
-      const { body, timeoutMs } = encoded(wire, ask);
+      const { body, timeoutMs } = encoded(() => ask(wire, peer));
       const startedAt = clock.now();
       let fault: EndpointError;
       try {
@@ -172,9 +177,9 @@ export class RemoteCaller implements Caller {
 const waitOf = ({ waitMs }: ReadOptions): Millis => (waitMs <= 0 ? DEFAULT_WAIT_MS : Math.min(waitMs, WAIT_MAX_MS));
 
 /** What the structure of a request cannot hold is the caller's fault. */
-function encoded<T>(wire: AnyWireMethod, ask: (wire: AnyWireMethod) => T): T {
+function encoded<T>(ask: () => T): T {
   try {
-    return ask(wire);
+    return ask();
   } catch (error) {
     throw invalid(errorText(error));
   }
