@@ -1,4 +1,4 @@
-import { ProtocolError } from '@proconsul/base';
+import { invariant, ProtocolError } from '@proconsul/base';
 
 /** A moment as Go's time.Time keeps it. */
 export interface GoTime {
@@ -13,7 +13,7 @@ export interface GoTime {
 /** Seconds from 0001-01-01T00:00:00Z to the Unix epoch. */
 const EPOCH_SECONDS = 62_135_596_800;
 const DAY_SECONDS = 86_400;
-const BINARY_BYTES = 15;
+export const GO_TIME_BYTES = 15;
 const UTC = -1;
 
 /** 0001-01-01T00:00:00Z, Go's zero time. */
@@ -30,18 +30,26 @@ export function isZeroTime(time: GoTime): boolean {
  * Source: recorded vectors (src/testdata/dialects.json, "time ...").
  */
 export function encodeGoTime(time: GoTime): Uint8Array {
-  const bytes = new Uint8Array(BINARY_BYTES);
-  const view = new DataView(bytes.buffer);
-  bytes[0] = 1;
-  view.setBigInt64(1, BigInt(time.seconds + EPOCH_SECONDS));
-  view.setInt32(9, time.nanos);
-  view.setInt16(13, time.offsetMinutes);
+  const bytes = new Uint8Array(GO_TIME_BYTES);
+  putGoTime(new DataView(bytes.buffer), 0, time);
   return bytes;
+}
+
+/** The same at a place where there is room for {@link GO_TIME_BYTES}. */
+export function putGoTime(view: DataView, at: number, time: GoTime): void {
+  const seconds = time.seconds + EPOCH_SECONDS;
+  invariant(Number.isSafeInteger(seconds), 'a time in whole seconds');
+  const high = Math.floor(seconds / 2 ** 32);
+  view.setUint8(at, 1);
+  view.setInt32(at + 1, high);
+  view.setUint32(at + 5, seconds - high * 2 ** 32);
+  view.setInt32(at + 9, time.nanos);
+  view.setInt16(at + 13, time.offsetMinutes);
 }
 
 /** Also reads version 2, whose sixteenth byte holds odd seconds of the zone (dropped here). Throws ProtocolError. */
 export function decodeGoTime(bytes: Uint8Array): GoTime {
-  const expected = bytes[0] === 1 ? BINARY_BYTES : bytes[0] === 2 ? BINARY_BYTES + 1 : -1;
+  const expected = bytes[0] === 1 ? GO_TIME_BYTES : bytes[0] === 2 ? GO_TIME_BYTES + 1 : -1;
   if (bytes.length !== expected) throw new ProtocolError('MSGPACK_TIME', 'not a time', { size: bytes.length });
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const seconds = view.getInt32(1) * 2 ** 32 + view.getUint32(5) - EPOCH_SECONDS;

@@ -1,6 +1,6 @@
 import { invariant } from '@proconsul/base';
 import type { Dialect } from './dialect.ts';
-import { encodeGoTime, type GoTime } from './time.ts';
+import { GO_TIME_BYTES, type GoTime, putGoTime } from './time.ts';
 
 /** From this length on the platform's UTF-8 encoder beats a loop over the characters. */
 const LONG_STRING = 48;
@@ -8,7 +8,7 @@ const INITIAL_BYTES = 256;
 
 /** Buffers of writers that are done, and their largest size. */
 export const SPARES_MAX = 4;
-export const SPARE_BYTES_MAX = 16 * 1024;
+export const SPARE_BYTES_MAX = 32 * 1024;
 
 interface Room {
   readonly bytes: Uint8Array;
@@ -39,7 +39,8 @@ export class Writer {
   constructor(dialect: Dialect = 'rpc', initialBytes: number = INITIAL_BYTES) {
     this.#signedInts = dialect === 'raft';
     this.#newForms = dialect === 'event';
-    const room = (initialBytes <= SPARE_BYTES_MAX ? spares.pop() : undefined) ?? roomOf(Math.max(initialBytes, 16));
+    const spare = initialBytes <= SPARE_BYTES_MAX ? spares.pop() : undefined;
+    const room = spare && spare.bytes.length >= initialBytes ? spare : roomOf(Math.max(initialBytes, 16));
     this.#bytes = room.bytes;
     this.#view = room.view;
   }
@@ -148,8 +149,9 @@ export class Writer {
       this.nil();
       return;
     }
-    this.byte(0xaf);
-    this.raw(encodeGoTime(time));
+    const at = this.#reserve(1 + GO_TIME_BYTES);
+    this.#bytes[at] = 0xa0 | GO_TIME_BYTES;
+    putGoTime(this.#view, at + 1, time);
   }
 
   byte(value: number): void {

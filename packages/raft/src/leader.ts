@@ -20,6 +20,7 @@ export function becomeLeader(s: RaftState, at: Millis): void {
   s.attempts = 0;
   s.preVoteRounds = 0;
   s.leaderSince = at;
+  s.contactFloor = at;
   s.changedAt = at;
   s.round = 0;
   s.verifies = [];
@@ -71,6 +72,7 @@ function syncPeers(s: RaftState): void {
     if (peer) peer.server = server;
     else s.peers.set(id, newProgress(s, server));
   }
+  s.contactFloor = quorumContactAt(s);
 }
 
 const newProgress = (s: RaftState, server: Server): Progress => ({
@@ -148,7 +150,7 @@ function sendHeartbeats(s: RaftState, at: Millis): void {
 }
 
 /** When it gives up unless a quorum answers. New members are given as long for their first answer as a new leader. */
-const givesUpAt = (s: RaftState): Millis => Math.max(quorumContactAt(s), s.changedAt) + s.options.leaderLeaseTimeoutMs;
+const givesUpAt = (s: RaftState): Millis => Math.max(s.contactFloor, s.changedAt) + s.options.leaderLeaseTimeoutMs;
 
 /** When the leader wants to be woken; undefined when it leads nobody but itself. */
 export function leaderDeadline(s: RaftState): Millis | undefined {
@@ -159,6 +161,7 @@ export function leaderDeadline(s: RaftState): Millis | undefined {
 }
 
 export function onLeaderTimer(s: RaftState, at: Millis): void {
+  s.contactFloor = quorumContactAt(s);
   // The same sum as for the deadline: a difference may round to just less, and the timer would be due again at once.
   if (!s.isSoleVoter && at >= givesUpAt(s)) {
     s.log('warn', 'failed to contact quorum of nodes, stepping down');
@@ -245,10 +248,11 @@ function retry(s: RaftState, at: Millis, peer: Progress): void {
 
 function onMatched(s: RaftState, at: Millis, peer: Progress, index: number): void {
   peer.probing = false;
-  if (index > peer.matchIndex) peer.matchIndex = index;
+  const isNews = index > peer.matchIndex;
+  if (isNews) peer.matchIndex = index;
   // With nothing more under way, what lies between was not sent: the request carried less than planned.
   if (peer.nextIndex <= peer.matchIndex || peer.inFlight === 0) peer.nextIndex = peer.matchIndex + 1;
-  maybeCommit(s, at);
+  if (isNews) maybeCommit(s, at);
   if (s.role !== 'leader') return;
   maybeSendTimeoutNow(s, at);
   replicate(s, at, peer);
@@ -290,6 +294,8 @@ export function onInstallResponse(
 
 /** Commits what a quorum holds, if it is of our term: older entries only with it. Thesis section 3.6.2. */
 export function maybeCommit(s: RaftState, at: Millis): void {
+  // The last of the answers to entries that are committed already says nothing new.
+  if (s.durableIndex <= s.commitIndex) return;
   const replicated = ackedByQuorum(s, (peer) => peer.matchIndex, s.durableIndex);
   const index = Math.min(replicated, s.durableIndex);
   if (index <= s.commitIndex || s.runs.term(index) !== s.term) return;

@@ -22,6 +22,8 @@ export interface OutboxDependencies {
 /** Fills requests with what they carry and sends them. */
 export class Outbox {
   readonly #d: OutboxDependencies;
+  /** What was read from memory last, and its last entry. */
+  #latest: { readonly last: number; readonly entries: readonly Entry[]; readonly end: Entry | undefined } | undefined;
 
   constructor(dependencies: OutboxDependencies) {
     this.#d = dependencies;
@@ -38,12 +40,25 @@ export class Outbox {
   sendEntries(e: Extract<RaftEffect, { kind: 'send-entries' }>): void {
     if (e.last < e.from) return this.#sendFilled(e, []);
     const { log } = this.#d;
-    const cached = log.readCached(e.from, e.last, SEND_BYTES_MAX);
+    const cached = this.#fromMemory(e.from, e.last);
     if (cached) return this.#sendFilled(e, cached);
     log.read(e.from, e.last, SEND_BYTES_MAX).then(
       (entries) => (entries ? this.#sendFilled(e, entries) : this.#d.answered(e.to, e.sent, undefined)),
       () => this.#d.answered(e.to, e.sent, undefined),
     );
+  }
+
+  /** One list for all followers that are sent the same entries: then they are encoded once. */
+  #fromMemory(from: number, last: number): readonly Entry[] | undefined {
+    const { log } = this.#d;
+    const before = this.#latest;
+    if (before && before.last === last && before.entries[0] === log.cached(from) && before.end === log.cached(last)) {
+      return before.entries;
+    }
+    const entries = log.readCached(from, last, SEND_BYTES_MAX);
+    const isWhole = entries !== undefined && entries.length === last - from + 1;
+    this.#latest = isWhole ? { last, entries, end: entries[entries.length - 1] } : undefined;
+    return entries;
   }
 
   #sendFilled(e: Extract<RaftEffect, { kind: 'send-entries' }>, entries: readonly Entry[]): void {

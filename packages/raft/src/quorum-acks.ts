@@ -10,24 +10,18 @@ export function quorumContactAt(s: RaftState): Millis {
   );
 }
 
-/** The highest value that a quorum of voters has reached; ours is `own`. Asked for with every read, so it makes no lists. */
+/** The highest value that a quorum of voters has reached; ours is `own`. Asked for with every message, so it makes no lists. */
 export function ackedByQuorum(s: RaftState, of: (peer: Progress) => number, own: number): number {
-  const { quorum } = s;
+  const { quorum, voterIds } = s;
   let highest = Number.NEGATIVE_INFINITY;
-  for (const server of s.configuration.servers) {
-    if (server.suffrage !== 'voter') continue;
-    const value = reached(s, server.id, of, own);
-    if (value > highest && countReached(s, of, own, value) >= quorum) highest = value;
+  for (const id of voterIds) {
+    const value = reached(s, id, of, own);
+    if (value <= highest) continue;
+    let count = 0;
+    for (const other of voterIds) if (reached(s, other, of, own) >= value) count++;
+    if (count >= quorum) highest = value;
   }
   return highest;
-}
-
-function countReached(s: RaftState, of: (peer: Progress) => number, own: number, value: number): number {
-  let count = 0;
-  for (const server of s.configuration.servers) {
-    if (server.suffrage === 'voter' && reached(s, server.id, of, own) >= value) count++;
-  }
-  return count;
 }
 
 function reached(s: RaftState, id: ServerId, of: (peer: Progress) => number, own: number): number {

@@ -104,6 +104,19 @@ export interface InitialState {
   readonly configurations: readonly ConfigurationAt[];
 }
 
+interface VoterFacts {
+  readonly of: Configuration;
+  readonly ids: readonly ServerId[];
+  readonly quorum: number;
+  /** Whether we are one of them. */
+  readonly isVoter: boolean;
+}
+
+function voterFacts(of: Configuration, own: ServerId): VoterFacts {
+  const ids = voters(of).map(({ id }) => id);
+  return { of, ids, quorum: quorumOf(ids.length), isVoter: ids.includes(own) };
+}
+
 /**
  * All that one server knows, and small helpers around it. The rules are in election.ts, follower.ts, leader.ts; core.ts leads
  * each input to them. Invariant: snapshotIndex <= commitIndex <= durableIndex <= runs.lastIndex.
@@ -144,6 +157,8 @@ export class RaftState {
   // Leader.
   peers = new Map<ServerId, Progress>();
   leaderSince: Millis = 0;
+  /** A moment that the last contact to a quorum is not before; brought up to date with every round of heartbeats. */
+  contactFloor: Millis = 0;
   /** When the members changed last. */
   changedAt: Millis = 0;
   /** Index of the first entry of our term. */
@@ -160,6 +175,7 @@ export class RaftState {
   readonly stateAge = new StateAge();
   // Output.
   effects: RaftEffect[] = [];
+  #known: VoterFacts = voterFacts(EMPTY_CONFIGURATION, '');
   #voteDirty = false;
   #timerAt: Millis | undefined;
 
@@ -182,8 +198,19 @@ export class RaftState {
     return this.configurations[this.configurations.length - 1]?.configuration ?? EMPTY_CONFIGURATION;
   }
 
+  /** What follows from the configuration in force; every message asks for it. */
+  #facts(): VoterFacts {
+    const { configuration } = this;
+    if (this.#known.of !== configuration) this.#known = voterFacts(configuration, this.options.id);
+    return this.#known;
+  }
+
   get isVoter(): boolean {
-    return isVoter(this.configuration, this.options.id);
+    return this.#facts().isVoter;
+  }
+
+  get voterIds(): readonly ServerId[] {
+    return this.#facts().ids;
   }
 
   /** A voter now, or before a change that may not have been committed. Source: Ongaro's thesis section 4.2.2. */
@@ -192,17 +219,16 @@ export class RaftState {
   }
 
   get voterCount(): number {
-    let count = 0;
-    for (const server of this.configuration.servers) if (server.suffrage === 'voter') count++;
-    return count;
+    return this.#facts().ids.length;
   }
 
   get quorum(): number {
-    return quorumOf(this.voterCount);
+    return this.#facts().quorum;
   }
 
   get isSoleVoter(): boolean {
-    return this.voterCount === 1 && this.isVoter;
+    const { ids, isVoter } = this.#facts();
+    return isVoter && ids.length === 1;
   }
 
   otherVoters(): Server[] {

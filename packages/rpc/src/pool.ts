@@ -161,6 +161,17 @@ export class RpcPool implements RpcClient {
 /** Sizes of the pool of a server, or of a client agent. */
 export const poolSizes = (isServer: boolean): PoolSizes => (isServer ? SERVER_POOL : CLIENT_POOL);
 
-const keyOf = ({ address, datacenter }: RpcPeer): string => `${datacenter}/${address.host}/${address.port}`;
+/** Keys of peers that are asked again and again: callers keep one object for each. */
+const keys = new WeakMap<RpcPeer, string>();
+
+function keyOf(peer: RpcPeer): string {
+  let key = keys.get(peer);
+  if (key === undefined) {
+    const { address, datacenter } = peer;
+    key = `${datacenter}/${address.host}/${address.port}`;
+    keys.set(peer, key);
+  }
+  return key;
+}
 
 const closedError = (): RpcError => new RpcError('RPC_DIAL', 'rpc: pool is closed', false);

@@ -1,5 +1,5 @@
 import { ProtocolError } from '@proconsul/base';
-import { encodeGoTime, type GoTime, isZeroTime, Reader, Writer, ZERO_TIME } from '@proconsul/msgpack';
+import { type GoTime, isZeroTime, Reader, Writer, ZERO_TIME } from '@proconsul/msgpack';
 import { type Configuration, voters } from '../configuration.ts';
 import { msgpackConfiguration } from '../configuration-codec.ts';
 import { type Entry, isLogType } from '../entry.ts';
@@ -39,7 +39,7 @@ export const KIND_OF: Readonly<Record<number, RaftRequest['kind']>> = {
 
 /** Type byte and map. The state of an install-snapshot request follows them as it is. */
 export function encodeRequest(request: RaftRequest): Uint8Array {
-  const w = new Writer('raft', 512);
+  const w = new Writer('raft', HEAD_BYTES);
   w.uint(RPC_TYPE[request.kind]);
   switch (request.kind) {
     case 'append-entries':
@@ -86,7 +86,7 @@ function putAppendEntries(w: Writer, r: AppendEntriesRequest): void {
   if (r.entries === null) w.nil();
   else {
     w.arrayHeader(r.entries.length);
-    for (const entry of r.entries) putEntry(w, entry);
+    if (r.entries.length > 0) w.raw(encodedEntries(r.entries));
   }
   putText(w, 'ID', r.from);
   putText(w, 'Leader', r.address);
@@ -97,10 +97,30 @@ function putAppendEntries(w: Writer, r: AppendEntriesRequest): void {
   putUint(w, 'Term', r.term);
 }
 
+/** The entries encoded last: several followers are sent the same ones. */
+let last: { readonly entries: readonly Entry[]; readonly bytes: Uint8Array } | undefined;
+/** Longer ones are not kept. */
+export const KEPT_ENTRIES_BYTES_MAX = 64 * 1024;
+
+/** About what a message needs beside its entries, and an entry beside its data. */
+const HEAD_BYTES = 512;
+const ENTRY_HEAD_BYTES = 96;
+
+function encodedEntries(entries: readonly Entry[]): Uint8Array {
+  if (last?.entries === entries) return last.bytes;
+  let size = 0;
+  for (const { data, extensions } of entries) size += ENTRY_HEAD_BYTES + data.length + (extensions?.length ?? 0);
+  const w = new Writer('raft', size);
+  for (const entry of entries) putEntry(w, entry);
+  const bytes = w.take();
+  last = bytes.length <= KEPT_ENTRIES_BYTES_MAX ? { entries, bytes } : undefined;
+  return bytes;
+}
+
 function putEntry(w: Writer, entry: Entry): void {
   w.mapHeader(6);
   w.key('AppendedAt');
-  w.bytes(encodeGoTime(goTime(entry.appendedAtMs ?? 0)));
+  w.time(goTime(entry.appendedAtMs ?? 0));
   w.key('Data');
   w.bytes(entry.data.length === 0 ? null : entry.data);
   w.key('Extensions');
