@@ -35,6 +35,7 @@ import { writeVoteState } from './state-file.ts';
 import type { StateMachine } from './state-machine.ts';
 import { type RaftStats, statsOf } from './stats.ts';
 import { openStorage, type Storage } from './storage.ts';
+import { isStranger, refusalTo } from './strangers.ts';
 import type { SnapshotState, Transport } from './transport.ts';
 
 export interface RaftDependencies {
@@ -58,6 +59,9 @@ interface Asker {
   resolve(): void;
   reject(error: Error): void;
 }
+
+/** A line about messages of servers that are no members comes no more often. */
+const STRANGER_TOLD_MS: Millis = 10_000;
 
 interface IncomingRequest {
   respond(response: RaftResponse): void;
@@ -101,6 +105,7 @@ export class RaftNode {
   #tokens = 1;
   readonly #askers = new Map<number, Asker>();
   readonly #requests = new Map<number, IncomingRequest>();
+  #strangerToldAt: Millis = Number.NEGATIVE_INFINITY;
   readonly #idleWaiters: (() => void)[] = [];
   #role: Role = 'follower';
   #isStopped = false;
@@ -597,9 +602,21 @@ export class RaftNode {
   }
 
   #onRequest(request: RaftRequest, respond: (r: RaftResponse) => void, state: SnapshotState | undefined): void {
+    const at = this.#d.clock.now();
+    if (isStranger(this.core, request, at, this.#options.heartbeatTimeoutMs)) {
+      this.#passOver(request, at);
+      return respond(refusalTo(request, this.core.term));
+    }
     const token = this.#tokens++;
     this.#requests.set(token, { respond, state });
-    this.#input({ kind: 'request', at: this.#d.clock.now(), token, request });
+    this.#input({ kind: 'request', at, token, request });
+  }
+
+  /** One line in a while: a stranger sends as much as it likes. */
+  #passOver({ from, address, kind }: RaftRequest, at: Millis): void {
+    if (at - this.#strangerToldAt < STRANGER_TOLD_MS) return;
+    this.#strangerToldAt = at;
+    this.#d.log.warn('passing over messages of a server that is no member', { from, address, kind });
   }
 
   // Snapshots.
