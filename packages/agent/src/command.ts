@@ -4,6 +4,7 @@ import { systemClock, systemRng } from '@proconsul/io-node';
 import { keepingSafe, PathWatch, watchedPaths } from './auto-reload.ts';
 import { banner } from './banner.ts';
 import { configWorld } from './config-world.ts';
+import { growWhenBusy } from './engine.ts';
 import { NodeIdError, nodeId } from './node-id.ts';
 import { type LineSink, LogFile, LogHub, levelOf, openSyslog, syslogIsThere } from './observe/index.ts';
 import { dataDisk, type RunningAgent, runAgent } from './run.ts';
@@ -108,6 +109,7 @@ async function serve(
     end = resolve;
   });
   const auto = { on: false, present: config };
+  const stopWatching = growWhenBusy();
   let running: RunningAgent;
   try {
     running = await runAgent({
@@ -138,6 +140,7 @@ async function serve(
   watch?.close();
   forget();
   await running.stop();
+  stopWatching();
   return code;
 }
 
