@@ -152,7 +152,11 @@ const api = fakeApi({}, agent);
 const httpApi: Target = {
   name: 'http-api',
   reads: 'whole requests: paths, parameters and bodies of every route, from HTTP clients',
-  seeds: () => TARGETS.map(([method, rest]) => utf8(`${method} ${rest}`)),
+  // The last ones once took time by the square of their length.
+  seeds: () =>
+    [...TARGETS, ['GET', '/1'.repeat(16_000)], ['GET', `/v1/kv${'/1'.repeat(16_000)}`]].map(([method, rest]) =>
+      utf8(`${method} ${rest}`),
+    ),
   wordsOf: ['http-api', 'schema'],
   words: [
     '/v1/',

@@ -117,7 +117,8 @@ const rpcConnection: Target = {
       concatBytes([Uint8Array.of(4), frame(1, 1, 1, 0), frame(0, 0, 1, c.length, c), frame(0, 4, 1, 0)]),
     );
     const insecure = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 22].map((b) => Uint8Array.of(b, 0, 0, 0));
-    return [...plain, ...multiplexed, ...probes, ...insecure];
+    const opens = Array.from({ length: 5_000 }, (_, i) => frame(1, 1, 2 * i + 1, 0));
+    return [...plain, ...multiplexed, ...probes, ...insecure, concatBytes([Uint8Array.of(4), ...opens])];
   },
   words: [
     frame(0, 0, 1, 40),
@@ -344,7 +345,8 @@ function serve(bytes: Uint8Array): void {
 const raftConnection: Target = {
   name: 'raft-connection',
   reads: 'a Raft connection in pieces, pipelined requests and snapshots on it, from anybody on the network',
-  seeds: raftSeeds,
+  // The last one once was all answered in one turn of the event loop.
+  seeds: () => [...raftSeeds(), concatBytes(Array.from({ length: 30_000 }, () => Uint8Array.of(0, 0x80)))],
   words: [
     'Size',
     'Entries',

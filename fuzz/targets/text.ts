@@ -52,6 +52,8 @@ const hcl: Target = {
       'x = <<EOF\ntext $' + '{a}\nEOF\n',
       '/* c */ a = 0x1F # no\n',
       '{"a": [1, {"b": null}]}',
+      // Once filled the heap: each key is one more object in the others.
+      `a ${'"" '.repeat(40_000)}`,
     ),
   ],
   wordsOf: ['hcl'],
@@ -95,6 +97,8 @@ const filter: Target = {
       'Service == web and "v1" in Tags or not (Meta.version matches "^4$")',
       'Meta["a b"] is empty',
       'ServiceMeta contains x',
+      // Once more arguments than a call may have.
+      `Service == "${'\u4e2d'.repeat(60_000)}\\n"`,
     ),
   ],
   wordsOf: ['bexpr'],

@@ -51,3 +51,6 @@ export const YAMUX_TIMES: YamuxTimes = {
   closeTimeoutMs: 300_000,
   lingerMs: 1_000,
 };
+
+/** Streams that the other side may open in one turn of the event loop; what follows them waits for the next. */
+export const OPENS_AT_ONCE_MAX = 1_024;

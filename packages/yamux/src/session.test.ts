@@ -4,6 +4,7 @@ import { encodeHeader, Flag, FrameType, GoAway, HEADER_BYTES } from './frame.ts'
 import {
   ACCEPT_BACKLOG,
   CONTROL_BACKLOG_BYTES,
+  OPENS_AT_ONCE_MAX,
   SESSION_BUFFER_BYTES,
   UNACKNOWLEDGED_STREAMS_MAX,
   WAITING_OPENS_MAX,
@@ -415,4 +416,35 @@ test('what many streams write in one turn of the clock leaves in one piece', asy
   for (const fn of turn.splice(0)) fn();
   await settle();
   expect(pieces).toEqual([3 * (2 * HEADER_BYTES + 5)]);
+});
+
+test('thousands of streams in one piece are opened over several turns, and nothing after them is lost', async () => {
+  const { peer, listener } = listening();
+  const texts: string[] = [];
+  let opened = 0;
+  listener.onStream((stream) => {
+    opened++;
+    stream.onData((bytes) => texts.push(fromUtf8(bytes)));
+  });
+  const count = 2 * OPENS_AT_ONCE_MAX + 10;
+  const opens = Array.from({ length: count }, (_, i) => frame(FrameType.windowUpdate, Flag.syn, 2 * i + 1, 0));
+  peer.write(concatBytes([...opens, frame(FrameType.data, 0, 1, 3, 'one')]));
+  peer.write(frame(FrameType.data, 0, 3, 5, 'three'));
+  await settle();
+  expect([opened, texts]).toEqual([OPENS_AT_ONCE_MAX, []]);
+  await clock.advance(0);
+  expect([opened, texts]).toEqual([count, ['one', 'three']]);
+  expect(warnings()).toEqual([]);
+});
+
+test('a session that ends while streams wait to be opened opens no more of them', async () => {
+  const { peer, listener } = listening();
+  let opened = 0;
+  listener.onStream(() => opened++);
+  const opens = Array.from({ length: 3000 }, (_, i) => frame(FrameType.windowUpdate, Flag.syn, 2 * i + 1, 0));
+  peer.write(concatBytes(opens));
+  await settle();
+  listener.close();
+  await clock.advance(1000);
+  expect(opened).toBe(OPENS_AT_ONCE_MAX);
 });

@@ -23,6 +23,7 @@ import {
 import {
   ACCEPT_BACKLOG,
   CONTROL_BACKLOG_BYTES,
+  OPENS_AT_ONCE_MAX,
   SESSION_BUFFER_BYTES,
   STREAMS_MAX,
   UNACKNOWLEDGED_STREAMS_MAX,
@@ -90,6 +91,10 @@ export class YamuxSession implements StreamOwner {
   #dataStream: YamuxStream | undefined;
   #dataLeft = 0;
   #dataFlags = 0;
+  /** What came after more opened streams than one turn takes. */
+  #held: Uint8Array[] = [];
+  #heldTimer: Timer | undefined;
+  #opensLeft = OPENS_AT_ONCE_MAX;
 
   /** Frames of this moment. */
   #unsent: Uint8Array[] = [];
@@ -232,8 +237,17 @@ export class YamuxSession implements StreamOwner {
   // Receiving.
 
   #receive(bytes: Uint8Array): void {
+    if (this.#held.length > 0) {
+      this.#held.push(bytes.slice());
+      return;
+    }
+    this.#opensLeft = OPENS_AT_ONCE_MAX;
     let at = 0;
     while (at < bytes.length && !this.#isClosed) {
+      if (this.#opensLeft <= 0) {
+        this.#hold(bytes.slice(at));
+        return;
+      }
       if (this.#dataLeft > 0) {
         const size = Math.min(this.#dataLeft, bytes.length - at);
         this.#dataLeft -= size;
@@ -251,6 +265,18 @@ export class YamuxSession implements StreamOwner {
         this.#receiveHeader();
       }
     }
+  }
+
+  /** Leaves the rest for another turn of the event loop. */
+  #hold(rest: Uint8Array): void {
+    this.#held.push(rest);
+    this.#base.pause();
+    this.#heldTimer = this.#clock.after(0, () => {
+      const held = this.#held;
+      this.#held = [];
+      for (const bytes of held) this.#receive(bytes);
+      if (this.#held.length === 0 && !this.#isClosed) this.#base.resume();
+    });
   }
 
   #receiveHeader(): void {
@@ -325,6 +351,7 @@ export class YamuxSession implements StreamOwner {
     const stream = new YamuxStream(streamId, this, true);
     this.#streams.set(streamId, stream);
     this.#inboundCount++;
+    this.#opensLeft--;
     this.sendWindowUpdate(streamId, Flag.ack, 0);
     if (this.#streamHandler) this.#streamHandler(stream);
     else this.#backlog.push(stream);
@@ -447,6 +474,9 @@ export class YamuxSession implements StreamOwner {
     this.#error = error;
     this.#pingTimer?.cancel();
     this.#pongTimer?.cancel();
+    this.#heldTimer?.cancel();
+    if (this.#held.length > 0) this.#base.resume();
+    this.#held = [];
     for (const timer of this.#unacknowledged.values()) timer.cancel();
     this.#unacknowledged.clear();
     this.#waitingOpens.length = 0;
