@@ -1,4 +1,4 @@
-import { errorText, parseDuration } from '@proconsul/base';
+import { errorText, type Millis, parseDuration } from '@proconsul/base';
 import { type Consistency, EndpointError, invalid, type QuerySource, type ReadOptions } from '@proconsul/endpoints';
 import { GoJsonError, type JsonValue, parseJson } from '@proconsul/gojson';
 import { DecodeError, type DecodeOptions, type Struct } from '@proconsul/schema';
@@ -32,6 +32,14 @@ export const GZIP_BYTES_MIN = 1400;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
+/** Told of requests. */
+export interface Witness {
+  /** The answer begins to go out. */
+  answered(x: ApiExchange): void;
+  /** The answer tells of an error. */
+  failed(x: ApiExchange, message: string): void;
+}
+
 /** One request to the API on its way to its answer. */
 export class ApiExchange {
   readonly api: ApiContext;
@@ -44,14 +52,24 @@ export class ApiExchange {
   readonly query: Query;
   /** Added to the answer, whatever it will be. */
   readonly extraHeaders: [string, string][] = [];
-  /** Called when the answer begins to go out. */
-  onAnswered: () => void = () => {};
-  /** Called when the answer tells of an error. */
-  onFailed: (message: string) => void = () => {};
+  /** On the monotonic clock. */
+  readonly startedAt: Millis;
+  /** Whom it tells how it goes; one for all requests of a route, since many wait at a time. */
+  readonly #witness: Witness;
   #answered = false;
 
-  constructor(api: ApiContext, req: FrontRequest, res: FrontResponse, path: string, rest: string, query: Query) {
+  constructor(
+    api: ApiContext,
+    witness: Witness,
+    req: FrontRequest,
+    res: FrontResponse,
+    path: string,
+    rest: string,
+    query: Query,
+  ) {
     this.api = api;
+    this.startedAt = api.clock.now();
+    this.#witness = witness;
     this.req = req;
     this.res = res;
     this.path = path;
@@ -114,7 +132,7 @@ export class ApiExchange {
   send(status: number, headers: HeaderList, body: Uint8Array): void {
     if (this.#answered) return;
     this.#answered = true;
-    this.onAnswered();
+    this.#witness.answered(this);
     const all: HeaderList = [...this.commonHeaders(), ...this.extraHeaders, ...headers];
     if (body.length >= GZIP_BYTES_MIN && this.req.acceptsGzip) {
       this.api.gzip(body).then(
@@ -136,21 +154,21 @@ export class ApiExchange {
   shared(answer: SharedAnswer): void {
     if (this.#answered) return;
     this.#answered = true;
-    this.onAnswered();
+    this.#witness.answered(this);
     this.res.sendShared(answer);
   }
 
   /** `compress`: gzip for clients that take it, from the first byte. */
   stream(status: number, headers: HeaderList, compress = false): FrontStream {
     this.#answered = true;
-    this.onAnswered();
+    this.#witness.answered(this);
     return this.res.startStream(status, [...this.commonHeaders(), ...this.extraHeaders, ...headers], compress);
   }
 
   /** Answers with what went wrong. */
   fail(error: unknown): void {
     const message = errorText(error);
-    this.onFailed(message);
+    this.#witness.failed(this, message);
     if (error instanceof HttpError) return this.text(error.status, error.message, error.headers);
     if (error instanceof AgentError || error instanceof EndpointError) return this.text(error.status, error.message);
     this.text(500, message);

@@ -118,10 +118,7 @@ export class HttpApi {
   #routed(route: Route, path: string, rest: string, queryText: string, req: FrontRequest, res: FrontResponse): void {
     const api = this.#api;
     const query = Query.parse(queryText);
-    const x = new ApiExchange(api, req, res, path, rest, query ?? Query.EMPTY);
-    const startedAt = api.clock.now();
-    x.onAnswered = () => this.#report.finished(req, this.#report.labels(route, req.method), startedAt);
-    x.onFailed = (message) => this.#report.failed(req, message);
+    const x = new ApiExchange(api, this.#report.witness(route), req, res, path, rest, query ?? Query.EMPTY);
     if (x.query.has('token')) this.#report.tokenInQuery(req);
     try {
       if (query === undefined) return x.text(500, '');

@@ -1,4 +1,5 @@
 import { formatDuration, type Labels, type Millis } from '@proconsul/base';
+import type { Witness } from './api-exchange.ts';
 import type { ApiContext } from './context.ts';
 import type { FrontRequest } from './exchange.ts';
 import type { Route } from './route.ts';
@@ -22,9 +23,23 @@ export class RequestReport {
   readonly #api: Pick<ApiContext, 'clock' | 'log' | 'metrics'>;
   /** One object for each method and route, so that the sink knows it again. */
   readonly #labels = new Map<Route, Map<string, Labels>>();
+  readonly #witnesses = new Map<Route, Witness>();
 
   constructor(api: Pick<ApiContext, 'clock' | 'log' | 'metrics'>) {
     this.#api = api;
+  }
+
+  /** What requests of a route tell. */
+  witness(route: Route): Witness {
+    let witness = this.#witnesses.get(route);
+    if (witness === undefined) {
+      witness = {
+        answered: ({ req, startedAt }) => this.finished(req, this.labels(route, req.method), startedAt),
+        failed: ({ req }, message) => this.failed(req, message),
+      };
+      this.#witnesses.set(route, witness);
+    }
+    return witness;
   }
 
   labels(route: Route, method: string): Labels {

@@ -116,6 +116,9 @@ const services = (kind: 'service' | 'connect'): ReadSpec<ServiceArgs, readonly S
   }),
 });
 
+const ofService = services('service');
+const ofConnect = services('connect');
+
 function nodeName(x: ApiExchange): string {
   if (x.rest === '') throw badRequest('Missing node name');
   return x.rest;
@@ -244,7 +247,7 @@ export const catalogRoutes: readonly Route[] = [
         doc: 'Lists the instances of a service.',
         params: [service, tag, ...listParams],
         reply: serviceNodes,
-        run: (x) => answerRead(x, services('service')),
+        run: (x) => answerRead(x, ofService),
       },
     },
   },
@@ -256,7 +259,7 @@ export const catalogRoutes: readonly Route[] = [
         doc: 'Lists the mesh-capable instances of a service.',
         params: [service, tag, ...listParams],
         reply: serviceNodes,
-        run: (x) => answerRead(x, services('connect')),
+        run: (x) => answerRead(x, ofConnect),
       },
     },
   },

@@ -124,8 +124,9 @@ export const healthRoutes: readonly Route[] = [
       },
     },
   },
-  ...(['service', 'connect', 'ingress'] as const).map(
-    (kind): Route => ({
+  ...(['service', 'connect', 'ingress'] as const).map((kind): Route => {
+    const spec = instances(kind);
+    return {
       path: `/v1/health/${kind}/`,
       enterprise: 'full',
       operations: {
@@ -137,9 +138,9 @@ export const healthRoutes: readonly Route[] = [
           }[kind],
           params: instanceParams,
           reply: checkServiceNodes,
-          run: (x) => answerRead(x, instances(kind)),
+          run: (x) => answerRead(x, spec),
         },
       },
-    }),
-  ),
+    };
+  }),
 ];
