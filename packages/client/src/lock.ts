@@ -4,6 +4,7 @@ import type { Uint64 } from './json.ts';
 import type { KV } from './kv.ts';
 import { systemClock } from './platform.ts';
 import type { Sessions } from './session.ts';
+import { untilLost } from './still-held.ts';
 import type { KVPair, SessionRequest } from './types.ts';
 
 /** Marks keys that are locks, so that a lock is not mistaken for other data. Source: recorded lock keys. */
@@ -13,7 +14,6 @@ const LOCK_WAIT_MS = 15_000;
 /** Pause after the agent refused a lock that nobody holds: the lock-delay of its last holder is running. */
 const LOCK_RETRY_MS = 5_000;
 const SESSION_TTL_MS = 15_000;
-const MONITOR_RETRY_MS = 2_000;
 
 export interface LockOptions {
   readonly value?: Uint8Array | string | undefined;
@@ -177,23 +177,14 @@ export class Lock {
   }
 
   /** Resolves when the lock is no longer ours, or `signal` aborts. */
-  async #monitor(session: string, signal: AbortSignal): Promise<void> {
-    let index: Uint64 = 0;
-    let retries = this.#options.monitorRetries ?? 0;
-    while (!signal.aborted) {
-      try {
+  #monitor(session: string, signal: AbortSignal): Promise<void> {
+    return untilLost(
+      async (index) => {
         const { value, meta } = await this.#deps.kv.get(this.key, { index, consistent: true, signal });
-        if (value?.Session !== session) return;
-        index = meta.index;
-        retries = this.#options.monitorRetries ?? 0;
-      } catch (error) {
-        if (signal.aborted) return;
-        // Only the server's own trouble is worth another try; a lock whose agent is gone cannot be trusted.
-        if (!(error instanceof ApiError && error.status >= 500) || retries-- <= 0) return;
-        await sleep(this.#clock, MONITOR_RETRY_MS, signal);
-        index = 0;
-      }
-    }
+        return { isHeld: value?.Session === session, index: meta.index };
+      },
+      { clock: this.#clock, retries: this.#options.monitorRetries ?? 0, signal },
+    );
   }
 
   /** Removes the key when nobody holds it. False when it is in use. */

@@ -1,14 +1,14 @@
-import { type Clock, sleep } from '@proconsul/base';
-import { ApiError, LockError } from './errors.ts';
+import type { Clock } from '@proconsul/base';
+import { LockError } from './errors.ts';
 import type { Uint64 } from './json.ts';
 import { type AcquireOptions, type HeldLock, LiveSession, type LockDependencies, type LockOptions } from './lock.ts';
 import { systemClock } from './platform.ts';
+import { untilLost } from './still-held.ts';
 import type { KVPair } from './types.ts';
 
 /** Marks keys that belong to a semaphore. Source: recorded semaphore keys. */
 export const SEMAPHORE_FLAGS = 0xe0f69a2baa414de0n;
 const WAIT_MS = 15_000;
-const MONITOR_RETRY_MS = 2_000;
 const CONTENTION_MAX = 100;
 
 /** The content of `<prefix>/.lock`. Source: documentation, semaphores; recorded value. */
@@ -140,22 +140,14 @@ export class Semaphore {
   }
 
   /** Resolves when our place is gone, or `signal` aborts. */
-  async #monitor(session: string, signal: AbortSignal): Promise<void> {
-    let index: Uint64 = 0;
-    let retries = this.#options.monitorRetries ?? 0;
-    while (!signal.aborted) {
-      try {
+  #monitor(session: string, signal: AbortSignal): Promise<void> {
+    return untilLost(
+      async (index) => {
         const { value: pairs, meta } = await this.#deps.kv.list(this.prefix, { index, consistent: true, signal });
-        if (!this.#read(pairs).holders.Holders[session]) return;
-        index = meta.index;
-        retries = this.#options.monitorRetries ?? 0;
-      } catch (error) {
-        if (signal.aborted) return;
-        if (!(error instanceof ApiError && error.status >= 500) || retries-- <= 0) return;
-        await sleep(this.#clock, MONITOR_RETRY_MS, signal);
-        index = 0;
-      }
-    }
+        return { isHeld: this.#read(pairs).holders.Holders[session] === true, index: meta.index };
+      },
+      { clock: this.#clock, retries: this.#options.monitorRetries ?? 0, signal },
+    );
   }
 
   /** Removes the key of a semaphore without holders. False when it is in use. */

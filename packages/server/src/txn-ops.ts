@@ -1,21 +1,7 @@
-import type { TxnError, TxnOp } from '@proconsul/schema';
+import { KV_OPS, type TxnError, type TxnOp } from '@proconsul/schema';
 import { uuidError } from './validate.ts';
 
-const KV_VERBS = new Set([
-  'set',
-  'delete',
-  'delete-cas',
-  'delete-tree',
-  'cas',
-  'lock',
-  'unlock',
-  'get',
-  'get-or-empty',
-  'get-tree',
-  'check-session',
-  'check-index',
-  'check-not-exists',
-]);
+const KV_VERBS: ReadonlySet<string> = new Set(KV_OPS);
 
 const WRITING_VERBS = new Set(['set', 'cas']);
 const OTHER_VERBS = new Set(['get', 'set', 'cas', 'delete', 'delete-cas']);
