@@ -14,6 +14,7 @@ import {
 } from './follower.ts';
 import type { RaftEffect, RaftInput, Role, Sent } from './inputs.ts';
 import {
+  abdicate,
   appendEntries,
   hasLease,
   leaderDeadline,
@@ -262,10 +263,9 @@ export class RaftCore {
   /** The disk is full. A leader that cannot write makes room for one that can. */
   #logRejected(s: RaftState, at: Millis, lastIndex: number): void {
     dropSuffix(s, lastIndex + 1);
-    if (s.role === 'leader') {
-      s.log('error', 'failed to commit logs: no space left on device, stepping down');
-      becomeFollower(s, at, s.term);
-    }
+    if (s.role !== 'leader') return;
+    s.log('error', 'failed to commit logs: no space left on device, stepping down');
+    abdicate(s, at);
   }
 
   #snapshotTaken(s: RaftState, index: number, compactTo: number): void {

@@ -199,6 +199,15 @@ test('9.6: a server that is cut off does not raise its term, and disturbs nobody
   expect(cluster.node('a').core.term).toBe(term);
 });
 
+test('3.10: a voter that has more than the one that the leader chose does not wait to stand itself', () => {
+  const cluster = three();
+  cluster.at += 2000;
+  cluster.request('c', vote({ lastLogIndex: 0, lastLogTerm: 0 }));
+  expect(cluster.node('c').timerAt! - cluster.at).toBeGreaterThan(500);
+  cluster.request('c', vote({ term: 3, lastLogIndex: 0, lastLogTerm: 0, leadershipTransfer: true }));
+  expect(cluster.node('c').timerAt! - cluster.at).toBeLessThanOrEqual(20);
+});
+
 test('9.6: a pre-vote changes nothing at those who are asked', () => {
   const cluster = three();
   cluster.at += 5000;

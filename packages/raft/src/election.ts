@@ -173,6 +173,9 @@ function mayStand(s: RaftState, { from, lastLogIndex, lastLogTerm }: VoteRequest
   return false;
 }
 
+/** Several that have more than a chosen one do not stand at the same moment. */
+const HEIR_SPREAD_MS: Millis = 20;
+
 function isUpToDate(s: RaftState, request: VoteRequest | PreVoteRequest): boolean {
   if (request.lastLogTerm !== s.runs.lastTerm) return request.lastLogTerm > s.runs.lastTerm;
   return request.lastLogIndex >= s.runs.lastIndex;
@@ -183,9 +186,14 @@ export function onVoteRequest(s: RaftState, at: Millis, token: number, request: 
     s.emit({ kind: 'respond', token, response: { kind: 'request-vote', term: s.term, granted } });
   if (request.term < Math.max(s.term, 1) || !mayStand(s, request)) return answer(false);
   if (!request.leadershipTransfer && leaderIsKnown(s, at)) return answer(false);
-  if (request.term > s.term) becomeFollower(s, at, request.term);
+  const isNews = request.term > s.term;
+  if (isNews) becomeFollower(s, at, request.term);
   if (s.role !== 'follower' || (s.votedFor !== undefined && s.votedFor !== request.from)) return answer(false);
-  if (!isUpToDate(s, request)) return answer(false);
+  if (!isUpToDate(s, request)) {
+    // The leader of our term wants another one, and we have more than the one it chose: there is nothing to wait for.
+    if (isNews && request.leadershipTransfer) s.electionDeadline = at + s.rng.float() * HEIR_SPREAD_MS;
+    return answer(false);
+  }
   if (s.votedFor === undefined) s.setVote(s.term, request.from);
   s.electionDeadline = at + s.patienceMs();
   answer(true);

@@ -377,10 +377,14 @@ function transferTarget(s: RaftState, to: ServerId | undefined): Progress | unde
   let best: Progress | undefined;
   for (const peer of s.peers.values()) {
     if (peer.server.suffrage !== 'voter') continue;
-    if (to !== undefined ? peer.server.id === to : !best || peer.matchIndex > best.matchIndex) best = peer;
+    if (to !== undefined ? peer.server.id === to : !best || isAhead(peer, best)) best = peer;
   }
   return best;
 }
+
+/** Has more, or as much and was heard later. */
+const isAhead = (a: Progress, b: Progress): boolean =>
+  a.matchIndex > b.matchIndex || (a.matchIndex === b.matchIndex && a.ackedSentAt > b.ackedSentAt);
 
 function maybeSendTimeoutNow(s: RaftState, at: Millis): void {
   const { transfer } = s;
@@ -388,9 +392,23 @@ function maybeSendTimeoutNow(s: RaftState, at: Millis): void {
   const peer = s.peers.get(transfer.to);
   if (!peer || peer.matchIndex < s.runs.lastIndex) return;
   transfer.sent = true;
+  sendTimeoutNow(s, at, peer);
+}
+
+function sendTimeoutNow(s: RaftState, at: Millis, { server: to }: Progress): void {
   const { from, address, term } = s.requestHeader();
   const sent = sentNow(s, at, 'timeout-now', 0, 0);
-  s.emit({ kind: 'send', to: peer.server, request: { kind: 'timeout-now', from, address, term }, sent });
+  s.emit({ kind: 'send', to, request: { kind: 'timeout-now', from, address, term }, sent });
+}
+
+/**
+ * Our disk takes no more: we lead no longer, and whoever has most stands at once. Our term is over with that, so that the order is
+ * void for whoever reads it late. Not when we have just begun to lead: disks that are all full would pass it on and on.
+ */
+export function abdicate(s: RaftState, at: Millis): void {
+  const heir = transferTarget(s, undefined);
+  if (heir && at - s.leaderSince >= s.options.electionTimeoutMs) sendTimeoutNow(s, at, heir);
+  becomeFollower(s, at, s.term);
 }
 
 export function onTimeoutNowResponse(s: RaftState, from: ServerId, sent: Sent): void {

@@ -301,6 +301,26 @@ test('a leader whose disk is full steps down, and one that can write takes over'
   expect(cluster.leaders()).toEqual(['b']);
 });
 
+test('a leader whose disk is full has another one stand at once, unless it has only just begun to lead', () => {
+  for (const [ledMs, isOrdered] of [
+    [200, false],
+    [3000, true],
+  ] as const) {
+    const cluster = three();
+    cluster.elect('a');
+    cluster.advance(ledMs);
+    cluster.node('a').slowDisk = true;
+    cluster.propose('a', 'x');
+    cluster.node('a').log.length = 2;
+    const effects = cluster.input('a', { kind: 'log-rejected', lastIndex: 2 });
+    expect(effects.some((e) => e.kind === 'send' && e.request.kind === 'timeout-now')).toBe(isOrdered);
+    expect(cluster.node('a').core.role).toBe('follower');
+    cluster.deliver();
+    expect(cluster.leaders()).toHaveLength(isOrdered ? 1 : 0);
+    expect(cluster.leaders()).not.toContain('a');
+  }
+});
+
 test('6.4: a leader confirms itself by a round of heartbeats that began after the question', () => {
   const cluster = three();
   cluster.elect('a');

@@ -153,8 +153,8 @@ const REPLICATION: readonly Mutant[] = [
   cores(
     'counts servers that do not vote towards a commit',
     'quorum-acks.ts',
-    "    if (server.suffrage !== 'voter') continue;\n",
-    '',
+    'const { quorum, voterIds } = s;',
+    'const { quorum } = s; const voterIds = s.configuration.servers.map(({ id }) => id);',
   ),
   cores(
     'the leader counts its own entries before they are durable',
@@ -225,7 +225,7 @@ const REPLICATION: readonly Mutant[] = [
   cores(
     'believes that followers hold what it never sent',
     'leader.ts',
-    'if (index > peer.matchIndex) peer.matchIndex = index;',
+    'if (isNews) peer.matchIndex = index;',
     'peer.matchIndex = s.runs.lastIndex;',
   ),
   cores(

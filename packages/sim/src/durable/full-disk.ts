@@ -36,7 +36,7 @@ async function oneFullDisk(seed: number, servers: number): Promise<Millis> {
   for (const server of world.servers) server.start();
   if (!(await world.runUntil(GIVE_UP_MS, () => world.leader() !== undefined))) fail('no first leader');
   write();
-  await world.run(500 + world.rng.float() * 1000);
+  await world.run(1200 + world.rng.float() * 1000);
   const old = world.leader() ?? fail('no leader in calm weather');
   old.files.isFull = true;
   const from = world.now;

@@ -44,6 +44,7 @@ export class Oracle {
   readonly #votes = new Map<string, ServerId>();
   /** When each server last agreed to what a leader said. */
   readonly #heard = new Map<ServerId, number>();
+  readonly #releasedAt = new Map<ServerId, number>();
   /** By index and term: digest of the entry and term of the one before it. */
   readonly #seen = new Map<string, { readonly digest: number; readonly before: number | undefined }>();
   readonly #committed: (CommittedEntry | undefined)[] = [];
@@ -110,8 +111,15 @@ export class Oracle {
     this.#votes.set(key, votedFor);
   }
 
+  /** The leader of its term wants another one: nobody counts on it any more for what it has heard until now. */
+  onReleased(id: ServerId, now: number): void {
+    this.#heard.delete(id);
+    this.#releasedAt.set(id, now);
+  }
+
   /** A server agreed to what a leader said at `at`: the leader's lease counts from before that. */
   onHeard(id: ServerId, at: number): void {
+    if (at <= (this.#releasedAt.get(id) ?? Number.NEGATIVE_INFINITY)) return;
     this.#heard.set(id, Math.max(at, this.#heard.get(id) ?? 0));
   }
 

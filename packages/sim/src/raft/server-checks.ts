@@ -19,7 +19,8 @@ export class StepChecks {
 
   step(core: RaftCore, input: RaftInput, effects: readonly RaftEffect[]): void {
     const { id, hasFailed, world } = this.#server;
-    const { oracle } = world;
+    const { oracle, events } = world;
+    if (this.#isRelease(input, effects)) oracle.onReleased(id, events.now);
     oracle.check(core.term >= this.#lastTerm, () => `${id}: the term went back`);
     oracle.check(core.commitIndex >= this.#lastCommit, () => `${id}: the commit index went back`);
     oracle.check(core.commitIndex <= core.durableIndex, () => `${id}: committed but not durable here`);
@@ -32,6 +33,14 @@ export class StepChecks {
     );
     this.#lastTerm = core.term;
     this.#lastCommit = core.commitIndex;
+  }
+
+  /** It stands itself, or somebody does because the leader of its term said so. Thesis section 3.10. */
+  #isRelease(input: RaftInput, effects: readonly RaftEffect[]): boolean {
+    const { id } = this.#server;
+    if (effects.some((e) => e.kind === 'persist-vote' && e.votedFor === id)) return true;
+    if (input.kind !== 'request' || input.request.kind !== 'request-vote') return false;
+    return input.request.leadershipTransfer && input.request.term > this.#lastTerm;
   }
 
   /** The core counts on no entry that the log has forgotten. Holds once the effects of a step are carried out. */
