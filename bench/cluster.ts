@@ -1,4 +1,4 @@
-// npm run bench:cluster -- [--rounds 3] [--seconds 4] [--kills 10] [--clients 50] [--only "loads, gap, idle"] [--loads "writes"]
+// npm run bench:cluster -- [--rounds 3] [--seconds 4] [--kills 10] [--clients 50] [--only "loads, gap, idle"] [--loads "writes"] [--warm 0]
 //
 // Three servers of ours and, when CONSUL_BIN names a reference agent, three of those, one after the other on loopback:
 // writes, reads on a follower, the time without a leader after it is killed, memory, joins and idle processor time.
@@ -20,6 +20,7 @@ const { values: options } = parseArgs({
     clients: { type: 'string', default: '50' },
     only: { type: 'string', default: '' },
     loads: { type: 'string', default: '' },
+    warm: { type: 'string', default: '0' },
   },
 });
 
@@ -44,6 +45,8 @@ async function loads(fleet: Fleet, forMs: number): Promise<Measured[]> {
   const out: Measured[] = [];
   const run = async (name: string, agent: FleetAgent, width: number, next: Parameters<typeof requests>[3]) => {
     if (!name.includes(options.loads)) return;
+    // Both sides alike: without it the figures of the first seconds, in which an engine compiles, count as well.
+    if (Number(options.warm) > 0) await requests(agent, width, Number(options.warm) * 1000, next);
     const figures = await requests(agent, width, forMs, next);
     out.push(...figures.map((f) => ({ ...f, name })));
   };

@@ -983,6 +983,7 @@ const OTHERWISE: Readonly<Record<string, string>> = {
   SEND_BYTES_MAX: 'what this side sends',
   APPEND_ENTRIES_MAX: 'what this side sends',
   IN_FLIGHT_MAX: 'what this side sends',
+  KEPT_ENTRIES_BYTES_MAX: 'what this side sends',
   PEER_ATTEMPTS_MAX: 'what this side asks',
   VERIFY_MAX: 'what this side asks',
   GRPC_REPLY_BYTES_MAX: 'handed to the layer of HTTP/2, which cuts longer answers off',
