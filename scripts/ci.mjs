@@ -6,6 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bundle, root } from './lib.mjs';
 
+/** Part of the default executions of each target: what two quiet cores do in about a minute. */
+const FUZZ_SCALE = '0.15';
+
 const totals = { passed: 0, failed: 0, skipped: 0 };
 
 /** Runs a command, shows its output, and resolves with both. */
@@ -69,6 +72,9 @@ addVitest(await show('npm test', npm, ['test', '--silent']));
 // Counts as one test.
 const lint = await show('lint', process.execPath, ['node_modules/@biomejs/biome/bin/biome', 'check', '.']);
 totals[lint.code === 0 ? 'passed' : 'failed']++;
+
+// Each target counts as one test. A release runs them all with their default counts: `npm run fuzz`.
+addCounted(await show('fuzz', process.execPath, ['scripts/fuzz.mjs', '--scale', FUZZ_SCALE]), 'fuzz');
 
 // The newest Node comes as a package of its own.
 if (process.env.NEWEST_NODE === 'no') skip('newest Node', 'NEWEST_NODE=no');
