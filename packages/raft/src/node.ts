@@ -24,13 +24,13 @@ import { type Entry, LogType } from './entry.ts';
 import { RaftError, type RaftErrorCode } from './errors.ts';
 import type { NewEntry, RaftEffect, RaftInput, Role } from './inputs.ts';
 import { isNoSpace } from './log-open.ts';
-import type { InstallSnapshotRequest, RaftRequest, RaftResponse } from './messages.ts';
+import type { RaftRequest, RaftResponse } from './messages.ts';
+import { NodeSnapshots } from './node-snapshots.ts';
 import { type RaftOptions, WAITING_INPUTS_MAX } from './options.ts';
 import { Outbox, oneChunk } from './outbox.ts';
 import { Proposals } from './proposals.ts';
 import { ENTRY_MAX_BYTES } from './segment.ts';
 import type { SnapshotMeta } from './snapshot-store.ts';
-import { STATE_REPLACED_TOKEN } from './state.ts';
 import { writeVoteState } from './state-file.ts';
 import type { StateMachine } from './state-machine.ts';
 import { type RaftStats, statsOf } from './stats.ts';
@@ -86,6 +86,7 @@ export class RaftNode {
   #core: RaftCore | undefined;
   #applier: Applier | undefined;
   #outbox: Outbox | undefined;
+  #snapshots: NodeSnapshots | undefined;
   readonly #proposals = new Proposals();
   #isFlushPlanned = false;
   readonly #inputs: RaftInput[] = [];
@@ -97,11 +98,7 @@ export class RaftNode {
   /** When `#timer` goes off, and when the core wants to be woken: never before that. */
   #timerDueAt: Millis = 0;
   #wakeAt: Millis | undefined;
-  #snapshotTimer: Timer | undefined;
   #retryTimer: Timer | undefined;
-  #isSnapshotting = false;
-  /** The state is being replaced from outside: proposals wait. */
-  #isReplacing = false;
   #tokens = 1;
   readonly #askers = new Map<number, Asker>();
   readonly #requests = new Map<number, IncomingRequest>();
@@ -142,6 +139,16 @@ export class RaftNode {
       onFailed: (error) => this.#fail(error),
     });
     const { id, address } = this.#options;
+    this.#snapshots = new NodeSnapshots(this.#options, this.#d, storage, this.#applier, {
+      core: this.#core,
+      role: () => this.#role,
+      isStopped: () => this.#isStopped,
+      isOver: () => this.#isStopped || this.#failure !== undefined,
+      barrier: () => this.barrier(),
+      flush: () => this.#planFlush(),
+      input: (input) => this.#input(input),
+      fail: (error) => this.#fail(error),
+    });
     this.#outbox = new Outbox({
       log: storage.log,
       snapshots,
@@ -173,7 +180,7 @@ export class RaftNode {
     const { clock, transport } = this.#d;
     transport.onRequest((request, respond, state) => this.#onRequest(request, respond, state));
     this.#input({ kind: 'start', at: clock.now() });
-    this.#planSnapshot();
+    this.#opened.snapshots.plan();
     await this.#idle();
   }
 
@@ -182,7 +189,7 @@ export class RaftNode {
     if (this.#isStopped) return;
     this.#isStopped = true;
     this.#timer?.cancel();
-    this.#snapshotTimer?.cancel();
+    this.#snapshots?.stop();
     this.#retryTimer?.cancel();
     this.#d.transport.onRequest(undefined);
     this.#rejectAll('STOPPED');
@@ -198,9 +205,9 @@ export class RaftNode {
     invariant(this.#core, 'the node is open');
     return this.#core;
   }
-  get #opened(): { storage: Storage; applier: Applier; outbox: Outbox } {
-    invariant(this.#storage && this.#applier && this.#outbox, 'the node is open');
-    return { storage: this.#storage, applier: this.#applier, outbox: this.#outbox };
+  get #opened(): { storage: Storage; applier: Applier; outbox: Outbox; snapshots: NodeSnapshots } {
+    invariant(this.#storage && this.#applier && this.#outbox && this.#snapshots, 'the node is open');
+    return { storage: this.#storage, applier: this.#applier, outbox: this.#outbox, snapshots: this.#snapshots };
   }
   get role(): Role {
     return this.#role;
@@ -322,7 +329,7 @@ export class RaftNode {
 
   /** Resolves when the change is committed. One at a time: CONFIGURATION_BUSY. */
   change(change: MembershipChange): Promise<void> {
-    if (this.#isReplacing) return Promise.reject(new RaftError('CONFIGURATION_BUSY'));
+    if (this.#snapshots?.isReplacing) return Promise.reject(new RaftError('CONFIGURATION_BUSY'));
     const { clock } = this.#d;
     return this.#ask((token, at) => ({ kind: 'change-membership', at, appendedAtMs: clock.wallMs(), token, change }));
   }
@@ -377,7 +384,7 @@ export class RaftNode {
   }
 
   #flush(): void {
-    if (this.#isStepping || this.#isReplacing || this.#isStopped || this.#failure) return;
+    if (this.#isStepping || this.#snapshots?.isReplacing || this.#isStopped || this.#failure) return;
     const entries = this.#proposals.queuedEntries();
     if (entries.length === 0) return;
     const code = this.core.proposalRefusal();
@@ -488,7 +495,7 @@ export class RaftNode {
   }
 
   #effect(e: RaftEffect): void {
-    const { storage, applier, outbox } = this.#opened;
+    const { storage, applier, outbox, snapshots } = this.#opened;
     switch (e.kind) {
       case 'persist-vote':
         return;
@@ -512,10 +519,12 @@ export class RaftNode {
         this.#requests.delete(e.token);
         return;
       case 'store-snapshot':
-        void this.#storeSnapshot(e.token, e.request);
+        void snapshots.store(e.token, e.request, this.#requests.get(e.token)?.state);
         return;
       case 'restore-snapshot':
-        return this.#restoreSnapshot(e);
+        // The log no longer leads to what they wait for.
+        if (!e.keepLog) this.#proposals.rejectNumbered('LEADERSHIP_LOST');
+        return snapshots.restore(e);
       case 'compact':
         return storage.log.compactTo(e.index);
       case 'change-appended':
@@ -621,45 +630,9 @@ export class RaftNode {
 
   // Snapshots.
 
-  #planSnapshot(): void {
-    const { clock, rng, log } = this.#d;
-    const { snapshotIntervalMs, snapshotThreshold } = this.#options;
-    this.#snapshotTimer = clock.after(snapshotIntervalMs * (1 + rng.float()), () => {
-      if (this.#isStopped || this.#failure) return;
-      this.#planSnapshot();
-      const last = this.#opened.storage.snapshots.latest?.index ?? 0;
-      if (this.appliedIndex - last < snapshotThreshold || this.#isSnapshotting) return;
-      this.snapshot().catch((error) => log.error('failed to take snapshot', { error: errorText(error) }));
-    });
-  }
-
   /** Writes the state of now as a snapshot and forgets the entries that it covers, but for the trailing ones. */
-  async snapshot(): Promise<SnapshotMeta> {
-    const { storage, applier } = this.#opened;
-    if (this.#isStopped) throw new RaftError('STOPPED');
-    if (this.#isSnapshotting || applier.isRestoring) throw new RaftError('SNAPSHOT_BUSY');
-    const index = applier.applied;
-    const term = this.core.termOf(index);
-    const committed = this.core.committedConfiguration;
-    if (term === undefined || !committed || index <= (storage.snapshots.latest?.index ?? 0)) {
-      throw new RaftError('NOTHING_TO_SNAPSHOT');
-    }
-    const { clock, log, machine, metrics } = this.#d;
-    this.#isSnapshotting = true;
-    try {
-      const startedAt = clock.now();
-      const capture = machine.snapshot();
-      log.info('starting snapshot up to', { index });
-      const { configuration, index: configurationIndex } = committed;
-      const meta = await storage.snapshots.write({ index, term, configuration, configurationIndex }, capture.chunks());
-      const compactTo = Math.max(0, Math.min(index, this.lastIndex - this.#options.trailingLogs));
-      this.#input({ kind: 'snapshot-taken', at: clock.now(), index, compactTo });
-      metrics.sample('raft.snapshot.takeSnapshot', clock.now() - startedAt);
-      log.info('snapshot complete up to', { index });
-      return meta;
-    } finally {
-      this.#isSnapshotting = false;
-    }
+  snapshot(): Promise<SnapshotMeta> {
+    return this.#opened.snapshots.take();
   }
 
   /**
@@ -667,85 +640,12 @@ export class RaftNode {
    * proposals wait meanwhile. Durable when it resolves. `install` puts what `chunks` say in place, where the caller has read
    * them already; without it the state machine reads what was written.
    */
-  async restoreUserSnapshot(
+  restoreUserSnapshot(
     chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
     minIndex = 0,
     install?: () => void,
   ): Promise<void> {
-    if (this.#role !== 'leader') throw new RaftError('NOT_LEADER');
-    const { applier } = this.#opened;
-    if (this.#isSnapshotting || applier.isRestoring) throw new RaftError('SNAPSHOT_BUSY');
-    this.#isSnapshotting = true;
-    try {
-      await this.barrier();
-      this.#isReplacing = true;
-      await applier.whenApplied(this.lastIndex);
-      await this.#replaceState(chunks, minIndex, install);
-    } finally {
-      this.#isReplacing = false;
-      this.#isSnapshotting = false;
-      this.#planFlush();
-    }
-  }
-
-  async #replaceState(
-    chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
-    minIndex: number,
-    install: (() => void) | undefined,
-  ): Promise<void> {
-    const { applier, storage } = this.#opened;
-    const { configuration, configurationIndex, term } = this.core;
-    const before = this.lastIndex;
-    const index = Math.max(before, minIndex) + 1;
-    const meta = await storage.snapshots.write({ index, term, configuration, configurationIndex }, chunks);
-    try {
-      if (this.#role !== 'leader' || this.core.term !== term || this.lastIndex !== before) {
-        throw new RaftError('LEADERSHIP_LOST');
-      }
-      if (install) install();
-      else await this.#d.machine.restore(oneChunk(await storage.snapshots.read(meta)));
-    } catch (error) {
-      await storage.snapshots.discard(meta);
-      throw error;
-    }
-    if (this.#role !== 'leader' || this.core.term !== term) {
-      const error = new Error('leadership lost while the state was replaced; the log no longer leads to it');
-      this.#fail(error);
-      throw error;
-    }
-    this.#input({ kind: 'state-replaced', at: this.#d.clock.now(), index });
-    await applier.whenApplied(index);
-  }
-
-  #restoreSnapshot(e: Extract<RaftEffect, { kind: 'restore-snapshot' }>): void {
-    const { storage, applier } = this.#opened;
-    const { index, term } = e;
-    if (e.keepLog) storage.log.compactTo(index);
-    else {
-      this.#proposals.rejectNumbered('LEADERSHIP_LOST');
-      storage.log.reset({ index, term });
-    }
-    applier.restore(index, async () => {
-      if (e.token === STATE_REPLACED_TOKEN) return;
-      // Not always the newest one: a later one may have been stored while this waited.
-      const meta = storage.snapshots.list().find((m) => m.index === index && m.term === term);
-      invariant(meta, 'the snapshot to restore is there');
-      await this.#d.machine.restore(oneChunk(await storage.snapshots.read(meta)));
-    });
-  }
-
-  async #storeSnapshot(token: number, request: InstallSnapshotRequest): Promise<void> {
-    const { snapshots } = this.#opened.storage;
-    const state = this.#requests.get(token)?.state;
-    let ok = false;
-    try {
-      const { lastLogIndex: index, lastLogTerm: term, configuration, configurationIndex } = request;
-      if (state) await snapshots.write({ index, term, configuration, configurationIndex }, state, request.sizeBytes);
-      ok = state !== undefined;
-    } catch (error) {
-      this.#d.log.error('failed to store the snapshot of the leader', { error: errorText(error) });
-    }
-    this.#input({ kind: 'snapshot-stored', at: this.#d.clock.now(), token, request, ok });
+    return this.#opened.snapshots.replaceState(chunks, minIndex, install);
   }
 
   // Trouble.

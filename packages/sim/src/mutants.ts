@@ -433,14 +433,14 @@ const NODE: readonly Mutant[] = [
   disks(
     1,
     'a snapshot with a higher index than its state',
-    'node.ts',
+    'node-snapshots.ts',
     'const meta = await storage.snapshots.write({ index, term, configuration, configurationIndex }, capture.chunks());\n      const compactTo',
-    'const meta = await storage.snapshots.write({ index: Math.min(index + 1, this.lastIndex), term, configuration, configurationIndex }, capture.chunks());\n      const compactTo',
+    'const meta = await storage.snapshots.write({ index: Math.min(index + 1, storage.log.lastIndex), term, configuration, configurationIndex }, capture.chunks());\n      const compactTo',
   ),
   disks(
     1,
     'a snapshot with a lower index than its state',
-    'node.ts',
+    'node-snapshots.ts',
     'const meta = await storage.snapshots.write({ index, term, configuration, configurationIndex }, capture.chunks());\n      const compactTo',
     'const meta = await storage.snapshots.write({ index: Math.max(index - 1, 1), term, configuration, configurationIndex }, capture.chunks());\n      const compactTo',
   ),
@@ -496,9 +496,9 @@ const NODE: readonly Mutant[] = [
   disks(
     3,
     'forgets its log when a snapshot arrives that it does not need',
-    'node.ts',
-    'if (e.keepLog) storage.log.compactTo(index);\n    else {',
-    'if (e.keepLog && index < 0) storage.log.compactTo(index);\n    else {',
+    'node-snapshots.ts',
+    'if (keepLog) log.compactTo(index);',
+    'if (keepLog && index < 0) log.compactTo(index);',
   ),
 ];
 
