@@ -95,6 +95,17 @@ test('a file cut anywhere yields the whole records before the cut and is torn, n
   }
 });
 
+test('a flipped bit is damage with reserved space behind it, too: of a size that then reaches far into the zeros as well', () => {
+  const sound = file([entry(1)], [entry(2), entry(3)]);
+  const bytes = new Uint8Array(sound.length + 2000);
+  bytes.set(sound);
+  for (let bit = SEGMENT_HEADER_BYTES * 8; bit < sound.length * 8; bit++) {
+    const flipped = bytes.slice();
+    flipped[bit >>> 3]! ^= 1 << (bit & 7);
+    expect(scan(flipped).result.outcome, `bit ${bit}`).toBe('damaged');
+  }
+});
+
 test('a flipped bit is damage wherever it is, in the last record too', () => {
   const bytes = file([entry(1), entry(2)], [entry(3)], [entry(4)]);
   for (let bit = SEGMENT_HEADER_BYTES * 8; bit < bytes.length * 8; bit++) {

@@ -245,12 +245,11 @@ function isOneFlippedBit(bytes: Uint8Array, view: DataView, seed: number, at: nu
   const declared = view.getUint32(at + 4, true);
   if (declared <= left - RECORD_HEADER_BYTES && declared <= ENTRY_MAX_BYTES) {
     const end = at + RECORD_HEADER_BYTES + declared;
-    if (endsInZeroSector(bytes, at, end)) return false;
     const difference = (stored ^ crc32c(bytes, seed, at + 4, end)) >>> 0;
     // A bit of the stored checksum itself, or of what it covers.
     const isOneBit = (difference & (difference - 1)) === 0 || isOneBitDifference(difference, end - at - 4);
     // What is complete has something after it: another record, or the end of its batch.
-    if (written > end && difference !== 0 && isOneBit) return true;
+    if (written > end && difference !== 0 && isOneBit && !endsInZeroSector(bytes, at, end)) return true;
   }
   for (let bit = 0; bit < 32; bit++) {
     const payload = (declared ^ (1 << bit)) >>> 0;
