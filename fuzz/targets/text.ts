@@ -29,7 +29,7 @@ const json: Target = {
     ),
   ],
   words: ['{"', '":', '[]', 'null', 'true', 'false', '\\u', '\\ud83d\\ude00', '\\"', '1e309', '\ufeff', '\u2028'],
-  taskBytesMax: 128 * 1024,
+  taskBytesMax: 64 * 1024,
   isRefusal: refusesWith(GoJsonError),
   task: (bytes) => void parseJson(bytes),
   run(bytes) {

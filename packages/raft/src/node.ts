@@ -31,6 +31,7 @@ import { Outbox, oneChunk } from './outbox.ts';
 import { Proposals } from './proposals.ts';
 import { ENTRY_MAX_BYTES } from './segment.ts';
 import type { SnapshotMeta } from './snapshot-store.ts';
+import { PATIENCE } from './state.ts';
 import { writeVoteState } from './state-file.ts';
 import type { StateMachine } from './state-machine.ts';
 import { type RaftStats, statsOf } from './stats.ts';
@@ -612,7 +613,7 @@ export class RaftNode {
 
   #onRequest(request: RaftRequest, respond: (r: RaftResponse) => void, state: SnapshotState | undefined): void {
     const at = this.#d.clock.now();
-    if (isStranger(this.core, request, at, this.#options.heartbeatTimeoutMs)) {
+    if (isStranger(this.core, request, at, PATIENCE * this.#options.heartbeatTimeoutMs)) {
       this.#passOver(request, at);
       return respond(refusalTo(request, this.core.term));
     }
