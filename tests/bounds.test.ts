@@ -986,7 +986,6 @@ const OTHERWISE: Readonly<Record<string, string>> = {
   KEPT_ENTRIES_BYTES_MAX: 'what this side sends',
   PEER_ATTEMPTS_MAX: 'what this side asks',
   VERIFY_MAX: 'what this side asks',
-  KEPT_ENTRIES_BYTES_MAX: 'what this side sends',
   GRPC_REPLY_BYTES_MAX: 'handed to the layer of HTTP/2, which cuts longer answers off',
   DRAIN_BYTES_MAX: 'bytes that are thrown away, none of them kept',
   UDP_BYTES_MAX: 'the size of own answers',
