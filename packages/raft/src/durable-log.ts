@@ -1,5 +1,6 @@
 import { type AppendFile, type Clock, type Disk, DiskError, invariant, type Rng, type Timer } from '@proconsul/base';
 import type { Entry } from './entry.ts';
+import { EntryCache, entryBytes } from './entry-cache.ts';
 import { DamageError } from './errors.ts';
 import { FlushPace } from './flush-pace.ts';
 import { isNoSpace, loadSegment, recoverLog, type Segment, type SnapshotPoint, segmentPath } from './log-open.ts';
@@ -52,9 +53,7 @@ export class DurableLog {
   readonly #runs: TermRuns;
   readonly #segments: Segment[];
   #file: AppendFile | undefined;
-  #cache: (Entry | undefined)[];
-  #cacheBytes = 0;
-  #cacheHead = 0;
+  readonly #cache: EntryCache;
   #pending: (Entry | ControlRecord)[] = [];
   #busy = false;
   #failed: Error | undefined;
@@ -84,8 +83,7 @@ export class DurableLog {
     this.#events = events;
     this.#runs = recovered.runs;
     this.#segments = recovered.segments;
-    this.#cache = recovered.entries;
-    for (const entry of recovered.entries) this.#cacheBytes += entryBytes(entry);
+    this.#cache = new EntryCache(recovered.entries);
     this.#durableIndex = recovered.runs.lastIndex;
     this.tornBytes = recovered.tornBytes;
   }
@@ -127,8 +125,7 @@ export class DurableLog {
 
   /** An entry that memory still holds. */
   cached(index: number): Entry | undefined {
-    const first = this.#cache[this.#cacheHead];
-    return first === undefined ? undefined : this.#cache[this.#cacheHead + index - first.index];
+    return this.#cache.get(index);
   }
 
   /** Queues entries; the first index must follow the last one. Ignored after a failure. */
@@ -137,7 +134,6 @@ export class DurableLog {
     for (const entry of entries) {
       this.#runs.append(entry.index, entry.term);
       this.#cache.push(entry);
-      this.#cacheBytes += entryBytes(entry);
       this.#pending.push(entry);
     }
     this.#write();
@@ -147,7 +143,7 @@ export class DurableLog {
   truncateFrom(index: number): void {
     if (this.#failed || this.#closed || index > this.#runs.lastIndex) return;
     this.#runs.truncateFrom(index);
-    this.#dropCacheFrom(index);
+    this.#cache.dropFrom(index);
     this.#durableIndex = Math.min(this.#durableIndex, index - 1);
     this.#inFlightLast = Math.min(this.#inFlightLast, index - 1);
     this.#pending.push({ kind: RecordKind.truncate, index, term: 0 });
@@ -158,9 +154,7 @@ export class DurableLog {
   reset(point: SnapshotPoint): void {
     if (this.#failed || this.#closed) return;
     this.#runs.reset(point.index, point.term);
-    this.#cache = [];
-    this.#cacheBytes = 0;
-    this.#cacheHead = 0;
+    this.#cache.clear();
     this.#durableIndex = point.index;
     this.#inFlightLast = 0;
     this.#pending.push({ kind: RecordKind.reset, index: point.index, term: point.term });
@@ -177,22 +171,7 @@ export class DurableLog {
 
   /** Lets memory forget entries up to `index` beyond a budget in bytes. They stay readable through {@link read}. */
   trimCache(index: number, budgetBytes: number): void {
-    const cache = this.#cache;
-    let head = this.#cacheHead;
-    while (head < cache.length && this.#cacheBytes > budgetBytes) {
-      const entry = cache[head]!;
-      if (entry.index > index) break;
-      this.#cacheBytes -= entryBytes(entry);
-      cache[head++] = undefined;
-    }
-    if (head === cache.length) {
-      this.#cache = [];
-      head = 0;
-    } else if (head > 1024 && head * 2 > cache.length) {
-      this.#cache = cache.slice(head);
-      head = 0;
-    }
-    this.#cacheHead = head;
+    this.#cache.trim(index, budgetBytes);
   }
 
   /**
@@ -247,13 +226,6 @@ export class DurableLog {
       }
     }
     await file.close();
-  }
-
-  #dropCacheFrom(index: number): void {
-    const cache = this.#cache;
-    while (cache.length > this.#cacheHead && cache[cache.length - 1]!.index >= index) {
-      this.#cacheBytes -= entryBytes(cache.pop()!);
-    }
   }
 
   get #active(): Segment {
@@ -372,7 +344,7 @@ export class DurableLog {
     this.#inFlightRecords = [];
     this.#inFlightLast = 0;
     this.#runs.truncateFrom(keep + 1);
-    this.#dropCacheFrom(keep + 1);
+    this.#cache.dropFrom(keep + 1);
     // What voided older entries must still be said before anything else is written.
     this.#pending = lost.some((r) => 'kind' in r && r.kind === RecordKind.reset)
       ? [{ kind: RecordKind.reset, index: this.#runs.baseIndex, term: this.#runs.baseTerm }]
@@ -507,7 +479,3 @@ export class DurableLog {
     this.#settle();
   }
 }
-
-const ENTRY_OVERHEAD_BYTES = 64;
-export const entryBytes = (entry: Entry): number =>
-  entry.data.length + (entry.extensions?.length ?? 0) + ENTRY_OVERHEAD_BYTES;

@@ -448,7 +448,7 @@ const NODE: readonly Mutant[] = [
     1,
     'tells a client that a full disk refused a write which it kept',
     'durable-log.ts',
-    '    this.#runs.truncateFrom(keep + 1);\n    this.#dropCacheFrom(keep + 1);\n    // What',
+    '    this.#runs.truncateFrom(keep + 1);\n    this.#cache.dropFrom(keep + 1);\n    // What',
     '    // What',
   ),
   disks(
