@@ -26,6 +26,11 @@ interface Known {
   member: SerfMember;
   /** Time of the last intent that was applied. */
   statusTime: number;
+  /**
+   * Of a member that has left: the time of a later word that it is here, which counts once gossip finds it. Told with the later time,
+   * the leave would win over that very word.
+   */
+  joinTime: number;
   /** When it failed or left. */
   goneAt: Millis;
   /** When it was first known to be leaving. */
@@ -102,6 +107,7 @@ export class MemberTable {
         this.#count('flap');
       }
       known.member = this.#view(node, 'alive');
+      known.statusTime = Math.max(known.statusTime, known.joinTime);
       known.isPruned = false;
     }
     this.#d.log.info(`serf: EventMemberJoin: ${node.name} ${node.address}`);
@@ -145,7 +151,12 @@ export class MemberTable {
     this.clock.witness(intent.LTime);
     const known = this.#members.get(intent.Node);
     if (known === undefined) return this.#intents.add(intent.Node, 'join', intent.LTime);
-    if (intent.LTime <= known.statusTime) return false;
+    if (intent.LTime <= Math.max(known.statusTime, known.joinTime)) return false;
+    if (known.member.status === 'left') {
+      known.joinTime = intent.LTime;
+      known.isPruned = false;
+      return true;
+    }
     known.statusTime = intent.LTime;
     if (intent.Node === this.#options.name && this.#d.isStaying()) {
       // Somebody has applied an intent about us that is newer than our last one: it may have been a leave.
@@ -153,8 +164,13 @@ export class MemberTable {
       return false;
     }
     known.isPruned = false;
-    if (known.member.status === 'leaving') known.member = { ...known.member, status: 'alive' };
+    if (known.member.status === 'leaving') this.#stays(known);
     return true;
+  }
+
+  #stays(known: Known): void {
+    known.member = { ...known.member, status: 'alive' };
+    this.#emit('update', known.member.name);
   }
 
   /** A member goes, or somebody says so of a failed one. True when that is news, which is to be spread. */
@@ -162,7 +178,7 @@ export class MemberTable {
     this.clock.witness(intent.LTime);
     const known = this.#members.get(intent.Node);
     if (known === undefined) return this.#intents.add(intent.Node, 'leave', intent.LTime);
-    if (intent.LTime <= known.statusTime) return false;
+    if (intent.LTime <= Math.max(known.statusTime, known.joinTime)) return false;
     if (intent.Node === this.#options.name && this.#d.isStaying()) {
       this.#d.log.debug('serf: Refuting an older leave intent');
       // Whoever has us as left tells that with a time one later than it has it; ours must be later still.
@@ -189,7 +205,7 @@ export class MemberTable {
       const isOurs = member.name === this.#options.name;
       if (member.status !== 'leaving' || isOurs || now - known.leavingAt <= LEAVING_MAX_MS) continue;
       this.#d.log.info(`serf: ${member.name} was said to leave and is still here`);
-      known.member = { ...member, status: 'alive' };
+      this.#stays(known);
     }
     for (const { member, goneAt } of [...this.#members.values()]) {
       if (!isGone(member)) continue;
@@ -205,6 +221,7 @@ export class MemberTable {
     this.#members.set(node.name, {
       member: this.#view(node, status),
       statusTime: intent?.time ?? 0,
+      joinTime: 0,
       goneAt: 0,
       leavingAt: this.#d.clock.now(),
       isPruned: false,

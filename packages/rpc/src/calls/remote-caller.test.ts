@@ -154,7 +154,8 @@ describe('a call that failed', () => {
     const w = world();
     w.client.faults.push(refused('No cluster leader'), refused('rpc error making call: No cluster leader'));
     expect(await w.remote.write(KVS.Apply, put)).toBe(true);
-    expect(w.askedPeers()).toEqual(['s1', 's1', 's1']);
+    // One without a leader may be alone in that.
+    expect(w.askedPeers()).toEqual(['s1', 's2', 's3']);
   });
 
   test('at an unreachable server goes to the next, reads and changes alike', async () => {

@@ -158,7 +158,8 @@ export class RemoteCaller implements Caller {
       } catch (error) {
         fault = callError(error);
         if (isGone?.() === true) throw fault;
-        if (isServerFault(error)) servers.failed(peer);
+        // One that has held the call and found no leader may be alone in that: another may know one.
+        if (isServerFault(error) || fault.code === 'NO_LEADER') servers.failed(peer);
         if (servers.isFixed === true || !mayRetry(error, kind)) throw fault;
       }
       patience ??= new Patience(clock, rng, holdTimeoutMs);
