@@ -45,6 +45,8 @@ export interface LocalServerDependencies {
   tags(): Readonly<Record<string, string>>;
   /** Called whenever leadership is won and the first duties are done. */
   onLeading(): void;
+  /** Raft takes no part any more: the disk failed, or a command is not understood. */
+  onFailure(error: Error): void;
   /** What there is beside this server; without it, it is alone. */
   readonly cluster?: ClusterLinks;
 }
@@ -106,6 +108,7 @@ export class LocalServer {
         machine: this.#machine(),
         onRole: (role) => this.duties.roleChanged(role),
         onLeader: () => this.server.leaderChanged(),
+        onFailure: (error) => d.onFailure(error),
       },
     );
     this.#consensus = new RaftConsensus(d.nodeId, this.raft);

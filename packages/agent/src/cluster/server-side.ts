@@ -123,6 +123,8 @@ export class ServerSide implements ClusterSide {
       identity: () => nodeIdentity(this.#context),
       tags: () => this.#pools.lan.self.tags,
       onLeading: () => this.#events.serverUp(),
+      // Alive for gossip and of no use to anybody, it would keep the clients that call it: who restarts it mends it.
+      onFailure: (error) => this.#events.fatal('Raft cannot go on', error),
       cluster: this.#links,
     });
   }

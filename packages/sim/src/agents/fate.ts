@@ -42,7 +42,8 @@ export class Fate {
     else if (roll < 0.68) this.#flap();
     else if (roll < 0.75) this.#change();
     else if (roll < 0.83) this.#mend();
-    else if (roll < 0.88) this.#slowDisk();
+    else if (roll < 0.86) this.#slowDisk();
+    else if (roll < 0.88) pick(this.#rng, this.#scene.servers).failSync();
     else if (roll < 0.96) this.#transfer();
     else this.#jump();
   }
@@ -54,6 +55,7 @@ export class Fate {
     network.weather = LAN_WEATHER;
     for (const m of machines) {
       m.files.latencyMs = CALM_DISK_MS;
+      m.files.failNextSync = false;
       m.start();
     }
   }

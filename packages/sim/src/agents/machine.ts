@@ -48,6 +48,8 @@ export class Machine {
   #life: Life | undefined;
   starts = 0;
   onPowerCut = (): void => {};
+  /** A sync of its disk has failed, or is to fail: it may end by itself. */
+  hasBadDisk = false;
 
   constructor(name: string, address: string, isServer: boolean, clock: MachineClock, world: MachineWorld) {
     this.name = name;
@@ -98,7 +100,7 @@ export class Machine {
       hub,
       loadAgain: () => this.#config,
       onLeave: () => undefined,
-      onFatal: (what, error) => isOver() || fail(new Error(`${this.name}: ${what}: ${error.message}`)),
+      onFatal: (what, error) => isOver() || this.#ended(`${what}: ${error.message}`),
     }).then(
       (running) => {
         if (isOver()) return;
@@ -107,6 +109,20 @@ export class Machine {
       },
       (error: Error) => isOver() || fail(new Error(`${this.name} does not start: ${error.message}`)),
     );
+  }
+
+  /** The agent has ended by itself, with 1: only a disk that failed is a reason. */
+  #ended(why: string): void {
+    if (!this.hasBadDisk) return this.#world.fail(new Error(`${this.name}: ${why}`));
+    this.#world.note(this.name, `ends: ${why}`);
+    this.#world.events.after(0, () => this.kill());
+  }
+
+  /** The next sync of its disk fails. */
+  failSync(): void {
+    this.#world.note(this.name, 'has a disk that fails');
+    this.hasBadDisk = true;
+    this.files.failNextSync = true;
   }
 
   /** kill -9: what was written stays, and the kernel closes the connections. */

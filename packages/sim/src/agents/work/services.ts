@@ -59,10 +59,10 @@ export class ServiceWorker extends Worker {
     await this.scene.ask(this.#at, 'PUT', `/v1/agent/check/${what}/service:${id}`);
   }
 
-  /** What was taken on a moment ago may be lost. */
+  /** What was taken on a moment ago may be lost, and on a disk whose syncs failed anything. */
   powerCut(): void {
     for (const e of this.expected.values()) {
-      if (this.scene.now - e.changedAt < DURABLE_AFTER_MS) e.isThere = undefined;
+      if (this.#at.hasBadDisk || this.scene.now - e.changedAt < DURABLE_AFTER_MS) e.isThere = undefined;
     }
   }
 }
