@@ -14,11 +14,17 @@ export class CertifiedCluster {
   readonly #agents: TestAgent[] = [];
   readonly #servers: TestAgent[] = [];
 
+  readonly #authority: { readonly cert: string; readonly key: string };
+
   constructor() {
-    const now = new Date();
     const ca = generateKey();
     const options = { commonName: 'Agents CA', serial: randomSerial(), days: 2, domain: 'consul', permittedNames: [] };
-    const authority = { cert: createCa(options, ca, now), key: keyPem(ca.privateKey) };
+    this.#authority = { cert: createCa(options, ca, new Date()), key: keyPem(ca.privateKey) };
+    this.renewServerCertificate();
+  }
+
+  /** Another key and certificate of the same authority, in the files that servers read when they start or reload. */
+  renewServerCertificate(): void {
     const keys = generateKey();
     const server = createLeaf(
       {
@@ -29,10 +35,10 @@ export class CertifiedCluster {
         usage: ['serverAuth', 'clientAuth'],
       },
       keys,
-      authority,
-      now,
+      this.#authority,
+      new Date(),
     );
-    const files = { ca: authority.cert, server, key: keyPem(keys.privateKey) };
+    const files = { ca: this.#authority.cert, server, key: keyPem(keys.privateKey) };
     for (const [name, text] of Object.entries(files)) writeFileSync(this.#file(name), text);
   }
 

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fromUtf8, type Log, noMetrics, silentLog } from '@proconsul/base';
+import { fromUtf8, type Log, type Network, noMetrics, silentLog } from '@proconsul/base';
 import { KeyList, MEMBERLIST_DEFAULTS, Memberlist, type MemberlistOptions } from '@proconsul/gossip';
 import { NodeDisk, nodeAesGcm, nodeNetwork, systemClock, systemRng } from '@proconsul/io-node';
 import { encodeKeyringFile, fromBase64, SERF_DEFAULTS, Serf, type SerfEvent, type SerfOptions } from '@proconsul/serf';
@@ -14,6 +14,11 @@ const undo: (() => unknown)[] = [];
 /** Ends everything that was started here, the last first. */
 export async function endAll(): Promise<void> {
   for (const fn of undo.splice(0).reverse()) await fn();
+}
+
+/** Something to undo when the test ends. */
+export function later(fn: () => unknown): void {
+  undo.push(fn);
 }
 
 /** A folder that goes with the test. */
@@ -64,6 +69,7 @@ export class RealSerf {
 export interface OurOptions extends Partial<SerfOptions> {
   readonly port?: number;
   readonly gossip?: Partial<MemberlistOptions>;
+  readonly network?: Network;
   /** Base64. */
   readonly keys?: readonly string[];
   /** For the snapshot file. */
@@ -79,7 +85,7 @@ export class OurSerf {
   hasQuit = false;
 
   private constructor(name: string, options: OurOptions) {
-    const { port = 0, gossip = {}, keys = [], dir, ...more } = options;
+    const { port = 0, gossip = {}, keys = [], dir, network = nodeNetwork, ...more } = options;
     const line = (message: string) => void this.logged.push(message);
     const log: Log = { ...silentLog, debug: line, info: line, warn: line, error: line, named: () => log };
     const keyring = new KeyList(keys.map((key) => fromBase64(key)!));
@@ -93,7 +99,7 @@ export class OurSerf {
         pool: (delegate) =>
           new Memberlist(
             { ...MEMBERLIST_DEFAULTS, name, bind, ...gossip },
-            { ...io, network: nodeNetwork, aesGcm: nodeAesGcm, delegate },
+            { ...io, network, aesGcm: nodeAesGcm, delegate },
           ),
         onEvent: (event) => {
           this.events.push(event);
