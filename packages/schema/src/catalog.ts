@@ -124,7 +124,11 @@ export const EnvoyExtension = struct('EnvoyExtension', {
 /** A structure whose zero value is left out of JSON although Go's omitempty would print it (a pointer in the API). */
 function omitZero<T>(of: ReturnType<typeof struct> & { zero(): T }) {
   let zero: string | undefined;
-  return { ...of, isEmpty: (v: never) => of.toJson(v) === (zero ??= of.toJson(of.zero() as never)) } as typeof of;
+  const isEmpty = (v: never) => {
+    zero ??= of.toJson(of.zero() as never);
+    return of.toJson(v) === zero;
+  };
+  return { ...of, isEmpty } as typeof of;
 }
 
 /** The fields of a proxy's configuration, for the structures that print them differently. */
