@@ -24,8 +24,8 @@ async function fill(agent: TestAgent): Promise<void> {
   await register({ NodeMeta: { rack: 'r1' }, TaggedAddresses: { wan: '1.2.3.4' } });
   const Check = { CheckID: 'c1', Name: 'c', Status: 'warning', ServiceID: 'web1', Output: 'hm' };
   await register({ Service: { Service: 'web', ID: 'web1', Tags: ['a', 'b'], Port: 80, Meta: { v: '1' } }, Check });
-  const Proxy = { DestinationServiceName: 'web', Upstreams: [{ DestinationName: 'db', LocalBindPort: 9000 }] };
-  await register({ Service: { Service: 'web-proxy', Kind: 'connect-proxy', Port: 81, Proxy } });
+  const sidecar = { DestinationServiceName: 'web', Upstreams: [{ DestinationName: 'db', LocalBindPort: 9000 }] };
+  await register({ Service: { Service: 'web-proxy', Kind: 'connect-proxy', Port: 81, Proxy: sidecar } });
   await register({ Service: { Service: 'igw', Kind: 'ingress-gateway', Port: 82 } });
   await register({ Service: { Service: 'tgw', Kind: 'terminating-gateway', Port: 83 } });
   const coordinate = { Node: 'n1', Coord: { Vec: [1, 2, 3, 4, 5, 6, 7, 8], Error: 0.5, Adjustment: 0, Height: 1e-5 } };
@@ -39,6 +39,7 @@ async function fill(agent: TestAgent): Promise<void> {
   await agent.request('POST', '/v1/query', {
     Name: 'geo-',
     Template: { Type: 'name_prefix_match', Regexp: '^geo-(.*)$' },
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: a template of prepared queries.
     Service: { Service: '${match(1)}' },
   });
   const config = (entry: object) => agent.mustPut('/v1/config', entry);
