@@ -14,8 +14,12 @@ function duties() {
   const happened: string[] = [];
   const write = (message: string) => logged.push(message);
   const log = { trace() {}, debug: write, info: write, warn: write, error: write, named: () => log };
+  const w = { onReconcile: () => {} };
   const duty = (name: string) => ({
-    start: () => void happened.push(`${name} starts`),
+    start: () => {
+      happened.push(`${name} starts`);
+      if (name === 'reconciler') w.onReconcile();
+    },
     stop: () => void happened.push(`${name} stops`),
   });
   let transfers = 0;
@@ -33,7 +37,7 @@ function duties() {
       established: () => void happened.push('established'),
     },
   );
-  return { d, clock, consensus, server, store, logged, happened, transfers: () => transfers };
+  return Object.assign(w, { d, clock, consensus, server, store, logged, happened, transfers: () => transfers });
 }
 
 describe('the duties of a leader', () => {
@@ -54,6 +58,19 @@ describe('the duties of a leader', () => {
       ['autopilot stops', 'reconciler stops'],
     ]);
     expect(w.logged).toContain('cluster leadership lost');
+  });
+
+  test('in a new cluster members are compared before anybody may write, in others nobody waits for that', async () => {
+    const w = duties();
+    const leads: boolean[] = [];
+    w.onReconcile = () => void leads.push(w.server.leads());
+    w.d.roleChanged('leader');
+    await settle();
+    await settle();
+    w.d.roleChanged('follower');
+    w.d.roleChanged('leader');
+    await settle();
+    expect(leads).toEqual([false, true]);
   });
 
   test('that cannot be taken up are offered to another server, and tried again', async () => {

@@ -108,9 +108,13 @@ export class LeaderDuties {
     await consensus.barrier();
     metrics.sample('leader.barrier', clock.now() - startedAt);
     if (epoch !== this.#epoch) return;
-    server.startLeading();
     const commands = firstCommands(this.#options, this.#d);
-    for (let step = await commands.next(); step.done !== true; ) {
+    let step = await commands.next();
+    if (epoch !== this.#epoch) return;
+    // In a new cluster nobody writes before the members are in the catalog, as recorded; in others nobody has to wait.
+    const isNew = step.done !== true;
+    if (!isNew) server.startLeading();
+    while (step.done !== true) {
       const result = await this.#commit(step.value);
       if (epoch !== this.#epoch) return;
       step = await commands.next(result);
@@ -121,6 +125,7 @@ export class LeaderDuties {
     autopilot.start();
     await reconciler.start();
     if (epoch !== this.#epoch) return;
+    if (isNew) server.startLeading();
     const federation = federationCommand(this.#options.datacenter, this.#d);
     if (federation !== null) await this.#commit(federation);
     if (epoch !== this.#epoch) return;
