@@ -165,8 +165,14 @@ describe.skipIf(nothingToCompare())('a secondary datacenter of the reference', (
     await eventually(async () => (await secondary.get('/v1/connect/intentions')).json().length === 1, {
       withinMs: 40_000,
     });
-    const theirs = (await secondary.get('/v1/config/service-defaults/web')).json();
-    expect(theirs.Protocol).toBe('http');
+    const entry = await eventually(
+      async () => {
+        const reply = await secondary.get('/v1/config/service-defaults/web');
+        return reply.status === 200 && reply.json();
+      },
+      { withinMs: 40_000, what: 'the entry' },
+    );
+    expect(entry.Protocol).toBe('http');
     // Through a server of the reference that asks our leader.
     const [intention] = (await follower.get('/v1/connect/intentions')).json();
     expect(intention).toMatchObject({ SourceName: 'api', DestinationName: 'web', Action: 'allow', Precedence: 9 });
