@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { instrument, numbered } from './instrument.mjs';
-import { root, run } from './lib.mjs';
+import { moduleOptions, root, run } from './lib.mjs';
 
 const folder = join(root, 'node_modules/.cache/fuzz');
 mkdirSync(folder, { recursive: true });
@@ -40,19 +40,7 @@ function dictionaries() {
   return byPackage;
 }
 
-const options = {
-  entryPoints: [join(root, 'fuzz/main.ts')],
-  bundle: true,
-  platform: 'node',
-  format: 'esm',
-  target: 'node20.19',
-  conditions: ['source'],
-  sourcemap: 'inline',
-  logLevel: 'warning',
-  banner: {
-    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
-  },
-};
+const options = { ...moduleOptions, entryPoints: [join(root, 'fuzz/main.ts')] };
 await Promise.all([
   build({ ...options, outfile, plugins: [counting] }),
   build({ ...options, outfile: plain, sourcemap: false }),

@@ -7,6 +7,21 @@ import { fileURLToPath } from 'node:url';
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 export const bundle = join(root, 'packages/cli/dist/proconsul.cjs');
 
+/** How a TypeScript program of this workspace becomes one module that Node runs from the cache; for esbuild. */
+export const moduleOptions = {
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node20.19',
+  conditions: ['source'],
+  sourcemap: 'inline',
+  logLevel: 'warning',
+  // Packages of the old kind inside the bundle ask for `require`.
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
+};
+
 const NODE_FLOOR = [20, 19];
 
 export function checkNode() {

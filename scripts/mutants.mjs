@@ -6,16 +6,12 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { root } from './lib.mjs';
+import { moduleOptions, root } from './lib.mjs';
 
 /** A mutant that does not finish a seed in this time hangs: found. */
 const SEED_TIMEOUT_MS = 120_000;
 
 const folder = join(root, 'node_modules/.cache/mutants');
-
-/** Packages of the old kind inside the bundle ask for this. */
-const REQUIRE =
-  "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
 
 /** Builds the simulation, with `mutant` when there is one. Path of the module. */
 export async function buildSimulation(name, mutant) {
@@ -25,15 +21,11 @@ export async function buildSimulation(name, mutant) {
   const outfile = join(folder, `${name}-${process.pid}.mjs`);
   const target = mutant && join(root, 'packages/raft/src', mutant.file);
   await build({
+    ...moduleOptions,
     entryPoints: [join(root, isOfAgents ? 'packages/sim/src/agents/agents-run.ts' : 'packages/sim/src/index.ts')],
     outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20.19',
-    conditions: ['source'],
+    sourcemap: false,
     logLevel: 'error',
-    ...(isOfAgents ? { banner: { js: REQUIRE } } : {}),
     plugins: mutant
       ? [
           {

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import { root } from './lib.mjs';
+import { moduleOptions, root } from './lib.mjs';
 
 const [file, ...args] = process.argv.slice(2);
 if (file === undefined) {
@@ -15,18 +15,9 @@ mkdirSync(folder, { recursive: true });
 // Beside node_modules, so that packages that stay outside the bundle are found.
 const outfile = join(folder, `${basename(file, '.ts')}-${process.pid}.mjs`);
 await build({
+  ...moduleOptions,
   entryPoints: [resolve(file)],
   outfile,
-  bundle: true,
-  platform: 'node',
-  format: 'esm',
-  target: 'node20.19',
-  conditions: ['source'],
-  sourcemap: 'inline',
-  logLevel: 'warning',
-  banner: {
-    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
-  },
 });
 const child = spawn(process.execPath, ['--enable-source-maps', outfile, ...args], { stdio: 'inherit' });
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
