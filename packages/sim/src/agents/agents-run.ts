@@ -164,6 +164,7 @@ class AgentsRun {
     this.#registers.check();
     for (const watcher of this.#watchers) watcher.stop();
     await scene.run(0);
+    scene.assertKept();
     return {
       seed: this.#options.seed,
       hash: scene.hash,

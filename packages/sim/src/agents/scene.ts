@@ -114,6 +114,11 @@ export class Scene {
     this.#failure ??= typeof error === 'string' ? new SimulationFailure(error) : error;
   }
 
+  /** Throws what {@link fail} was told. */
+  assertKept(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
   #mix(value: number): void {
     this.#hash = Math.imul(this.#hash ^ value, 0x01000193) >>> 0;
   }
@@ -122,12 +127,13 @@ export class Scene {
   async run(forMs: Millis): Promise<void> {
     const until = this.events.now + forMs;
     await promisesSettled();
+    this.assertKept();
     while (this.events.step(until)) {
       await promisesSettled();
       this.#mix(Math.floor(this.events.now * 1000));
       this.steps++;
       this.afterEvent();
-      if (this.#failure !== undefined) throw this.#failure;
+      this.assertKept();
       if (this.steps > EVENTS_IN_RUN_MAX) throw new SimulationFailure('events without end');
     }
   }
