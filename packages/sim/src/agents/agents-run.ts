@@ -7,7 +7,8 @@ import { unsettled } from './settled.ts';
 import { realPause } from './turns.ts';
 import { Beliefs, LockWorker } from './work/locks.ts';
 import { FlickerWorker, PairWorker } from './work/pairs.ts';
-import { entryOf, Registers, RegisterWorker } from './work/registers.ts';
+import { entryOf, Registers, RegisterWorker, StaleReader } from './work/registers.ts';
+import { LateRenewer } from './work/renewers.ts';
 import { ServiceWorker } from './work/services.ts';
 import { Watcher } from './work/watchers.ts';
 import type { Job, Worker } from './work/worker.ts';
@@ -132,7 +133,8 @@ class AgentsRun {
     const beliefs = new Beliefs(scene);
     for (let i = 0; i < 6; i++) this.#workers.push(new RegisterWorker(job, `registers ${i}`, this.#registers));
     for (let i = 0; i < 3; i++) this.#workers.push(new LockWorker(job, `locks ${i}`, LOCKS, beliefs));
-    this.#workers.push(new PairWorker(job, 'pairs'), new FlickerWorker(job, 'flicker'));
+    for (const m of scene.servers) this.#workers.push(new StaleReader(job, m, this.#registers));
+    this.#workers.push(new PairWorker(job, 'pairs'), new FlickerWorker(job, 'flicker'), new LateRenewer(job, 'late'));
     for (const m of [...scene.clients, pick(this.#rng, scene.servers)]) {
       const worker = new ServiceWorker(job, m);
       m.onPowerCut = () => worker.powerCut();

@@ -99,7 +99,7 @@ export class Machine {
       disk: diskOf(process, this.files.mount()) as Disk,
       hub,
       loadAgain: () => this.#config,
-      onLeave: () => undefined,
+      onLeave: () => this.#exit(life, 'has left'),
       onFatal: (what, error) => isOver() || this.#ended(`${what}: ${error.message}`),
     }).then(
       (running) => {
@@ -118,6 +118,22 @@ export class Machine {
     this.#world.events.after(0, () => this.kill());
   }
 
+  /** SIGTERM: an orderly end, without a farewell to the others. */
+  terminate(): void {
+    const life = this.#life;
+    if (life?.running === undefined || life.process.isStalled) return;
+    this.#world.note(this.name, 'is told to end');
+    this.#exit(life, 'has ended');
+  }
+
+  /** The agent ends in order; then its process is gone. */
+  #exit(life: Life, how: string): void {
+    const gone = (): void => {
+      if (this.#life === life) this.#world.events.after(0, () => this.#life === life && this.#die(how));
+    };
+    life.running?.stop().then(gone, (error: Error) => this.#life === life && this.#world.fail(error));
+  }
+
   /** The next sync of its disk fails. */
   failSync(): void {
     this.#world.note(this.name, 'has a disk that fails');
@@ -127,7 +143,11 @@ export class Machine {
 
   /** kill -9: what was written stays, and the kernel closes the connections. */
   kill(): void {
-    if (!this.#end('is killed')) return;
+    this.#die('is killed');
+  }
+
+  #die(how: string): void {
+    if (!this.#end(how)) return;
     this.#world.network.abandon(this.address);
     this.files.kill();
   }

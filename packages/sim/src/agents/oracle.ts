@@ -6,7 +6,7 @@ import type { Scene } from './scene.ts';
 /** Clocks run fast by at most this share: what is a TTL on a server's clock is at least that much less of true time. */
 export const DRIFT_MAX = 0.05;
 /** Sessions end this many TTLs after their last renewal at the earliest. Source: sessions documentation, measured. */
-const TTL_MULTIPLIER = 2;
+export const TTL_MULTIPLIER = 2;
 /** Rounding of clocks. */
 const SLACK_MS: Millis = 2;
 
@@ -21,6 +21,9 @@ export interface KeptSession {
   /** Its client has asked for its end, or something else than time may end it. */
   mayEnd: boolean;
 }
+
+/** How long it lives at least after a renewal. */
+const leastMs = ({ ttlMs }: KeptSession): Millis => (TTL_MULTIPLIER * ttlMs) / (1 + DRIFT_MAX) - SLACK_MS;
 
 /** What was seen of one life of a server. */
 interface Seen {
@@ -62,6 +65,18 @@ export class Oracle {
 
   keep(session: KeptSession): void {
     this.#sessions.set(session.id, session);
+  }
+
+  /** A renewal that was asked for at `startedAt` was granted just now: the session lives. */
+  renewed(session: KeptSession, startedAt: Millis): void {
+    session.renewedAt = startedAt;
+    this.#scene.count('renewals');
+    const endedAt = this.#ended.get(session.id);
+    if (endedAt === undefined || session.mayEnd) return;
+    const lived = endedAt - startedAt;
+    if (lived < leastMs(session)) {
+      this.#fail(`session ${session.id} was renewed, but ended ${Math.round(lived)} ms after that was asked for`);
+    }
   }
 
   delayOf(session: string, delayMs: Millis): void {
@@ -173,9 +188,9 @@ export class Oracle {
       // This server may not have got as far as its creation.
       if (!this.#exists.has(`${m.name} ${m.starts} ${s.id}`)) continue;
       this.#sessions.delete(s.id);
+      this.#ended.set(s.id, this.#scene.now);
       const lived = this.#scene.now - s.renewedAt;
-      const least = (TTL_MULTIPLIER * s.ttlMs) / (1 + DRIFT_MAX) - SLACK_MS;
-      if (!s.mayEnd && lived < least) {
+      if (!s.mayEnd && lived < leastMs(s)) {
         this.#fail(
           `${m.name}: session ${s.id} with a TTL of ${s.ttlMs} ms ended ${Math.round(lived)} ms after its renewal`,
         );
@@ -185,6 +200,8 @@ export class Oracle {
   }
 
   readonly #exists = new Set<string>();
+  /** When sessions were first seen to be gone. */
+  readonly #ended = new Map<string, Millis>();
 
   /** Sessions that the leader still has, although nobody renews them. */
   overdue({ store }: LocalServer): string[] {

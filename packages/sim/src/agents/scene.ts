@@ -37,6 +37,8 @@ const NOTHING_DONE = [
 /** The machines of a run, virtual time, and everything that happens on it. */
 export class Scene {
   readonly seed: number;
+  /** Clocks run fast or slow by up to this share. */
+  readonly drift: number;
   readonly events = new EventQueue();
   readonly network: AgentNetwork;
   readonly machines: Machine[] = [];
@@ -53,6 +55,7 @@ export class Scene {
   constructor(options: SceneOptions, trace: Trace) {
     const { seed, servers, clients, drift, hcl } = options;
     this.seed = seed;
+    this.drift = drift;
     this.trace = trace;
     const rng = seededRng(`agents world ${seed}`);
     this.network = new AgentNetwork(this.events, rng, LAN_WEATHER);
@@ -89,6 +92,17 @@ export class Scene {
 
   get clients(): Machine[] {
     return this.machines.filter((m) => !m.isServer);
+  }
+
+  /** A client that leaves the cluster now and then, and comes back; nothing hangs on its node. */
+  get wanderer(): Machine | undefined {
+    const { clients } = this;
+    return clients.length > 1 ? clients.at(-1) : undefined;
+  }
+
+  /** Clients whose nodes stay in the catalog. */
+  get settled(): Machine[] {
+    return this.clients.filter((m) => m !== this.wanderer);
   }
 
   /** The server that answers for the cluster at this moment. */

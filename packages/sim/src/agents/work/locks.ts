@@ -80,7 +80,7 @@ export class LockWorker extends Worker {
     const isLinked = this.rng.float() < 0.25;
     const body = JSON.stringify({
       Name: 'lock',
-      Node: pick(this.rng, scene.clients).name,
+      Node: pick(this.rng, scene.settled).name,
       TTL: `${ttlMs}ms`,
       LockDelay: `${delayMs}ms`,
       ...(isLinked ? {} : { NodeChecks: [] }),
@@ -102,8 +102,7 @@ export class LockWorker extends Worker {
     const startedAt = scene.now;
     const answer = await scene.ask(at, 'PUT', `/v1/session/renew/${session.id}`);
     if (answer.status === 200) {
-      session.renewedAt = startedAt;
-      scene.count('renewals');
+      this.job.oracle.renewed(session, startedAt);
       return true;
     }
     const least = session.renewedAt + session.ttlMs / (1 + DRIFT_MAX);

@@ -1,7 +1,8 @@
 import type { Millis } from '@proconsul/base';
 import type { Operation } from '../../linearizability.ts';
 import { findAnomaly } from '../../register-zones.ts';
-import type { HttpAnswer } from '../http.ts';
+import { type HttpAnswer, NoAnswer } from '../http.ts';
+import type { Machine } from '../machine.ts';
 import { DRIFT_MAX, type Oracle } from '../oracle.ts';
 import type { Scene } from '../scene.ts';
 import { pick } from '../scene.ts';
@@ -174,6 +175,39 @@ export class RegisterWorker extends Worker {
   async #stale(key: string): Promise<void> {
     const startedAt = this.scene.now;
     const answer = await this.scene.ask(this.somewhere(), 'GET', `/v1/kv/${key}?stale`, '', this.#patienceMs());
+    if (answer.status < 500) this.#registers.staleRead(key, startedAt, answer);
+  }
+}
+
+/** Requests of one reader that wait for their answers. */
+const OPEN_MAX = 20;
+
+/** A program beside a server that reads what that one has, and goes on asking while its server stands still or is cut off. */
+export class StaleReader extends Worker {
+  readonly #registers: Registers;
+  readonly #at: Machine;
+  protected override readonly pauseMs = 250;
+  #open = 0;
+
+  constructor(job: Job, at: Machine, registers: Registers) {
+    super(job, `stale reads at ${at.name}`);
+    this.#at = at;
+    this.#registers = registers;
+  }
+
+  protected async turn(): Promise<void> {
+    if (this.#open >= OPEN_MAX || !this.#at.isUp) return;
+    this.#open++;
+    this.#read(pick(this.rng, this.#registers.keys))
+      .catch((error: Error) => error instanceof NoAnswer || this.scene.fail(error))
+      .finally(() => {
+        this.#open--;
+      });
+  }
+
+  async #read(key: string): Promise<void> {
+    const startedAt = this.scene.now;
+    const answer = await this.scene.ask(this.#at, 'GET', `/v1/kv/${key}?stale`);
     if (answer.status < 500) this.#registers.staleRead(key, startedAt, answer);
   }
 }
