@@ -290,6 +290,7 @@ class AgentsRun {
     );
     if (!(await scene.until(() => created.outcome === 'done', WOKEN_WITHIN_MS))) throw missing('no session is made');
     const { ID } = JSON.parse(created.body) as { ID: string };
+    victim.isKept = false;
     if (this.#rng.float() < 0.5) victim.kill();
     else victim.cutPower();
     const isKnown = (): boolean => {

@@ -1,6 +1,7 @@
 import { type Millis, type Rng, shuffle } from '@proconsul/base';
 import { LAN_WEATHER, type PacketWeather } from '../gossip/pool-network.ts';
 import type { Machine } from './machine.ts';
+import { Operators } from './operators.ts';
 import { pick, type Scene } from './scene.ts';
 
 const SLOW_DISK_MS: Millis = 300;
@@ -20,6 +21,28 @@ const WEATHERS: readonly PacketWeather[] = [
 export class Fate {
   readonly #scene: Scene;
   readonly #rng: Rng;
+  /** What may happen, and how often compared to the rest. */
+  readonly #acts: readonly (readonly [number, () => void])[] = [
+    [16, () => this.#crash()],
+    [16, () => this.#restart()],
+    [10, () => this.#pause()],
+    [8, () => this.#isolate()],
+    [7, () => this.#halve()],
+    [6, () => this.#swizzle()],
+    [5, () => this.#flap()],
+    [7, () => this.#change()],
+    [10, () => this.#mend()],
+    [3, () => this.#slowDisk()],
+    [2, () => pick(this.#rng, this.#scene.servers).failSync()],
+    [4, () => this.#fillDisk()],
+    [4, () => this.#jump()],
+    [8, () => this.#operators.transfer()],
+    [4, () => this.#operators.removePeer()],
+    [3, () => this.#operators.forceLeave()],
+    [5, () => this.#leave()],
+    [3, () => this.#terminate()],
+  ];
+  readonly #operators: Operators;
   /** Counts healings: what was to go on before has ended. */
   #generation = 0;
   faults = 0;
@@ -27,25 +50,13 @@ export class Fate {
   constructor(scene: Scene) {
     this.#scene = scene;
     this.#rng = scene.rng('fate');
+    this.#operators = new Operators(scene);
   }
 
   /** Something happens. */
   act(): void {
-    const roll = this.#rng.float();
     this.faults++;
-    if (roll < 0.16) this.#crash();
-    else if (roll < 0.32) this.#restart();
-    else if (roll < 0.42) this.#pause();
-    else if (roll < 0.5) this.#isolate();
-    else if (roll < 0.57) this.#halve();
-    else if (roll < 0.63) this.#swizzle();
-    else if (roll < 0.68) this.#flap();
-    else if (roll < 0.75) this.#change();
-    else if (roll < 0.83) this.#mend();
-    else if (roll < 0.86) this.#slowDisk();
-    else if (roll < 0.88) pick(this.#rng, this.#scene.servers).failSync();
-    else if (roll < 0.96) this.#transfer();
-    else this.#jump();
+    weighted(this.#rng, this.#acts)();
   }
 
   /** Everything works again, and everybody is there. */
@@ -56,6 +67,8 @@ export class Fate {
     for (const m of machines) {
       m.files.latencyMs = CALM_DISK_MS;
       m.files.failNextSync = false;
+      m.files.isFull = false;
+      m.isKept = true;
       m.start();
     }
   }
@@ -78,13 +91,30 @@ export class Fate {
       if (isPowerCut) m.cutPower();
       else m.kill();
       // Most agents are started again by whoever watches over them.
-      const { starts } = m;
-      if (this.#rng.float() < 0.7) {
-        this.#scene.events.after(this.#rng.float() * 4000, () => {
-          if (!m.isUp && m.starts === starts) m.start();
-        });
-      }
+      if (this.#rng.float() < 0.7) this.#startWithin(m, 4000);
     }
+  }
+
+  /** Starts the machine at some time, if it does not run any more by then. */
+  #startWithin(m: Machine, ms: Millis): void {
+    const { starts } = m;
+    this.#scene.events.after(this.#rng.float() * ms, () => {
+      if (!m.isUp && m.starts === starts) m.start();
+    });
+  }
+
+  /** A server, or the client of which nothing hangs, leaves the cluster, and comes back. */
+  #leave(): void {
+    const { servers, wanderer } = this.#scene;
+    const m = pick(this.#rng, wanderer === undefined ? servers : [...servers, wanderer]);
+    this.#operators.leave(m);
+    if (this.#rng.float() < 0.8) this.#startWithin(m, 12_000);
+  }
+
+  #terminate(): void {
+    const m = this.#victim();
+    m.terminate();
+    if (this.#rng.float() < 0.8) this.#startWithin(m, 6000);
   }
 
   #restart(): void {
@@ -188,10 +218,18 @@ export class Fate {
     });
   }
 
-  #transfer(): void {
-    const at = pick(this.#rng, this.#scene.machines);
-    this.#note(`an operator at ${at.name} hands the leadership over`);
-    void this.#scene.change(at, 'PUT', '/v1/operator/raft/transfer-leader');
+  /** No write fits for some time. */
+  #fillDisk(): void {
+    const { leader, servers } = this.#scene;
+    const m = leader !== undefined && this.#rng.float() < 0.4 ? leader : pick(this.#rng, servers);
+    if (m.files.isFull) return;
+    this.#note(`the disk of ${m.name} is full`);
+    m.files.isFull = true;
+    this.#scene.events.after(this.#rng.float() * 8000, () => {
+      m.files.isFull = false;
+      // It could not start without space.
+      if (!m.isUp) m.start();
+    });
   }
 
   #jump(): void {
@@ -199,6 +237,16 @@ export class Fate {
     this.#note(`the wall clock of ${m.name} jumps`);
     m.clock.wallAheadMs += (this.#rng.float() * 2 - 1) * WALL_JUMP_MS;
   }
+}
+
+/** One of them, each as often as its weight says. */
+function weighted<T>(rng: Rng, of: readonly (readonly [number, T])[]): T {
+  let roll = rng.float() * of.reduce((sum, [weight]) => sum + weight, 0);
+  for (const [weight, one] of of) {
+    roll -= weight;
+    if (roll < 0) return one;
+  }
+  return (of.at(-1) as readonly [number, T])[1];
 }
 
 const names = (of: readonly Machine[]): string => of.map((m) => m.name).join(' ');

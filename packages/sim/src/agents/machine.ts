@@ -28,6 +28,9 @@ export interface MachineWorld {
   fail(error: Error): void;
 }
 
+/** Whoever watches over an agent starts it again after this time. */
+const RESTART_MS: Millis = 500;
+
 /** One life of an agent. */
 export interface Life {
   readonly process: AgentProcess;
@@ -48,6 +51,8 @@ export class Machine {
   #life: Life | undefined;
   starts = 0;
   onPowerCut = (): void => {};
+  /** Somebody starts the agent again whenever it has ended. */
+  isKept = false;
   /** A sync of its disk has failed, or is to fail: it may end by itself. */
   hasBadDisk = false;
 
@@ -83,7 +88,7 @@ export class Machine {
 
   start(): void {
     if (this.#life !== undefined) return;
-    const { events, rng, network, logLine, note, fail } = this.#world;
+    const { events, rng, network, logLine, note } = this.#world;
     const process = new AgentProcess(events, this.clock);
     const life: Life = { process, running: undefined };
     this.#life = life;
@@ -107,8 +112,16 @@ export class Machine {
         life.running = running;
         note(this.name, 'has started');
       },
-      (error: Error) => isOver() || fail(new Error(`${this.name} does not start: ${error.message}`)),
+      (error: Error) => isOver() || this.#refused(error),
     );
+  }
+
+  /** It could not start: with nothing written on a full disk. */
+  #refused({ message }: Error): void {
+    const isFull = this.files.isFull || message.startsWith('ENOSPC');
+    if (!isFull) return this.#world.fail(new Error(`${this.name} does not start: ${message}`));
+    this.#world.note(this.name, `does not start: ${message}`);
+    this.#world.events.after(0, () => this.kill());
   }
 
   /** The agent has ended by itself, with 1: only a disk that failed is a reason. */
@@ -166,6 +179,7 @@ export class Machine {
     this.#world.note(this.name, how);
     life.process.kill();
     this.#life = undefined;
+    if (this.isKept) this.#world.events.after(RESTART_MS, () => this.isKept && this.start());
     return true;
   }
 
