@@ -1,11 +1,16 @@
 import { type AgentOptions, eventually, TestAgent } from '../e2e/harness.ts';
 
+/** Where an agent runs. */
+export type Place = Pick<AgentOptions, 'host' | 'ports' | 'within' | 'dataDir'>;
+
 export interface ClusterOptions {
   readonly servers: number;
   readonly clients: number;
   readonly config?: Readonly<Record<string, unknown>>;
   /** Other programs than the one under test, by node. */
   readonly programs?: Readonly<Record<string, readonly string[]>>;
+  /** Where each node runs; on free ports of 127.0.0.1 when it is not said. */
+  readonly place?: (node: string) => Place | Promise<Place>;
 }
 
 /** Agents that join each other on loopback: servers `s1`, `s2`, ... and clients `c1`, `c2`, ... */
@@ -19,12 +24,13 @@ export class Cluster {
   }
 
   /** Starts them all and returns when there is a leader and everybody is in the catalog with a passing check. */
-  static async start({ servers, clients, config = {}, programs = {} }: ClusterOptions): Promise<Cluster> {
+  static async start({ servers, clients, config = {}, programs = {}, place }: ClusterOptions): Promise<Cluster> {
     const made: TestAgent[] = [];
     const common = { retry_interval: '500ms', performance: { leave_drain_time: '100ms' }, ...config };
     const add = async (options: AgentOptions) => {
       const other = programs[options.node ?? ''];
-      const agent = new TestAgent(other === undefined ? options : { ...options, program: other });
+      const placed = { ...options, ...(await place?.(options.node ?? '')) };
+      const agent = new TestAgent(other === undefined ? placed : { ...placed, program: other });
       made.push(agent);
       await agent.start();
       return agent;
@@ -33,7 +39,7 @@ export class Cluster {
       const expect = { bootstrap_expect: servers, ...common };
       // A single server elects itself.
       const first = await add({ mode: 'peer', node: 's1', config: expect });
-      const join = { retry_join: [`127.0.0.1:${first.ports.serf_lan}`] };
+      const join = { retry_join: [`${first.host}:${first.ports.serf_lan}`] };
       const peer = (i: number) => add({ mode: 'peer', node: `s${i}`, config: { ...expect, ...join } });
       const client = (i: number) => add({ mode: 'client', node: `c${i}`, config: { ...common, ...join } });
       const numbers = (n: number, from: number) => Array.from({ length: Math.max(0, n) }, (_, i) => i + from);
@@ -75,7 +81,7 @@ export class Cluster {
   async leader(asked: TestAgent = this.all.at(-1) as TestAgent): Promise<TestAgent> {
     return await eventually(async () => {
       const address = (await asked.get('/v1/status/leader')).json<string>();
-      return this.servers.find((s) => address === `127.0.0.1:${s.ports.server}`);
+      return this.servers.find((s) => address === `${s.host}:${s.ports.server}`);
     });
   }
 

@@ -19,6 +19,14 @@ export interface AgentOptions {
   readonly node?: string;
   /** Another program than the one under test: words of a command line. */
   readonly program?: readonly string[];
+  /** Words that stand before the command and run it: in another namespace, with other limits. */
+  readonly within?: readonly string[];
+  /** The address that it has. Default: 127.0.0.1. */
+  readonly host?: string;
+  /** Ports of its own, where `host` is nobody else's. Default: free ones. */
+  readonly ports?: Ports;
+  /** Where its data lies. Default: in a folder of its own. */
+  readonly dataDir?: string;
   /** Merged over the harness's own keys: ports, `raft_multiplier` 1. */
   readonly config?: Readonly<Record<string, unknown>>;
   /** Files of a configuration directory: name to text. */
@@ -42,7 +50,7 @@ export interface Reply {
 /** `X-Consul-Index` of an answer. */
 export const indexOf = (reply: Reply): number => Number(reply.headers.get('x-consul-index'));
 
-interface Ports {
+export interface Ports {
   readonly http: number;
   readonly dns: number;
   readonly server: number;
@@ -80,9 +88,17 @@ export class TestAgent {
     return this.#ports;
   }
 
-  /** `127.0.0.1:PORT`, as `CONSUL_HTTP_ADDR` takes it. */
+  get dataDir(): string {
+    return this.options.dataDir ?? join(this.dir, 'data');
+  }
+
+  get host(): string {
+    return this.options.host ?? '127.0.0.1';
+  }
+
+  /** `HOST:PORT`, as `CONSUL_HTTP_ADDR` takes it. */
   get address(): string {
-    return `127.0.0.1:${this.ports.http}`;
+    return `${this.host}:${this.ports.http}`;
   }
 
   get pid(): number {
@@ -110,7 +126,7 @@ export class TestAgent {
   /** Starts the process and returns when it leads and its own node is in the catalog. Keeps its ports and its folder. */
   async start(): Promise<void> {
     for (let attempt = 1; ; attempt++) {
-      this.#ports ??= await choosePorts();
+      this.#ports ??= this.options.ports ?? (await choosePorts());
       this.#spawn(this.#ports);
       try {
         await this.untilReady();
@@ -132,12 +148,16 @@ export class TestAgent {
   }
 
   #spawn(ports: Ports): void {
-    const { mode = 'dev', node = 'test', config = {}, args = [] } = this.options;
+    const { mode = 'dev', node = 'test', config = {}, args = [], within = [], host } = this.options;
     const file = join(this.dir, 'agent.json');
-    const own = { ports: { ...ports, grpc: -1, grpc_tls: -1 }, performance: { raft_multiplier: 1 } };
+    const own = {
+      ports: { ...ports, grpc: -1, grpc_tls: -1 },
+      performance: { raft_multiplier: 1 },
+      ...(host === undefined ? {} : { client_addr: host }),
+    };
     writeFileSync(file, JSON.stringify(merge(own, config)));
-    const [name = '', ...first] = this.options.program ?? program();
-    const data = ['-data-dir', join(this.dir, 'data')];
+    const [name = '', ...first] = [...within, ...(this.options.program ?? program())];
+    const data = ['-data-dir', this.dataDir];
     const states = {
       dev: ['-dev'],
       server: ['-server', '-bootstrap', ...data],
@@ -145,7 +165,7 @@ export class TestAgent {
       client: data,
     };
     const state = states[mode];
-    const base = ['-node', node, '-bind', '127.0.0.1', '-config-file', file, '-config-dir', join(this.dir, 'conf.d')];
+    const base = ['-node', node, '-bind', this.host, '-config-file', file, '-config-dir', join(this.dir, 'conf.d')];
     const child = spawn(name, [...first, 'agent', ...state, ...base, ...args], {
       env: { ...process.env, ...this.options.env },
       stdio: ['ignore', 'pipe', 'pipe'],

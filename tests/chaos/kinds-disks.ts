@@ -1,0 +1,170 @@
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { eventually } from '../e2e/harness.ts';
+import type { Disks } from './disks.ts';
+import { type Kind, kind } from './kind.ts';
+import type { Machine } from './machine.ts';
+import type { Scene } from './scene.ts';
+
+const FULL_MS = [2000, 5000] as const;
+/** How soon a process ends whose disk has failed, under writes. */
+const ENDED_WITHIN_MS = 30_000;
+const SEGMENT_HEADER_BYTES = 36;
+
+const disksOf = (scene: Scene): Disks => scene.world.disks as Disks;
+const disk = (name: string, what: string, run: Kind['run']): Kind => kind(name, what, ['disks'], run);
+
+/** The files of the log, the oldest first. */
+function segments(m: Machine): string[] {
+  const folder = join(m.agent.dataDir, 'raft/log');
+  return readdirSync(folder)
+    .sort()
+    .map((name) => join(folder, name));
+}
+
+/** Where the last record of a file ends: what follows is reserved space. */
+function endOf(bytes: Uint8Array): number {
+  let end = bytes.length;
+  while (end > 0 && bytes[end - 1] === 0) end--;
+  return end;
+}
+
+/** Loses what was not synced, and the process with it. */
+async function cutPower(scene: Scene, victims: readonly Machine[]): Promise<void> {
+  scene.note(`power cut: ${victims.map((m) => m.name).join(' ')}`);
+  await Promise.all(
+    victims.map(async (m) => {
+      m.unsound();
+      await disksOf(scene).fail(m.agent.dataDir);
+      await m.kill();
+    }),
+  );
+  for (const m of victims) await renew(scene, m);
+  await scene.pause(scene.between(0, 1500));
+  for (const m of scene.shuffled(victims)) scene.start(m);
+}
+
+/** Mounts a disk again that had failed. */
+async function renew(scene: Scene, { agent }: Machine): Promise<void> {
+  await disksOf(scene).unmount(agent.dataDir);
+  await disksOf(scene).mount(agent.dataDir);
+}
+
+export const DISK_KINDS: readonly Kind[] = [
+  disk('disk-full', 'the disk of the leader fills up, and has space again later', async (scene) => {
+    const m = await scene.leader();
+    scene.note(`the disk of ${m.name} is full`);
+    await disksOf(scene).fill(m.agent.dataDir);
+    await scene.pause(scene.between(...FULL_MS));
+    disksOf(scene).free(m.agent.dataDir);
+    scene.note('it has space again');
+  }),
+  disk('disk-full-all', 'the disks of all servers fill up, and have space again later', async (scene) => {
+    scene.note('all disks are full');
+    await Promise.all(scene.servers.map((m) => disksOf(scene).fill(m.agent.dataDir)));
+    await scene.pause(scene.between(...FULL_MS));
+    for (const m of scene.servers) disksOf(scene).free(m.agent.dataDir);
+    scene.note('they have space again');
+  }),
+  disk(
+    'disk-fails',
+    'the disk of a server takes no more writes; its process ends, and comes back with another',
+    async (scene) => {
+      const m = scene.random() < 0.5 ? await scene.leader() : await scene.follower();
+      scene.note(`the disk of ${m.name} fails`);
+      m.unsound();
+      await disksOf(scene).fail(m.agent.dataDir);
+      const { code } = await m.agent.exit(ENDED_WITHIN_MS);
+      m.isRunning = false;
+      scene.note(`its process has ended with ${code}`);
+      if (code !== 1) scene.fail(`${m.name}, whose disk has failed, ended with ${code}`);
+      await renew(scene, m);
+      scene.start(m);
+    },
+  ),
+  disk('disk-stalls', 'the disk of the leader stands still, several times', async (scene) => {
+    for (let n = 0; n < 4; n++) {
+      const m = await scene.leader();
+      const forMs = scene.between(50, 1500);
+      scene.note(`the disk of ${m.name} stands still for ${forMs} ms`);
+      disksOf(scene).freeze(m.agent.dataDir, forMs);
+      await scene.pause(forMs + scene.between(200, 1000));
+    }
+  }),
+  disk('disk-stalls-all', 'the disks of all servers stand still for moments', async (scene) => {
+    for (let n = 0; n < 4; n++) {
+      const times = scene.servers.map((m) => {
+        const forMs = scene.between(20, 600);
+        disksOf(scene).freeze(m.agent.dataDir, forMs);
+        return forMs;
+      });
+      scene.note(`all disks stand still for up to ${Math.max(...times)} ms`);
+      await scene.pause(Math.max(...times) + scene.between(200, 800));
+    }
+  }),
+  disk('power-cut', 'one server loses its power, and all that was not synced', async (scene) => {
+    await cutPower(scene, [scene.random() < 0.5 ? await scene.leader() : await scene.follower()]);
+  }),
+  disk('power-cut-all', 'all servers lose their power at once, and all that was not synced', async (scene) => {
+    await cutPower(scene, scene.servers);
+  }),
+  kind('torn-tail', 'a follower is killed, and its log ends in a write that was torn', [], async (scene) => {
+    const m = await scene.follower();
+    await scene.kill(m);
+    const file = segments(m).at(-1) as string;
+    const bytes = readFileSync(file);
+    const torn = Buffer.from(Array.from({ length: scene.between(8, 400) }, () => scene.between(1, 255)));
+    const end = Math.max(endOf(bytes), SEGMENT_HEADER_BYTES);
+    scene.note(`${torn.length} bytes of a torn write in the log of ${m.name} at ${end}`);
+    writeFileSync(file, Buffer.concat([bytes.subarray(0, end), torn, bytes.subarray(end + torn.length)]));
+    scene.start(m);
+  }),
+  kind('bit-flip', 'a bit flips in the log of a killed follower, which says so and is replaced', [], async (scene) => {
+    const m = await scene.follower();
+    await scene.kill(m);
+    const file = segments(m)[0] as string;
+    const bytes = readFileSync(file);
+    // In the first half: something sound comes after it.
+    const at = scene.between(SEGMENT_HEADER_BYTES, endOf(bytes) / 2);
+    bytes[at] = (bytes[at] as number) ^ (1 << scene.between(0, 7));
+    writeFileSync(file, bytes);
+    scene.note(`a bit flips in the log of ${m.name} at ${at}`);
+    scene.start(m);
+    m.unsound();
+    const told = m.agent.log.length;
+    const { code } = await m.agent.exit(ENDED_WITHIN_MS);
+    m.isRunning = false;
+    if (code === 0 || !/\.log is damaged at byte \d+/.test(m.agent.log.slice(told - 2000)))
+      scene.fail(`${m.name} has a damaged log, ended with ${code} and does not say so`);
+    await replace(scene, m);
+  }),
+  kind('wiped', 'a server loses all its data and comes back empty', [], async (scene) => {
+    const m = await scene.follower();
+    await scene.kill(m);
+    await replace(scene, m);
+  }),
+];
+
+interface Peer {
+  readonly ID: string;
+  readonly Node: string;
+}
+
+/** What an operator does with a server whose data is lost: takes it out of the peers, and starts it with nothing. */
+async function replace(scene: Scene, m: Machine): Promise<void> {
+  const other = scene.servers.find((s) => s !== m) as Machine;
+  await eventually(
+    async () => {
+      const peers = await other.json<{ Servers: Peer[] }>('/v1/operator/raft/configuration');
+      const gone = peers?.Servers.find((s) => s.Node === m.name || !scene.servers.some((o) => o.name === s.Node));
+      if (peers !== undefined && gone === undefined) return true;
+      if (gone !== undefined) await other.client.ask('DELETE', `/v1/operator/raft/peer?id=${gone.ID}`, undefined);
+      return false;
+    },
+    { withinMs: 30_000, what: `${m.name} taken out of the peers` },
+  );
+  for (const name of readdirSync(m.agent.dataDir))
+    rmSync(join(m.agent.dataDir, name), { recursive: true, force: true });
+  scene.note(`${m.name} has lost all its data`);
+  scene.start(m);
+}
