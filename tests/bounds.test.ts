@@ -54,12 +54,13 @@ import {
   splitLabel,
 } from '../packages/gossip/src/wire/wrappers.ts';
 import { AGENT_CACHE_MAX, AgentCache } from '../packages/http-api/src/agent-cache.ts';
-import { BODY_BYTES_MAX } from '../packages/http-api/src/api-exchange.ts';
+import { BODY_BYTES_MAX, JSON_VALUES_MAX } from '../packages/http-api/src/api-exchange.ts';
 import { HttpFront } from '../packages/http-api/src/front/http-front.ts';
 import { CONNECTIONS_MAX as HTTP_CONNECTIONS_MAX } from '../packages/http-api/src/front/options.ts';
 import { REMEMBERED_MAX } from '../packages/http-api/src/http-api.ts';
 import { METHODS_KEPT_MAX, RequestReport } from '../packages/http-api/src/request-report.ts';
 import { MONITOR_LINES_MAX } from '../packages/http-api/src/routes/agent.ts';
+import { CONFIG_VALUES_MAX } from '../packages/http-api/src/routes/config.ts';
 import { TXN_OPS_MAX } from '../packages/http-api/src/routes/txn.ts';
 import { FakeExchange, fakeApi } from '../packages/http-api/src/testing/fake-front.ts';
 import { cachedHeaders, cacheHeaders, HeaderScan } from '../packages/http1/src/headers.ts';
@@ -793,6 +794,19 @@ describe('HTTP', () => {
     const of = async (size: number) =>
       (await ask('PUT', '/v1/catalog/deregister', { body: `{"Node":"${'a'.repeat(size - 11)}"}` })).status;
     expect([await of(BODY_BYTES_MAX), await of(BODY_BYTES_MAX + 1)]).toEqual([200, 413]);
+  });
+
+  test('JSON_VALUES_MAX, CONFIG_VALUES_MAX: a body of more values is refused with 413', async () => {
+    const { ask, caller } = fakeApi();
+    caller.results.set('ConfigEntry.Apply', true);
+    // The object and what stands before its list, the list, what is in it.
+    const body = (head: string, values: number) => `{${head}:[${'"",'.repeat(values)}""]}`;
+    const status = async (path: string, text: string) => (await ask('PUT', path, { body: text })).status;
+    const tags = (values: number) => status('/v1/catalog/deregister', body('"Node":"n","Other"', values - 4));
+    expect([await tags(JSON_VALUES_MAX), await tags(JSON_VALUES_MAX + 1)]).toEqual([400, 413]);
+    const splits = (values: number) =>
+      status('/v1/config', body('"Kind":"service-splitter","Name":"n","Splits"', values - 5));
+    expect([await splits(CONFIG_VALUES_MAX), await splits(CONFIG_VALUES_MAX + 1)]).toEqual([400, 413]);
   });
 
   test('AGENT_CACHE_MAX: of further cached answers the oldest are forgotten', () => {

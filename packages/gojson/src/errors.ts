@@ -12,6 +12,16 @@ export class GoJsonError extends Error {
   }
 }
 
+/** More values than the reader is willing to make. What it throws instead of {@link GoJsonError}: Go knows no such bound. */
+export class TooManyValuesError extends Error {
+  override readonly name = 'TooManyValuesError';
+  readonly maxValues: number;
+  constructor(maxValues: number) {
+    super(`more than ${maxValues} values in one JSON text`);
+    this.maxValues = maxValues;
+  }
+}
+
 const SHORT: Readonly<Record<number, string>> = {
   7: '\\a',
   8: '\\b',

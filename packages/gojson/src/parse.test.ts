@@ -8,7 +8,9 @@ import {
   kindName,
   parseJson,
   parseJsonDocument,
+  parseJsonInSteps,
   stringifyAny,
+  TooManyValuesError,
 } from './index.ts';
 import vectors from './testdata/go-json.json' with { type: 'json' };
 
@@ -71,6 +73,22 @@ describe('parseJson', () => {
     expect(parseJson(JSON.stringify('['.repeat(20_000)))).toBe('['.repeat(20_000));
   });
 
+  test('stops at the bound of values, however short the text is', () => {
+    const three = '{"a":[1]}';
+    expect(parseJson(three, { maxValues: 3 })).toEqual({ a: [1] });
+    expect(() => parseJson(three, { maxValues: 2 })).toThrow(TooManyValuesError);
+    expect(() => parseJson('[1,2,3', { maxValues: 3 })).toThrow(TooManyValuesError);
+    expect(parseJson('[[], {}] [', { maxValues: 3 })).toEqual([[], {}]);
+  });
+
+  test('tells of a number that does not fit only when the text around it is well-formed', () => {
+    expect(outcome(() => parseJson('[1e999, x]')).error).toBe("invalid character 'x' looking for beginning of value");
+    expect(outcome(() => parseJson(`[${'9'.repeat(309)}, 1e400]`)).error).toBe(
+      `json: cannot unmarshal number ${'9'.repeat(309)} into Go value of type float64`,
+    );
+    expect(parseJson(`[0.${'0'.repeat(400)}1e350]`)).toEqual([1e-51]);
+  });
+
   test('reports how many bytes were read when the error was noticed', () => {
     expect.assertions(1);
     try {
@@ -89,6 +107,25 @@ describe('parseJson', () => {
         expect(asFloats(parseJson(text + ' }'))).toEqual(expected);
       }),
     );
+  });
+
+  test('reads a long text in steps, as it reads a short one', () => {
+    const steps = (text: string): { steps: number; value: JsonValue } => {
+      const reading = parseJsonInSteps(new TextEncoder().encode(text));
+      for (let steps = 1; ; steps++) {
+        const { done, value } = reading.next();
+        if (done) return { steps, value: value as JsonValue };
+      }
+    };
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        const text = `${' '.repeat(20_000)}{"v": ${JSON.stringify(value)},"long":9007199254740993, "u":"\\ud800\\\\"} x`;
+        expect(parseJson(text)).toEqual(parseJson(text.trim()));
+        expect(steps(text)).toEqual({ steps: 3, value: parseJson(text) });
+      }),
+      { numRuns: 30 },
+    );
+    expect(() => steps('[1,')).toThrow('unexpected EOF');
   });
 
   test('throws nothing but GoJsonError on any bytes', () => {

@@ -1,5 +1,6 @@
-import { type EndText, Scanner } from './scanner.ts';
-import { decodeKeepingStray, hasStray, replaceStray } from './utf8.ts';
+import { build } from './build.ts';
+import { type Bounds, type EndText, Scan } from './scan.ts';
+import { decodeGoUtf8, hasSurrogate, strictUtf8 } from './utf8.ts';
 import type { JsonValue } from './value.ts';
 
 /** Nesting that Go's decoder accepts. */
@@ -8,6 +9,8 @@ export const MAX_DEPTH = 10_000;
 export interface ParseOptions {
   /** Deepest nesting of arrays and objects. Default {@link MAX_DEPTH}. */
   readonly maxDepth?: number;
+  /** Most values, those of arrays and objects and these themselves counted; any number unless told. Beyond: {@link TooManyValuesError}. */
+  readonly maxValues?: number;
 }
 
 const STREAM_END: EndText = { empty: 'EOF', cut: 'unexpected EOF', asSpace: false };
@@ -17,55 +20,66 @@ const DOCUMENT_END: EndText = {
   asSpace: true,
 };
 
+/** Shorter input is given to the platform's parser at once; nearly all of it is fine. */
+const SMALL = 8192;
+
 /** What the platform's parser would read differently: long integers, escaped surrogates, overflowing exponents. */
-const NEEDS_SCANNER = /\d{16}|\\u[dD][89a-fA-F]|\d[eE]\+?\d{3}/;
+const NEEDS_SCAN = /\d{16}|\\u[dD][89a-fA-F]|\d[eE]\+?\d{3}/;
+
+const encoder = new TextEncoder();
 
 /**
  * Reads the first JSON value and ignores what follows it, as Go's json.Decoder does with a request body.
  * Throws {@link GoJsonError}: `EOF` for an empty input, `unexpected EOF` for one that is cut.
  */
 export function parseJson(input: Uint8Array | string, options: ParseOptions = {}): JsonValue {
-  const maxDepth = options.maxDepth ?? MAX_DEPTH;
-  const text = textOf(input);
-  return parseNative(text, maxDepth) ?? new Scanner(text, maxDepth, STREAM_END).read();
+  const bounds = boundsOf(options);
+  return parseSmall(input, bounds) ?? readValue(new Scan(bytesOf(input), bounds, STREAM_END).value());
 }
 
 /** Reads a text that is one JSON value and nothing else, as Go's json.Unmarshal does. Throws {@link GoJsonError}. */
 export function parseJsonDocument(input: Uint8Array | string, options: ParseOptions = {}): JsonValue {
-  const maxDepth = options.maxDepth ?? MAX_DEPTH;
-  const text = textOf(input);
-  const native = parseNative(text, maxDepth);
-  if (native !== undefined) return native;
-  const scanner = new Scanner(text, maxDepth, DOCUMENT_END);
-  const value = scanner.read();
-  scanner.expectEnd();
-  return value;
+  const bounds = boundsOf(options);
+  return parseSmall(input, bounds) ?? readValue(new Scan(bytesOf(input), bounds, DOCUMENT_END).document());
 }
 
-/** The text to scan: well-formed if it was given as a string, with stray bytes marked if it was given as bytes. */
-function textOf(input: Uint8Array | string): string {
-  if (typeof input !== 'string') return decodeKeepingStray(input);
-  return hasStray(input) ? replaceStray(input) : input;
+const UNBOUNDED: Bounds = { maxDepth: MAX_DEPTH, maxValues: Number.POSITIVE_INFINITY };
+
+function boundsOf({ maxDepth, maxValues }: ParseOptions): Bounds {
+  if (maxDepth === undefined && maxValues === undefined) return UNBOUNDED;
+  return { maxDepth: maxDepth ?? UNBOUNDED.maxDepth, maxValues: maxValues ?? UNBOUNDED.maxValues };
 }
 
-/** The value by the platform's parser, which is several times faster; undefined where only the scanner is right. */
-function parseNative(text: string, maxDepth: number): JsonValue | undefined {
-  if (NEEDS_SCANNER.test(text) || mayExceedDepth(text, maxDepth) || hasStray(text)) return undefined;
+/** Lone surrogates become U+FFFD. */
+const bytesOf = (input: Uint8Array | string): Uint8Array => (typeof input === 'string' ? encoder.encode(input) : input);
+
+/** The value of a short text by the platform's parser; undefined where it would be wrong, or finds an error. */
+function parseSmall(input: Uint8Array | string, bounds: Bounds): JsonValue | undefined {
+  // No text nests deeper than it is long, nor has more values.
+  if (input.length > Math.min(SMALL, bounds.maxDepth, bounds.maxValues)) return undefined;
   try {
+    const text = typeof input === 'string' ? input : strictUtf8.decode(input);
+    if (NEEDS_SCAN.test(text) || (typeof input === 'string' && hasSurrogate(text))) return undefined;
     return JSON.parse(text) as JsonValue;
   } catch {
     return undefined;
   }
 }
 
-/** Counts opening brackets, also those inside strings: an upper bound of the depth. */
-function mayExceedDepth(text: string, maxDepth: number): boolean {
-  if (text.length <= maxDepth) return false;
-  let count = 0;
-  for (const bracket of ['[', '{']) {
-    for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1)) {
-      if (++count > maxDepth) return true;
-    }
-  }
-  return false;
+/** The value of what is known to be well-formed. */
+const readValue = (scan: Scan): JsonValue => valueOfText(textOf(scan), scan);
+const textOf = (scan: Scan): string => decodeGoUtf8(scan.bytes.subarray(0, scan.end));
+const valueOfText = (text: string, scan: Scan): JsonValue =>
+  scan.hasLongIntegers ? build(text) : (JSON.parse(text) as JsonValue);
+
+/**
+ * As {@link parseJson}, in steps that each take a few nanoseconds for a byte at the most: the caller may look after others between
+ * them. The last one returns the value.
+ */
+export function* parseJsonInSteps(input: Uint8Array, options: ParseOptions = {}): Generator<void, JsonValue> {
+  const scan = new Scan(input, boundsOf(options), STREAM_END).value();
+  yield;
+  const text = textOf(scan);
+  yield;
+  return valueOfText(text, scan);
 }

@@ -1,6 +1,6 @@
-import { errorText, type Millis, parseDuration } from '@proconsul/base';
+import { type Clock, errorText, type Millis, parseDuration, soon } from '@proconsul/base';
 import { type Consistency, EndpointError, invalid, type QuerySource, type ReadOptions } from '@proconsul/endpoints';
-import { GoJsonError, type JsonValue, parseJson } from '@proconsul/gojson';
+import { GoJsonError, type JsonValue, parseJson, parseJsonInSteps, TooManyValuesError } from '@proconsul/gojson';
 import { DecodeError, type DecodeOptions, type Struct } from '@proconsul/schema';
 import { AgentError } from './agent-api.ts';
 import type { ApiContext } from './context.ts';
@@ -24,7 +24,16 @@ export class HttpError extends Error {
 export const badRequest = (message: string) => new HttpError(400, message);
 
 /** Bodies of JSON requests that have no limit of their own in Consul; ours keeps a client from filling the memory. */
-export const BODY_BYTES_MAX = 4 * 1024 * 1024;
+export const BODY_BYTES_MAX = 2 * 1024 * 1024;
+
+/**
+ * Values in the JSON of one body: texts, numbers, lists, objects. Each costs far more time and memory than it has bytes, so that the
+ * bound on bytes alone would let one client hold up all others. A service or a transaction has hundreds.
+ */
+export const JSON_VALUES_MAX = 32_768;
+
+/** Longer bodies are read in steps; requests of others are answered between them. */
+export const BODY_AT_ONCE_BYTES = 64 * 1024;
 
 /** Bodies shorter than this are not compressed. Source: measured on recorded answers. */
 export const GZIP_BYTES_MIN = 1400;
@@ -293,10 +302,20 @@ export class ApiExchange {
     return this.decode(body, (json) => struct.decode(json, options), prefix);
   }
 
-  decode<T>(body: Uint8Array, read: (json: JsonValue) => T, prefix: string): T {
+  async decode<T>(
+    body: Uint8Array,
+    read: (json: JsonValue) => T,
+    prefix: string,
+    maxValues: number = JSON_VALUES_MAX,
+  ): Promise<T> {
     try {
-      return read(parseJson(body));
+      if (body.length <= BODY_AT_ONCE_BYTES) return read(parseJson(body, { maxValues }));
+      const json = await parseLong(body, maxValues, this.api.clock);
+      return read(json);
     } catch (error) {
+      if (error instanceof TooManyValuesError) {
+        throw new HttpError(413, `Request body has too many values, max: ${error.maxValues}.`);
+      }
       if (error instanceof GoJsonError || error instanceof DecodeError || error instanceof EndpointError) {
         throw badRequest(`${prefix}${error.message}`);
       }
@@ -306,6 +325,15 @@ export class ApiExchange {
 
   bodyText(body: Uint8Array): string {
     return decoder.decode(body);
+  }
+}
+
+async function parseLong(body: Uint8Array, maxValues: number, clock: Clock): Promise<JsonValue> {
+  const steps = parseJsonInSteps(body, { maxValues });
+  for (;;) {
+    const step = steps.next();
+    await new Promise<void>((resolve) => soon(clock, resolve));
+    if (step.done) return step.value;
   }
 }
 

@@ -2,6 +2,7 @@ import { EndpointError } from '@proconsul/endpoints';
 import { DirEntry, HealthCheck, Node, NodeService, type Session } from '@proconsul/schema';
 import { describe, expect, test } from 'vitest';
 import { AgentError } from './agent-api.ts';
+import { BODY_AT_ONCE_BYTES } from './api-exchange.ts';
 import { serviceContentHash } from './content-hash.ts';
 import { type FakeCaller, fakeApi } from './testing/fake-front.ts';
 
@@ -333,6 +334,35 @@ describe('what is missing or wrong is said', () => {
       ...{ status: 413, body: 'Value for key "k" is too large (5 > 4 bytes)' },
     });
     expect(w.caller.asked).toEqual([]);
+  });
+
+  test('a long body is read in steps, so that others are answered meanwhile, and is refused as a short one is', async () => {
+    const later: (() => void)[] = [];
+    const clock = {
+      now: () => 0,
+      wallMs: () => 0,
+      after: () => ({ cancel() {} }),
+      soon: (fn: () => void) => later.push(fn),
+    };
+    const w = kvApi({}, {}, clock);
+    const body = `{"Node":"n",${' '.repeat(BODY_AT_ONCE_BYTES)}"Address":}`;
+    const long = w.start('PUT', '/v1/catalog/register', { body });
+    let steps = 0;
+    while (long.answers.length === 0 && steps < 10) {
+      expect((await w.ask('GET', '/v1/kv/a')).status).toBe(200);
+      later.shift()?.();
+      steps++;
+    }
+    const short = await w.ask('PUT', '/v1/catalog/register', { body: '{"Node":"n","Address":}' });
+    expect(short.body).toBe("Request decode failed: invalid character '}' looking for beginning of value");
+    expect(long.answers).toMatchObject([{ status: 400, body: short.body }]);
+    const whole = w.start('PUT', '/v1/catalog/register', { body: body.replace('}', '""}') });
+    for (steps = 0; whole.answers.length === 0 && steps < 10; steps++) {
+      for (let i = 0; i < 20; i++) await Promise.resolve();
+      later.shift()?.();
+    }
+    expect(whole.answers).toMatchObject([{ status: 200, body: 'true' }]);
+    expect(steps).toBeGreaterThan(3);
   });
 
   test('an error of the agent has its status', async () => {

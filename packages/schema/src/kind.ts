@@ -29,10 +29,19 @@ export interface Place {
   /** What to do with names that the structure does not have. */
   readonly unknown: 'ignore' | 'reject';
   /** How this document's types are called where that is not the name of the structure here. */
-  readonly typeNames?: TypeNames;
+  readonly typeNames?: TypeNames | undefined;
   /** Inside a structure that decodes itself: errors keep the name of the structure around it. */
-  readonly fixedRoot?: boolean;
+  readonly fixedRoot?: boolean | undefined;
 }
+
+/** The place of a field below `at`. All members are named: copies of objects of many shapes cost more than all the rest of decoding. */
+export const fieldAt = (at: Place, name: string): Place => ({
+  root: at.root,
+  path: at.path === '' ? name : `${at.path}.${name}`,
+  unknown: at.unknown,
+  typeNames: at.typeNames,
+  fixedRoot: at.fixedRoot,
+});
 
 /** Names of types for error texts: those of a package, and single ones. */
 export interface TypeNames {

@@ -2,6 +2,7 @@ import { type JsonObject, type JsonValue, quoteJson } from '@proconsul/gojson';
 import { type Reader, Reader as WireReader, Writer } from '@proconsul/msgpack';
 import {
   DecodeError,
+  fieldAt,
   goTypeName,
   isObject,
   type Kind,
@@ -100,7 +101,7 @@ function compile(fields: Fields): Compiled[] {
   });
 }
 
-/** Names that JSON input may use, in lower case: Go compares names without regard to case. */
+/** Names that JSON input may use, in lower case and as they are printed: Go compares names without regard to case. */
 function inputNames(fields: Fields, compiled: readonly Compiled[]): Map<string, number> {
   const names = new Map<string, number>();
   compiled.forEach((c, i) => {
@@ -109,6 +110,10 @@ function inputNames(fields: Fields, compiled: readonly Compiled[]): Map<string, 
     const alias = (fields[c.name] as Field<any>).alias ?? [];
     for (const a of alias) names.set(a.toLowerCase(), i);
   });
+  for (const { jsonName } of compiled) {
+    const i = names.get(jsonName.toLowerCase());
+    if (i !== undefined) names.set(jsonName, i);
+  }
   return names;
 }
 
@@ -233,7 +238,7 @@ export function struct<F extends Fields>(
     const { compiled, names, template } = plan();
     const out: Record<string, unknown> = { ...template };
     for (const key of Object.keys(json)) {
-      const i = names.get(key.toLowerCase());
+      const i = names.get(key) ?? names.get(key.toLowerCase());
       if (i === undefined) {
         if (at.unknown === 'reject' && !options.ignoresUnknown)
           throw new DecodeError(`json: unknown field ${quoteJson(key)}`);
@@ -242,7 +247,7 @@ export function struct<F extends Fields>(
       const c = compiled[i] as Compiled;
       const v = json[key] as JsonValue;
       if (v === null) continue;
-      out[c.name] = c.kind.fromJson(v, { ...at, path: at.path === '' ? c.jsonName : `${at.path}.${c.jsonName}` });
+      out[c.name] = c.kind.fromJson(v, fieldAt(at, c.jsonName));
     }
     return out as T;
   };
@@ -281,8 +286,11 @@ export function struct<F extends Fields>(
   const goType = goTypeName(structName);
   const shortName = structName.slice(structName.lastIndexOf('.') + 1);
   const inside = (at: Place): Place => {
-    if (options.viaAlias) return { ...at, path: at.path === '' ? 'Alias' : `${at.path}.Alias`, fixedRoot: true };
-    return at.fixedRoot ? at : { ...at, root: at.typeNames?.renamed[shortName] ?? shortName };
+    const { typeNames, unknown, path } = at;
+    if (options.viaAlias)
+      return { root: at.root, path: fieldAt(at, 'Alias').path, unknown, typeNames, fixedRoot: true };
+    if (at.fixedRoot) return at;
+    return { root: typeNames?.renamed[shortName] ?? shortName, path, unknown, typeNames, fixedRoot: false };
   };
   return {
     goType,
@@ -296,11 +304,9 @@ export function struct<F extends Fields>(
     decode: (json, options = {}) => {
       if (json === null) return zero();
       const root = options.root ?? shortName;
-      const at: Place = { root, path: options.path ?? '', unknown: options.unknown ?? 'ignore' };
-      const named = options.typeNames === undefined ? at : { ...at, typeNames: options.typeNames };
-      return isObject(json)
-        ? fromObject(json, named)
-        : mismatch(json, { ...named, path: '' }, options.goType ?? goType);
+      const { path = '', unknown = 'ignore', typeNames } = options;
+      const at: Place = { root, path, unknown, typeNames, fixedRoot: false };
+      return isObject(json) ? fromObject(json, at) : mismatch(json, { ...at, path: '' }, options.goType ?? goType);
     },
     write,
     read,

@@ -40,7 +40,7 @@ const DEREGISTER = { unknown: 'reject', root: '', path: 'Alias' } as const;
 
 async function register(x: ApiExchange): Promise<void> {
   const body = await x.readBody();
-  const request = x.decode(
+  const request = await x.decode(
     body,
     (json) => {
       return withNamespaceHint(() => RegisterRequest.decode(json, { unknown: 'reject' }));
@@ -52,7 +52,7 @@ async function register(x: ApiExchange): Promise<void> {
 }
 
 async function deregister(x: ApiExchange): Promise<void> {
-  const request = x.decode(
+  const request = await x.decode(
     await x.readBody(),
     (json) => withNamespaceHint(() => DeregisterRequest.decode(json, DEREGISTER)),
     DECODE,

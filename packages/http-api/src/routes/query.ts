@@ -34,7 +34,7 @@ async function update(x: ApiExchange): Promise<void> {
   const given =
     body.length === 0
       ? PreparedQuery.zero()
-      : x.decode(body, (json) => PreparedQuery.decode(json, { unknown: 'reject' }), 'Request decode failed: ');
+      : await x.decode(body, (json) => PreparedQuery.decode(json, { unknown: 'reject' }), 'Request decode failed: ');
   const Query = { ...given, ID: x.rest };
   await x.api.caller.write(
     PreparedQueryMethods.Apply,

@@ -90,7 +90,7 @@ async function create(x: ApiExchange): Promise<void> {
   const session =
     body.length === 0
       ? readSession({}, node)
-      : x.decode(body, (json) => readSession(json, node), 'Request decode failed: ');
+      : await x.decode(body, (json) => readSession(json, node), 'Request decode failed: ');
   const id = await x.api.caller.write(
     SessionMethods.Apply,
     SessionRequest.make({ ...x.commonArgs(), Op: 'create', Session: session }),

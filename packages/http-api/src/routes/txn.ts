@@ -121,7 +121,7 @@ async function txn(x: ApiExchange): Promise<void> {
     throw tooLarge(limit + 1);
   });
   let tooBig: HttpError | null = null;
-  const { ops, writes } = x.decode(
+  const { ops, writes } = await x.decode(
     body,
     (json) => {
       try {

@@ -147,7 +147,7 @@ export class FakeCaller implements Caller {
   }) as Caller['write'];
 }
 
-const clock: Clock = { now: () => 0, wallMs: () => 0, after: (): Timer => ({ cancel() {} }) };
+const STILL: Clock = { now: () => 0, wallMs: () => 0, after: (): Timer => ({ cancel() {} }) };
 
 const SETTINGS: ApiSettings = {
   ...{ indent: false, defaultAclPolicy: 'allow', aclEnabled: false, connectEnabled: true, responseHeaders: [] },
@@ -157,7 +157,7 @@ const SETTINGS: ApiSettings = {
 };
 
 /** The HTTP API over a caller and an agent that a test fills in. */
-export function fakeApi(settings: Partial<ApiSettings> = {}, agent: Partial<AgentApi> = {}) {
+export function fakeApi(settings: Partial<ApiSettings> = {}, agent: Partial<AgentApi> = {}, clock = STILL) {
   const caller = new FakeCaller();
   const dependencies: HttpApiDependencies = {
     ...{ datacenter: 'dc1', caller, clock, log: silentLog, metrics: noMetrics },
