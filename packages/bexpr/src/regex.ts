@@ -8,6 +8,11 @@ export const MAX_PATTERN_LENGTH = 2048;
  */
 export const MAX_REPEATED_SIZE = 100_000;
 const MAX_COUNT = 1000;
+/**
+ * Instructions of the compiled program beyond one for each character: what counted repetitions add. Larger ones leave the engine's
+ * fast ways, and cost a hundred milliseconds for each text of 500 characters.
+ */
+export const MAX_REPEATED_INSTRUCTIONS = 1200;
 /** Classes in brackets, and classes of Unicode, of one pattern: each costs the engine as much as many other characters. */
 export const MAX_BRACKETS = 1000;
 export const MAX_UNICODE_CLASSES = 64;
@@ -46,10 +51,12 @@ export function compileRegex(pattern: string): Regex {
 
 function compile(pattern: string): RE2JS {
   if (pattern.length * repetitions(pattern) > MAX_REPEATED_SIZE || hasTooManyClasses(pattern)) {
-    throw new RegexError('error parsing regexp: expression too large');
+    throw tooLarge();
   }
   try {
-    return RE2JS.compile(pattern);
+    const compiled = RE2JS.compile(pattern);
+    if (compiled.programSize() > pattern.length + MAX_REPEATED_INSTRUCTIONS) throw tooLarge();
+    return compiled;
   } catch (error) {
     if (!(error instanceof RE2JSSyntaxException)) throw error;
     const nameless = withoutNames(pattern);
@@ -59,6 +66,8 @@ function compile(pattern: string): RE2JS {
     throw new RegexError(error.message.endsWith('`') ? error.message : error.message + ': ``');
   }
 }
+
+const tooLarge = (): RegexError => new RegexError('error parsing regexp: expression too large');
 
 function hasTooManyClasses(pattern: string): boolean {
   // Short ones cannot have them.
