@@ -19,28 +19,29 @@ export async function buildSimulation(name, mutant) {
   const { build } = await import('esbuild');
   mkdirSync(folder, { recursive: true });
   const outfile = join(folder, `${name}-${process.pid}.mjs`);
-  const target = mutant && join(root, 'packages/raft/src', mutant.file);
   await build({
     ...moduleOptions,
     entryPoints: [join(root, isOfAgents ? 'packages/sim/src/agents/agents-run.ts' : 'packages/sim/src/index.ts')],
     outfile,
     sourcemap: false,
     logLevel: 'error',
-    plugins: mutant
-      ? [
-          {
-            name: 'mutate',
-            setup(b) {
-              b.onLoad({ filter: /\.ts$/ }, ({ path }) => {
-                if (path !== target) return undefined;
-                return { contents: mutated(readFileSync(path, 'utf8'), mutant), loader: 'ts' };
-              });
-            },
-          },
-        ]
-      : [],
+    plugins: mutant ? [planting(mutant)] : [],
   });
   return outfile;
+}
+
+/** Plants `mutant` into whatever is bundled; for esbuild. */
+export function planting(mutant) {
+  const target = join(root, 'packages/raft/src', mutant.file);
+  return {
+    name: 'plant',
+    setup(build) {
+      build.onLoad({ filter: /\.ts$/ }, ({ path }) => {
+        if (path !== target) return undefined;
+        return { contents: mutated(readFileSync(path, 'utf8'), mutant), loader: 'ts' };
+      });
+    },
+  };
 }
 
 /** The text with the fault in it. Throws when the place is not there exactly once. */
@@ -72,9 +73,8 @@ function hunt(module, run, seedsMax) {
   });
 }
 
-async function main(words) {
-  const isMarkdown = words.includes('--markdown');
-  const names = words.filter((w) => !w.startsWith('--'));
+/** What packages/sim/src/mutants.ts exports. */
+export async function loadMutants() {
   const { build } = await import('esbuild');
   const list = join(folder, `list-${process.pid}.mjs`);
   await build({
@@ -84,8 +84,15 @@ async function main(words) {
     format: 'esm',
     logLevel: 'error',
   });
-  const { MUTANTS, seedsMaxOf } = await import(pathToFileURL(list).href);
+  const loaded = await import(pathToFileURL(list).href);
   rmSync(list);
+  return loaded;
+}
+
+async function main(words) {
+  const isMarkdown = words.includes('--markdown');
+  const names = words.filter((w) => !w.startsWith('--'));
+  const { MUTANTS, seedsMaxOf } = await loadMutants();
   const chosen = MUTANTS.filter(
     (m) => names.length === 0 || names.some((n) => m.name.includes(n) || m.run.startsWith(n)),
   );

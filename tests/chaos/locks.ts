@@ -21,7 +21,7 @@ export interface Fenced {
 /** What is wrong with locks: no two holders at a time, one session for one LockIndex, and writes in the order of LockIndex. */
 export function checkLocks(grants: readonly Grant[], fenced: readonly Fenced[]): string[] {
   const wrong: string[] = [];
-  for (const key of new Set(grants.map((g) => g.key))) {
+  for (const key of new Set([...grants, ...fenced].map(({ key }) => key))) {
     wrong.push(
       ...holders(
         key,

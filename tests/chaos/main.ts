@@ -1,4 +1,4 @@
-// npm run chaos -- [--kinds a,b] [--seeds N] [--seed N] [--servers 3|5] [--seconds S] [--minutes M] [--keep] [--list]
+// npm run chaos -- [--kinds a,b] [--seeds N] [--seed N] [--servers 3|5] [--seconds S] [--minutes M] [--keep] [--plant FAULT] [--list]
 import { createWriteStream, mkdtempSync, rmSync, type WriteStream } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

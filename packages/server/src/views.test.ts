@@ -122,6 +122,27 @@ describe('a waiter', () => {
     expect(w.told).toHaveLength(1);
   });
 
+  test('that knows a later index of the same answer from another server is not told an earlier one', () => {
+    const w = world();
+    let index = 5;
+    const told: number[] = [];
+    const ask = () => ({ index, value: 'names', deps: ['names'] });
+    const wait = (minIndex: number) =>
+      w.views.wait('services', ask, minIndex, 1000, (_, view) => told.push((view as View<string>).index));
+    wait(5);
+    // The table moves on, the answer does not: nobody is woken, and the answer that is kept says 5.
+    index = 9;
+    wait(8);
+    w.clock.advance(999);
+    expect(told).toEqual([]);
+    w.clock.advance(1);
+    expect(told).toEqual([5, 9]);
+    wait(9);
+    index = 12;
+    w.cells.set('names', 12, 'other');
+    expect(told).toEqual([5, 9, 12]);
+  });
+
   test('that was cancelled hears nothing', () => {
     const w = world();
     w.cells.set('a', 5, 'one');

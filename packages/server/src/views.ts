@@ -113,7 +113,7 @@ export class Views<D> {
 
   /**
    * Calls `done` with the first answer whose index is greater than `minIndex`, at once if there is one already; after
-   * `waitMs` with the answer of then. The returned function cancels.
+   * `waitMs` with the answer of then, whose index is not less than `minIndex` unless the state's is. The returned function cancels.
    */
   wait<T>(key: string, ask: () => Answer<T, D>, minIndex: number, waitMs: number, done: WaitDone<T>): () => void {
     const question = this.#question(key, ask);
@@ -130,7 +130,9 @@ export class Views<D> {
       return true;
     };
     waiter.timer = this.#clock.after(waitMs, () => {
-      if (leave()) this.#deliver(question, done);
+      if (!leave()) return;
+      this.#renewBefore(question, minIndex);
+      this.#deliver(question, done);
     });
     question.waiters.add(waiter);
     this.#waiting++;
@@ -164,6 +166,19 @@ export class Views<D> {
       this.#touched(question as unknown as Question<unknown, D>);
     });
     return view;
+  }
+
+  /**
+   * An answer keeps the index at which it was made while commits move the index of its tables and not the answer. Another server may
+   * have made it later and told its readers so, and nobody is to see an index go back: such an answer is made again.
+   */
+  #renewBefore<T>(question: Question<T, D>, index: number): void {
+    const { current } = question;
+    if (current === null || current.waited.index >= index) return;
+    question.unwatch?.();
+    question.unwatch = null;
+    current.valid = false;
+    question.current = null;
   }
 
   #deliver<T>(question: Question<T, D>, done: WaitDone<T>): void {
