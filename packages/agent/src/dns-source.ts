@@ -14,6 +14,7 @@ import {
   type ServiceNode,
 } from '@proconsul/dns';
 import {
+  boundedRead,
   type Caller,
   Catalog,
   type CommonArgs,
@@ -107,10 +108,9 @@ export class CatalogDnsSource implements DnsSource {
     }
     return new Promise((resolve, reject) => {
       const consistency = options.allowStale ? 'stale' : 'default';
-      this.#caller.read(method, args, { consistency, minIndex: 0, waitMs: 0 }, (error, view, meta) => {
+      const now = { consistency, minIndex: 0, waitMs: 0 } as const;
+      boundedRead(this.#caller, method, args, now, options.maxStaleMs, (_, error, view) => {
         if (error !== null || view === null) reject(dnsError(error));
-        else if (options.allowStale && meta.lastContactMs > options.maxStaleMs)
-          reject(dnsError(new Error('too stale')));
         else resolve(derived(view, name, make));
       });
     });
@@ -190,18 +190,12 @@ export class CatalogDnsSource implements DnsSource {
     };
     const consistency = lookup.allowStale ? 'stale' : 'default';
     return new Promise((resolve, reject) => {
-      this.#caller.read(
-        PreparedQueryMethods.Execute,
-        args,
-        { consistency, minIndex: 0, waitMs: 0 },
-        (error, view, meta) => {
-          if (error instanceof EndpointError && error.status === 404) resolve(constantView(undefined));
-          else if (error !== null || view === null) reject(dnsError(error));
-          else if (lookup.allowStale && meta.lastContactMs > lookup.maxStaleMs)
-            reject(dnsError(new Error('too stale')));
-          else resolve(executed(view.value));
-        },
-      );
+      const now = { consistency, minIndex: 0, waitMs: 0 } as const;
+      boundedRead(this.#caller, PreparedQueryMethods.Execute, args, now, lookup.maxStaleMs, (_, error, view) => {
+        if (error instanceof EndpointError && error.status === 404) resolve(constantView(undefined));
+        else if (error !== null || view === null) reject(dnsError(error));
+        else resolve(executed(view.value));
+      });
     });
   }
 

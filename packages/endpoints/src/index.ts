@@ -1,3 +1,4 @@
+export * from './bounded-read.ts';
 export * from './caller.ts';
 export * from './errors.ts';
 export * from './method.ts';

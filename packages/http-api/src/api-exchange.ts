@@ -1,6 +1,6 @@
-import { type Clock, errorText, type Millis, parseDuration, soon } from '@proconsul/base';
+import { errorText, type Millis, parseDuration } from '@proconsul/base';
 import { type Consistency, EndpointError, invalid, type QuerySource, type ReadOptions } from '@proconsul/endpoints';
-import { GoJsonError, type JsonValue, parseJson, parseJsonInSteps, TooManyValuesError } from '@proconsul/gojson';
+import { GoJsonError, type JsonValue, parseJson, TooManyValuesError } from '@proconsul/gojson';
 import { DecodeError, type DecodeOptions, type Struct } from '@proconsul/schema';
 import { AgentError } from './agent-api.ts';
 import type { ApiContext } from './context.ts';
@@ -197,14 +197,19 @@ export class ApiExchange {
     if (maxStale !== '') {
       const ns = parseDuration(maxStale);
       if (ns === undefined) throw badRequest(`Invalid max_stale value ${JSON.stringify(maxStale)}`);
-      if (ns > 0 && !consistent) consistency = 'stale';
+      if (ns > 0 && !consistent) {
+        consistency = 'stale';
+        this.maxStaleMs = ns / 1e6;
+      }
     }
     if (stale && consistent) throw badRequest('Cannot specify ?stale with ?consistent, conflicting semantics.');
     if (q.has('cached') && consistent) {
       throw badRequest('Cannot specify ?cached with ?consistent, conflicting semantics.');
     }
-    if (consistency === 'default' && !q.has('leader') && !consistent && this.api.settings().discoveryMaxStaleMs > 0) {
-      consistency = this.discoveryStale ? 'stale' : 'default';
+    const { discoveryMaxStaleMs } = this.api.settings();
+    if (consistency === 'default' && this.discoveryStale && !q.has('leader') && discoveryMaxStaleMs > 0) {
+      consistency = 'stale';
+      this.maxStaleMs = discoveryMaxStaleMs;
     }
     this.cacheControl();
     return { consistency, minIndex, waitMs: wait };
@@ -212,6 +217,8 @@ export class ApiExchange {
 
   /** Set by discovery reads (catalog, health), to which `discovery_max_stale` applies. */
   discoveryStale = false;
+  /** How old an answer may be; known after {@link readOptions}. */
+  maxStaleMs: Millis = Number.POSITIVE_INFINITY;
 
   #waitMs(text: string): number {
     const ns = parseDuration(text);
@@ -310,8 +317,7 @@ export class ApiExchange {
   ): Promise<T> {
     try {
       if (body.length <= BODY_AT_ONCE_BYTES) return read(parseJson(body, { maxValues }));
-      const json = await parseLong(body, maxValues, this.api.clock);
-      return read(json);
+      return await this.api.longBodies.read(body, maxValues, read);
     } catch (error) {
       if (error instanceof TooManyValuesError) {
         throw new HttpError(413, `Request body has too many values, max: ${error.maxValues}.`);
@@ -325,15 +331,6 @@ export class ApiExchange {
 
   bodyText(body: Uint8Array): string {
     return decoder.decode(body);
-  }
-}
-
-async function parseLong(body: Uint8Array, maxValues: number, clock: Clock): Promise<JsonValue> {
-  const steps = parseJsonInSteps(body, { maxValues });
-  for (;;) {
-    const step = steps.next();
-    await new Promise<void>((resolve) => soon(clock, resolve));
-    if (step.done) return step.value;
   }
 }
 

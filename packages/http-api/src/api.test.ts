@@ -195,6 +195,32 @@ describe('parameters of reads', () => {
     expect(await asked('/v1/kv/a?pretty')).toBe('default');
   });
 
+  test.for([
+    ['/v1/kv/a?max_stale=5s', 4_999, ['stale']],
+    ['/v1/kv/a?max_stale=5s', 5_001, ['stale', 'default']],
+    ['/v1/kv/a?stale&max_stale=5s', 5_001, ['stale', 'default']],
+    ['/v1/kv/a?stale', 5_001, ['stale']],
+    ['/v1/kv/a?pretty', 61_000, ['default']],
+    ['/v1/catalog/nodes', 59_000, ['stale']],
+    ['/v1/catalog/nodes', 61_000, ['stale', 'default']],
+    ['/v1/catalog/nodes?max_stale=90s', 61_000, ['stale']],
+  ] as const)('%s with an answer %d ms old asks %j', async ([target, lastContactMs, asked]) => {
+    const w = kvApi({ discoveryMaxStaleMs: 60_000 });
+    w.caller.meta = { knownLeader: true, lastContactMs };
+    await w.ask('GET', target);
+    expect(w.caller.asked.map((a) => a.options?.consistency)).toEqual(asked);
+  });
+
+  test('a repeated read says that the leader was asked', async () => {
+    const w = kvApi({ discoveryMaxStaleMs: 60_000 });
+    const consistencyAt = async (lastContactMs: number) => {
+      w.caller.meta = { knownLeader: true, lastContactMs };
+      return (await w.ask('GET', '/v1/catalog/nodes')).headers['x-consul-effective-consistency'];
+    };
+    expect(await consistencyAt(59_000)).toBe('stale');
+    expect(await consistencyAt(61_000)).toBe('leader');
+  });
+
   test('?datacenter wins over ?dc, and ours is nobody else’s', async () => {
     const w = kvApi();
     await w.ask('GET', '/v1/kv/a?dc=dc2&datacenter=dc3');

@@ -1,4 +1,11 @@
-import type { CommonArgs, ReadMeta, ReadMethod, ReadOptions, View } from '@proconsul/endpoints';
+import {
+  boundedRead,
+  type CommonArgs,
+  type ReadMeta,
+  type ReadMethod,
+  type ReadOptions,
+  type View,
+} from '@proconsul/endpoints';
 import type { ApiExchange } from './api-exchange.ts';
 import type { HeaderList } from './exchange.ts';
 import { SharedAnswer } from './front/shared-answer.ts';
@@ -50,17 +57,17 @@ export function answerRead<A extends CommonArgs, T>(x: ApiExchange, spec: ReadSp
   const options = x.readOptions();
   const args = spec.args(x);
   const cache = cacheHeaders(x, spec);
-  const streamed =
+  const streamed = (used: ReadOptions): boolean =>
     x.api.settings().useStreamingBackend &&
     spec.streamed?.(x) === true &&
-    options.consistency !== 'consistent' &&
-    (options.minIndex > 0 || cache.length > 0);
-  const cancel = x.api.caller.read(spec.method, args, options, (error, view, meta) => {
+    used.consistency !== 'consistent' &&
+    (used.minIndex > 0 || cache.length > 0);
+  const cancel = boundedRead(x.api.caller, spec.method, args, options, x.maxStaleMs, (used, error, view, meta) => {
     if (error !== null || view === null) {
       failRead(x, spec, error ?? new Error('no answer'));
       return;
     }
-    sendView(x, spec, view, how(options, meta, streamed, cache));
+    sendView(x, spec, view, how(used, meta, streamed(used), cache));
   });
   if (!x.answered) x.req.onAbort(cancel);
 }
