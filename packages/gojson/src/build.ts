@@ -17,12 +17,16 @@ const WORDS: ReadonlyMap<number, readonly [JsonValue, number]> = new Map([
   [0x6e, [null, 4]],
 ] as const);
 
+/** Values that are made in one step. */
+const STEP_VALUES = 4096;
+
 /**
- * The value of a text that is known to be well-formed. Slower than the platform's parser, but integers keep their digits. Keeps its
- * own stack.
+ * The value of a text that is known to be well-formed, in steps of a few thousand values. Slower than the platform's parser, but integers
+ * keep their digits. Keeps its own stack.
  */
-export function build(text: string): JsonValue {
+export function* build(text: string): Generator<void, JsonValue> {
   const stack: Container[] = [];
+  let made = 0;
   let at = 0;
   for (;;) {
     const unit = text.charCodeAt(at);
@@ -46,6 +50,7 @@ export function build(text: string): JsonValue {
       }
       const top = stack.at(-1);
       if (top === undefined) return value;
+      if (++made % STEP_VALUES === 0) yield;
       if (Array.isArray(top.value)) top.value.push(value);
       else if (unit === QUOTE && isKey(text, at)) top.key = value as string;
       else setOwn(top.value, top.key, value);

@@ -86,6 +86,7 @@ describe('parseJson', () => {
     expect(outcome(() => parseJson(`[${'9'.repeat(309)}, 1e400]`)).error).toBe(
       `json: cannot unmarshal number ${'9'.repeat(309)} into Go value of type float64`,
     );
+    expect(outcome(() => parseJson('9'.repeat(5000))).error!.length).toBeLessThan(1200);
     expect(parseJson(`[0.${'0'.repeat(400)}1e350]`)).toEqual([1e-51]);
   });
 
@@ -126,6 +127,9 @@ describe('parseJson', () => {
       { numRuns: 30 },
     );
     expect(() => steps('[1,')).toThrow('unexpected EOF');
+    const long = `[${'9007199254740993,'.repeat(9000)}0]`;
+    expect(steps(long)).toEqual({ steps: 5, value: [...Array(9000).fill(9007199254740993n), 0] });
+    expect(parseJson(long)).toHaveLength(9001);
   });
 
   test('throws nothing but GoJsonError on any bytes', () => {

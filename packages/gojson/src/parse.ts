@@ -67,10 +67,17 @@ function parseSmall(input: Uint8Array | string, bounds: Bounds): JsonValue | und
 }
 
 /** The value of what is known to be well-formed. */
-const readValue = (scan: Scan): JsonValue => valueOfText(textOf(scan), scan);
+function readValue(scan: Scan): JsonValue {
+  const text = textOf(scan);
+  if (!scan.hasLongIntegers) return JSON.parse(text) as JsonValue;
+  const building = build(text);
+  for (;;) {
+    const { done, value } = building.next();
+    if (done) return value;
+  }
+}
+
 const textOf = (scan: Scan): string => decodeGoUtf8(scan.bytes.subarray(0, scan.end));
-const valueOfText = (text: string, scan: Scan): JsonValue =>
-  scan.hasLongIntegers ? build(text) : (JSON.parse(text) as JsonValue);
 
 /**
  * As {@link parseJson}, in steps that each take a few nanoseconds for a byte at the most: the caller may look after others between
@@ -81,5 +88,5 @@ export function* parseJsonInSteps(input: Uint8Array, options: ParseOptions = {})
   yield;
   const text = textOf(scan);
   yield;
-  return valueOfText(text, scan);
+  return scan.hasLongIntegers ? yield* build(text) : (JSON.parse(text) as JsonValue);
 }

@@ -33,6 +33,8 @@ const U = 0x75;
 /** Doubles of fewer digits and with exponents of fewer digits never overflow. */
 const DIGITS_MAX = 308;
 const EXPONENT_DIGITS_MAX = 2;
+/** Longer numbers are cut in error texts, which are answered and logged; Go prints them whole. */
+const LITERAL_SHOWN_MAX = 1024;
 /** The platform's parser reads integers of fewer digits exactly. */
 const LONG_INTEGER_DIGITS = 16;
 
@@ -214,7 +216,8 @@ export class Scan {
     if (this.#overflow !== undefined) return;
     const literal = latin1.decode(this.bytes.subarray(start, this.#at));
     if (Number.isFinite(Number(literal))) return;
-    const text = `json: cannot unmarshal number ${literal} into Go value of type float64`;
+    const shown = literal.length > LITERAL_SHOWN_MAX ? `${literal.slice(0, LITERAL_SHOWN_MAX)}...` : literal;
+    const text = `json: cannot unmarshal number ${shown} into Go value of type float64`;
     this.#overflow = new GoJsonError(text, this.#at);
   }
 

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { AgentError } from './agent-api.ts';
 import { BODY_AT_ONCE_BYTES } from './api-exchange.ts';
 import { serviceContentHash } from './content-hash.ts';
-import { type FakeCaller, fakeApi } from './testing/fake-front.ts';
+import { type FakeCaller, type FakeExchange, fakeApi } from './testing/fake-front.ts';
 
 const entry = DirEntry.make({
   Key: 'a<b',
@@ -362,33 +362,35 @@ describe('what is missing or wrong is said', () => {
     expect(w.caller.asked).toEqual([]);
   });
 
-  test('a long body is read in steps, so that others are answered meanwhile, and is refused as a short one is', async () => {
+  test('long bodies are read in steps, one after another, and are refused as short ones are', async () => {
     const later: (() => void)[] = [];
     const clock = {
-      now: () => 0,
-      wallMs: () => 0,
+      ...{ now: () => 0, wallMs: () => 0 },
       after: () => ({ cancel() {} }),
       soon: (fn: () => void) => later.push(fn),
     };
     const w = kvApi({}, {}, clock);
-    const body = `{"Node":"n",${' '.repeat(BODY_AT_ONCE_BYTES)}"Address":}`;
-    const long = w.start('PUT', '/v1/catalog/register', { body });
-    let steps = 0;
-    while (long.answers.length === 0 && steps < 10) {
-      expect((await w.ask('GET', '/v1/kv/a')).status).toBe(200);
-      later.shift()?.();
-      steps++;
-    }
+    const wrong = `{"Node":"n",${' '.repeat(BODY_AT_ONCE_BYTES)}"Address":}`;
+    const [first, second] = [wrong, wrong.replace('}', '""}')].map((body) =>
+      w.start('PUT', '/v1/catalog/register', { body }),
+    ) as [FakeExchange, FakeExchange];
+    const steps = async (exchange: FakeExchange): Promise<number> => {
+      for (let turns = 0; ; turns++) {
+        // Others are served meanwhile.
+        expect((await w.ask('GET', '/v1/kv/a')).status).toBe(200);
+        for (let i = 0; i < 20; i++) await Promise.resolve();
+        if (exchange.answers.length > 0) return turns;
+        expect(later).toHaveLength(1);
+        later.shift()?.();
+      }
+    };
+    expect(await steps(first)).toBe(0); // The text ends wrong: found in the first step.
+    expect(second.answers).toEqual([]);
+    expect(await steps(second)).toBeGreaterThan(3);
     const short = await w.ask('PUT', '/v1/catalog/register', { body: '{"Node":"n","Address":}' });
     expect(short.body).toBe("Request decode failed: invalid character '}' looking for beginning of value");
-    expect(long.answers).toMatchObject([{ status: 400, body: short.body }]);
-    const whole = w.start('PUT', '/v1/catalog/register', { body: body.replace('}', '""}') });
-    for (steps = 0; whole.answers.length === 0 && steps < 10; steps++) {
-      for (let i = 0; i < 20; i++) await Promise.resolve();
-      later.shift()?.();
-    }
-    expect(whole.answers).toMatchObject([{ status: 200, body: 'true' }]);
-    expect(steps).toBeGreaterThan(3);
+    expect(first.answers).toMatchObject([{ status: 400, body: short.body }]);
+    expect(second.answers).toMatchObject([{ status: 200, body: 'true' }]);
   });
 
   test('an error of the agent has its status', async () => {

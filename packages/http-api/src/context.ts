@@ -4,6 +4,7 @@ import type { AgentApi } from './agent-api.ts';
 import type { AgentCache } from './agent-cache.ts';
 import type { FrontRequest } from './exchange.ts';
 import type { SharedAnswer } from './front/shared-answer.ts';
+import type { LongBodies } from './long-bodies.ts';
 
 /** What of the configuration the API looks at; a reload may change it. */
 export interface ApiSettings {
@@ -38,6 +39,7 @@ export interface ApiContext {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly agentCache: AgentCache;
+  readonly longBodies: LongBodies;
   settings(): ApiSettings;
   /** Keeps a finished response for the next request with the same target. */
   remember?(req: FrontRequest, view: View<unknown>, answer: SharedAnswer): void;

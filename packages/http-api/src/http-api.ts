@@ -5,6 +5,7 @@ import { ApiExchange, HttpError } from './api-exchange.ts';
 import type { ApiContext } from './context.ts';
 import type { FrontRequest, FrontResponse } from './exchange.ts';
 import type { SharedAnswer } from './front/shared-answer.ts';
+import { LongBodies } from './long-bodies.ts';
 import { Query, unescapePath } from './query.ts';
 import { JSON_TYPE, TEXT_TYPE } from './reply.ts';
 import { RequestReport } from './request-report.ts';
@@ -26,7 +27,7 @@ interface Remembered {
 const encoder = new TextEncoder();
 const NOTHING = new Uint8Array(0);
 
-export type HttpApiDependencies = Omit<ApiContext, 'agentCache' | 'remember'>;
+export type HttpApiDependencies = Omit<ApiContext, 'agentCache' | 'longBodies' | 'remember'>;
 
 /** The HTTP API: takes requests from a front and answers each exactly once. */
 export class HttpApi {
@@ -40,6 +41,7 @@ export class HttpApi {
       this.#remember(req, view, answer);
     this.#api = Object.assign(Object.create(dependencies) as HttpApiDependencies, {
       agentCache: new AgentCache(dependencies.clock),
+      longBodies: new LongBodies(dependencies.clock),
       remember,
     });
     this.#router = new Router(routes);
