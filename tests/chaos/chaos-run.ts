@@ -57,6 +57,7 @@ export async function runChaos({ kind, seed, servers, seconds, world }: ChaosOpt
   const place = (node: string) => world.place(node);
   const cluster = await Cluster.start({ servers, clients: CLIENTS, config: SETTINGS, place });
   const scene = sceneOf(cluster, world, seed);
+  knowEachOther(scene);
   const { load } = scene;
   const programs = new Programs(load, scene.servers, scene.clients, seed);
   let wholeMs = 0;
@@ -102,6 +103,12 @@ export async function runChaos({ kind, seed, servers, seconds, world }: ChaosOpt
       for (const { name, agent } of scene.machines) writeFileSync(join(dir, `${name}.log`), agent.log);
     },
   };
+}
+
+/** Whoever has left, or lost what it knew, finds the others from its configuration. */
+function knowEachOther({ servers, machines }: Scene): void {
+  const addresses = servers.map((m) => `${m.host}:${m.agent.ports.serf_lan}`);
+  for (const { agent } of machines) agent.writeConfig('join.json', JSON.stringify({ retry_join: addresses }));
 }
 
 function sceneOf(cluster: Cluster, world: World, seed: number): Scene {
