@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from '../e2e/harness.ts';
 import type { Disks } from './disks.ts';
@@ -163,8 +163,7 @@ async function replace(scene: Scene, m: Machine): Promise<void> {
     },
     { withinMs: 30_000, what: `${m.name} taken out of the peers` },
   );
-  for (const name of readdirSync(m.agent.dataDir))
-    rmSync(join(m.agent.dataDir, name), { recursive: true, force: true });
+  m.wipe();
   scene.note(`${m.name} has lost all its data`);
   scene.start(m);
 }

@@ -1,4 +1,3 @@
-import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually, TestAgent } from '../e2e/harness.ts';
 import { type Kind, kind } from './kind.ts';
@@ -119,11 +118,7 @@ export const MEMBER_KINDS: readonly Kind[] = [
     [],
     async (scene) => {
       const kept = await recover(scene);
-      for (const m of scene.servers.filter((s) => s !== kept)) {
-        for (const name of readdirSync(m.agent.dataDir)) {
-          rmSync(join(m.agent.dataDir, name), { recursive: true, force: true });
-        }
-      }
+      for (const m of scene.servers) if (m !== kept) m.wipe();
       scene.start(kept);
       await eventually(async () => (await kept.json<string>('/v1/status/leader')) !== '', { withinMs: 60_000 });
       for (const m of scene.servers) if (m !== kept) scene.start(m);

@@ -1,3 +1,5 @@
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { pause, type TestAgent } from '../e2e/harness.ts';
 import { Client } from './client.ts';
 
@@ -64,6 +66,12 @@ export class Machine {
     await pause(forMs);
     this.agent.signal('SIGCONT');
     this.mended();
+  }
+
+  /** Takes everything that it has stored. */
+  wipe(): void {
+    const { dataDir } = this.agent;
+    for (const name of readdirSync(dataDir)) rmSync(join(dataDir, name), { recursive: true, force: true });
   }
 
   /** The body of an answer; undefined when there is none. */
