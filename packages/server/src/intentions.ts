@@ -1,6 +1,5 @@
 import type { ConfigEntry, Intention } from '@proconsul/schema';
-import { type Fields, recordsOf, textOf } from './config-entries/fields.ts';
-import { precedenceOf } from './config-entries/normalize.ts';
+import { type Fields, precedenceOf, recordsOf, textOf } from '@proconsul/store';
 
 /** Of intentions that were not made through the older API. */
 const NEVER = '0001-01-01T00:00:00Z';

@@ -136,6 +136,7 @@ export class Server implements Caller {
       configEntries: {
         get: (kind, name) => store.config.get(kind, name).value,
         list: (kind) => store.config.list(kind).value,
+        datacenter: options.datacenter,
       },
       updateCoordinate: (coordinate) => this.#coordinates.add(coordinate),
     };

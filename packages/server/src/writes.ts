@@ -28,9 +28,8 @@ import {
   type TxnOp,
   type TxnResponse,
 } from '@proconsul/schema';
-import type { Command } from '@proconsul/store';
-import { configCommand } from './config-entries/apply.ts';
-import type { EntryView } from './config-entries/graph.ts';
+import type { Command, EntryView } from '@proconsul/store';
+import { configCommand, isStored } from './config-entries/apply.ts';
 import type { Consensus } from './consensus.ts';
 import type { LockGate, LockRefusal } from './lock-gate.ts';
 import { checkQueryId } from './queries/execute.ts';
@@ -240,7 +239,10 @@ async function transferLeader(c: WriteContext, args: ArgsOf<typeof Operator.Tran
 }
 
 async function configApply(c: WriteContext, args: ArgsOf<typeof ConfigEntryMethods.Apply>): Promise<boolean> {
-  return (await commit(c, configCommand(args, c.configEntries))) !== false;
+  const command = configCommand(args, c.configEntries);
+  // What is there already is not written again, whatever index it was asked for at. Source: probed.
+  if (args.Op.startsWith('upsert') && isStored(c.configEntries, command)) return true;
+  return (await commit(c, command)) !== false;
 }
 
 /** Texts: probed. */

@@ -16,12 +16,14 @@ import {
 import { type Command, type ConfigCommand, commandType, decodeCommand, maySkip } from './command.ts';
 import { applyConfig } from './config-table.ts';
 import { applyCoordinates } from './coordinates.ts';
+import { applyMutation } from './intentions.ts';
 import type { Journal } from './journal.ts';
 import { applyKvs } from './kv-apply.ts';
 import { applyOpaque, isOpaqueCommand } from './opaque-apply.ts';
 import { INTENTIONS } from './opaque-table.ts';
+import { applyPeering, isPeeringCommand } from './peering.ts';
 import { applyPreparedQuery } from './prepared-queries.ts';
-import { mapFields, textField, textItems } from './raw-map.ts';
+import { isNilField, mapFields, textField, textItems } from './raw-map.ts';
 import { applyDeregister, applyRegister } from './register.ts';
 import type { ApplyResult } from './result.ts';
 import { applySession } from './session-apply.ts';
@@ -97,6 +99,7 @@ function dispatch(state: State, journal: Journal, { type, request }: Command): A
 
 function dispatchBytes(state: State, journal: Journal, type: number, body: Uint8Array): ApplyResult {
   if (isOpaqueCommand(type)) return applyOpaque(state, journal, type, body);
+  if (isPeeringCommand(type)) return applyPeering(state, journal, type, body);
   switch (type) {
     case MessageType.FederationState:
       return applyFederation(state, journal, body);
@@ -128,14 +131,18 @@ function updateVirtualIp(state: State, journal: Journal, body: Uint8Array): Appl
 const NO_FIELDS: Uint8Array = new Uint8Array([0x80]);
 
 /**
- * New leaders clear the intentions of old versions, by which the cluster knows that all others are config entries.
- * Source: snapshots of the reference.
+ * New leaders clear the intentions of old versions, by which the cluster knows that all others are config entries; other
+ * commands change those. Source: snapshots of the reference.
  */
 function applyIntention(state: State, journal: Journal, body: Uint8Array): ApplyResult {
-  const op = textField(mapFields(body), 'Op');
-  if (op !== 'delete-all') return { error: 'intention commands are not supported' };
+  const fields = mapFields(body);
+  const op = textField(fields, 'Op');
+  if (op !== 'delete-all') {
+    if (isNilField(fields, 'Mutation')) return { error: 'intentions of old versions are not supported' };
+    return applyMutation(state, journal, op, fields.get('Mutation') as Uint8Array);
+  }
   state.opaque.clear(INTENTIONS);
-  state.indexes.bump(INTENTIONS.table, journal);
+  for (const table of [INTENTIONS.table, 'config-entries']) state.indexes.bump(table, journal);
   journal.touch('table', INTENTIONS.table);
   const Entry = SystemMetadataEntry.make({ Key: 'intention-format', Value: 'config-entry' });
   applySystemMetadata(state, journal, SystemMetadataRequest.make({ Op: 'upsert', Entry }));

@@ -1,5 +1,6 @@
 import type { HealthCheck, Node, NodeService } from '@proconsul/schema';
-import { connectKey, type Instance, kindName, type NameChanges, type NodeEntry } from './catalog-table.ts';
+import { connectKey, type Instance, kindName, type NameChanges, type NodeEntry, PROXY_KIND } from './catalog-table.ts';
+import { MESH_TOPOLOGY } from './index-table.ts';
 import type { Journal } from './journal.ts';
 import { destroySession, invalidateSessions } from './session-apply.ts';
 import type { State } from './state.ts';
@@ -116,15 +117,17 @@ export function putInstance(state: State, journal: Journal, node: NodeEntry, row
         dropEmptyGroups(state, added.row);
       });
     }
+    if (hasUpstreams(row)) state.indexes.bump(MESH_TOPOLOGY, journal);
   } else {
     instance = old;
+    if (hasUpstreams(old.row) || hasUpstreams(row)) state.indexes.bump(MESH_TOPOLOGY, journal);
     replaceInstance(state, journal, old, row, changes);
   }
   setNodeIndex(journal, node);
-  state.indexes.bump('services', journal);
+  for (const table of ['services', 'nodes']) state.indexes.bump(table, journal);
   journal.touch('table', 'services');
   journal.touch('node-services', node.key);
-  touchNames(state, journal, changes);
+  touchNames(state, journal, changes, row);
   touchInstance(state, journal, instance);
   return instance;
 }
@@ -152,10 +155,14 @@ function replaceInstance(
   retireGroups(state, journal, old);
 }
 
-function touchNames(state: State, journal: Journal, changes: NameChanges): void {
+function touchNames(state: State, journal: Journal, changes: NameChanges, row: NodeService): void {
   if (changes.tags) journal.touch('service-names');
   for (const kind of changes.kinds) state.indexes.bump(`kind_service_names.${kind}`, journal);
+  if (state.peerName !== '' || row.Connect.Native || !changes.kinds.has('typical')) return;
+  if (state.config.isBehindGateway(row.Service, true)) state.indexes.bump('gateway-services', journal);
 }
+
+const hasUpstreams = (row: NodeService): boolean => row.Kind === PROXY_KIND && (row.Proxy.Upstreams ?? []).length > 0;
 
 /** Removes the instance with its checks. */
 export function removeInstance(state: State, journal: Journal, instance: Instance): void {
@@ -167,11 +174,11 @@ export function removeInstance(state: State, journal: Journal, instance: Instanc
   state.catalog.detach(instance, changes);
   if (journal.recording) journal.undoWith(() => state.catalog.reattach(instance, noChanges()));
   setNodeIndex(journal, node);
-  state.indexes.bump('services', journal);
-  state.indexes.bump('checks', journal);
+  for (const table of ['services', 'nodes', 'checks']) state.indexes.bump(table, journal);
+  if (hasUpstreams(row)) state.indexes.bump(MESH_TOPOLOGY, journal);
   journal.touch('table', 'services');
   journal.touch('node-services', node.key);
-  touchNames(state, journal, changes);
+  touchNames(state, journal, changes, row);
   retireGroups(state, journal, row);
 }
 

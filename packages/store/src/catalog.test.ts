@@ -1,4 +1,12 @@
-import { ConnectProxyConfig, HealthCheckDefinition, MessageType } from '@proconsul/schema';
+import {
+  ConnectProxyConfig,
+  DeregisterRequest,
+  HealthCheckDefinition,
+  MessageType,
+  Node,
+  TxnOp,
+  TxnRequest,
+} from '@proconsul/schema';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { check, Driver, service } from './testing.ts';
 
@@ -208,10 +216,10 @@ describe('indexes of catalog reads', () => {
     d.register({ Node: 'b', Service: service('db') }); // 2
   });
 
-  test('nodes follow the nodes table, which a service on an unchanged node does not move', () => {
+  test('nodes tell the index of the nodes table, which a service on an unchanged node moves without waking anybody', () => {
     const before = nodes();
     expect(d.wakes(before.deps, () => d.register({ Node: 'a', Service: service('more') }))).toBe(false);
-    expect(nodes().index).toBe(2);
+    expect(nodes().index).toBe(3);
     expect(d.wakes(before.deps, () => d.register({ Node: 'a', Address: '9.9.9.9' }))).toBe(true);
     expect(nodes().index).toBe(4);
   });
@@ -392,10 +400,31 @@ describe('what reads show', () => {
     expect(before[1]?.Checks).toEqual([]);
   });
 
-  test('services of peers are not kept', () => {
+  test('what peers let us see is kept apart from what is ours: not read, not mixed up', () => {
     d.register({ Node: 'a', Service: service('w') });
     expect(d.store.health.serviceNodes({ ServiceName: 'w', PeerName: 'p' })).toMatchObject({ index: 1, value: [] });
-    expect(d.register({ Node: 'a', PeerName: 'p' })).toHaveProperty('error');
+    expect(d.store.health.serviceNodes({ ServiceName: 'w' }).value).toMatchObject([
+      { Node: { PeerName: '' }, Service: { Port: 0 }, Checks: [] },
+    ]);
+    const op = { Verb: 'delete', Node: Node.make({ Node: 'a', PeerName: 'p' }) };
+    d.apply(MessageType.Txn, TxnRequest.make({ Ops: [TxnOp.make({ Node: op })] }));
+    d.apply(MessageType.Deregister, DeregisterRequest.make({ Node: 'a', PeerName: 'p' }));
+    expect(d.store.catalog.nodes().value).toMatchObject([{ Node: 'a', PeerName: '' }]);
+    expect(d.store.catalog.service('a', 'w')).toBeDefined();
+  });
+
+  test('a mesh proxy of a peer has a virtual address of its own, next to that of our service of the name', () => {
+    const proxy = (PeerName: string) =>
+      service('w-proxy', {
+        PeerName,
+        Kind: 'connect-proxy',
+        Proxy: { ...service('x').Proxy, DestinationServiceName: 'w' },
+      });
+    d.register({ Node: 'a', Service: proxy('') });
+    d.register({ Node: 'a', PeerName: 'p', Service: proxy('p') });
+    d.register({ Node: 'b', Service: service('v', { Connect: { Native: true, PeerMeta: null } }) });
+    expect(d.store.sizes()['service-virtual-ips']?.rows).toBe(3);
+    expect(d.store.catalog.service('b', 'v')?.TaggedAddresses?.['consul-virtual']?.Address).toBe('240.0.0.3');
   });
 
   test('dumps show everything, by kind too', () => {

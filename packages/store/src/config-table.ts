@@ -1,10 +1,15 @@
 import { equalBytes, ProtocolError } from '@proconsul/base';
 import { decodeAny, encodeAny, Reader, Writer } from '@proconsul/msgpack';
 import { type ConfigEntry, decodeConfigEntry, encodeConfigEntry, isConfigKind } from '@proconsul/schema';
+import type { Fault } from './config-rules/fields.ts';
+import { type EntryView, graphFault } from './config-rules/graph.ts';
+import { referenceFault } from './config-rules/references.ts';
 import { dep, type ReadResult } from './dep.ts';
+import { readdressGateway } from './gateway-addresses.ts';
+import { MESH_TOPOLOGY } from './index-table.ts';
 import type { Journal } from './journal.ts';
 import { OrderedRows } from './ordered-rows.ts';
-import { mapFields, numberField, textField, withNumbers } from './raw-map.ts';
+import { mapFields, numberField, textField, withNumbers, withValues } from './raw-map.ts';
 import type { ApplyResult } from './result.ts';
 import type { State } from './state.ts';
 import { assignVirtualIp, releaseVirtualIp } from './virtual-ips.ts';
@@ -43,6 +48,15 @@ const WRAPPED_KIND = 'proxy-defaults';
 /** Kinds whose structures have no field for the name. Source: wire structures. */
 const NAMELESS: ReadonlyMap<string, string> = new Map([['mesh', 'mesh']]);
 
+/** Entries of these kinds give their service a virtual address of its own. Source: snapshots of the reference. */
+const KINDS_WITH_ADDRESS = [
+  'service-resolver',
+  'service-router',
+  'service-splitter',
+  'service-defaults',
+  'service-intentions',
+];
+
 export class ConfigTable {
   readonly rows = new OrderedRows<ConfigRow>((row) => keyOf(row.Kind, row.Name));
 
@@ -56,10 +70,23 @@ export class ConfigTable {
 
   /** True when an entry keeps the virtual address of a service alive without instances. */
   needsVirtualIp(service: string): boolean {
-    if (this.get('service-resolver', service) !== undefined) return true;
-    if (this.get('service-intentions', service) !== undefined) return true;
-    const defaults = this.get('service-defaults', service);
-    return defaults !== undefined && hasDestination(defaults);
+    return (
+      KINDS_WITH_ADDRESS.some((kind) => this.get(kind, service) !== undefined) || this.isBehindGateway(service, false)
+    );
+  }
+
+  /** Services that a terminating gateway leads to. */
+  servicesBehind(gateway: string): string[] {
+    const row = this.get(TERMINATING, gateway);
+    return row === undefined ? [] : servicesWithVirtualIp(row);
+  }
+
+  /** True when a terminating gateway leads to the service: by its name or, with `orAll`, to every service. */
+  isBehindGateway(service: string, orAll: boolean): boolean {
+    return this.ofKind(TERMINATING).some((row) => {
+      const names = servicesWithVirtualIp(row);
+      return names.includes(service) || (orAll && names.includes('*'));
+    });
   }
 }
 
@@ -135,64 +162,105 @@ export function configRow(kind: string, entry: Uint8Array, CreateIndex: number, 
   return { Kind: kind, Name, CreateIndex, ModifyIndex, bytes, decoded: null };
 }
 
-/** Answers whether the write took effect: always, unless its condition did not hold. */
+/**
+ * Answers whether the write took effect: always, unless its condition did not hold. What would leave services that cannot be
+ * reached consistently is refused here, on every server alike: leaders of the reference leave that to the state machine.
+ */
 export function applyConfig(state: State, journal: Journal, command: ConfigCommand): ApplyResult {
   const wanted = numberField(mapFields(command.entry), 'ModifyIndex');
-  const row = configRow(command.kind, command.entry, journal.index, journal.index);
-  if (row.Kind === '') return { error: 'invalid config entry kind: ' };
-  const old = state.config.get(row.Kind, row.Name);
+  const { Kind, Name } = configRow(command.kind, command.entry, journal.index, journal.index);
+  if (Kind === '') return { error: 'invalid config entry kind: ' };
+  const old = state.config.get(Kind, Name);
   switch (command.op) {
     case 'upsert':
-      return upsert(state, journal, command, old);
+      return upsert(state, journal, withOldStatus(command, old), old);
     case 'upsert-cas':
+      return (old?.ModifyIndex ?? 0) === wanted && upsert(state, journal, withOldStatus(command, old), old);
     case 'upsert-with-status-cas':
       return (old?.ModifyIndex ?? 0) === wanted && upsert(state, journal, command, old);
     case 'delete':
-      if (old !== undefined) remove(state, journal, old);
-      return true;
+      return old === undefined || remove(state, journal, old);
     case 'delete-cas':
       if (old === undefined) return true;
-      if (old.ModifyIndex !== wanted) return false;
-      remove(state, journal, old);
-      return true;
+      return old.ModifyIndex === wanted && remove(state, journal, old);
     default:
       return { error: `invalid config entry operation type: ${command.op}` };
   }
 }
 
-function upsert(state: State, journal: Journal, command: ConfigCommand, old: ConfigRow | undefined): true {
-  if (old !== undefined) {
-    const unchanged = configRow(command.kind, command.entry, old.CreateIndex, old.ModifyIndex);
-    if (equalBytes(unchanged.bytes, old.bytes)) return true;
-  }
+/** Kinds whose status is written by the controllers of the leader, apart from the rest. */
+const WITH_STATUS: ReadonlySet<string> = new Set(['api-gateway', 'http-route', 'tcp-route']);
+
+/** What others than those controllers say about the status is not heard. Source: snapshots of the reference. */
+function withOldStatus(command: ConfigCommand, old: ConfigRow | undefined): ConfigCommand {
+  if (!WITH_STATUS.has(command.kind)) return command;
+  const Status = (old === undefined ? undefined : mapFields(old.bytes).get('Status')) ?? NO_STATUS;
+  return { ...command, entry: withValues(command.entry, { Status }) };
+}
+
+const NO_STATUS = encodeAny({ Conditions: null }, 'rpc');
+
+/** The entries as the rules read them. */
+function entryView(state: State): EntryView {
+  return {
+    get: (kind, name) => {
+      const row = state.config.get(kind, name);
+      return row === undefined ? null : decodedEntry(row);
+    },
+    list: (kind) => state.config.ofKind(kind).map(decodedEntry),
+    datacenter: state.datacenter,
+  };
+}
+
+function upsert(state: State, journal: Journal, command: ConfigCommand, old: ConfigRow | undefined): ApplyResult {
   const row = configRow(command.kind, command.entry, old?.CreateIndex ?? journal.index, journal.index);
-  const services = servicesWithVirtualIp(row); // Decodes the entry, which may fail: before anything is changed.
+  const fault = entryFault(state, row); // Decodes the entry, which may fail: before anything is changed.
+  if (fault !== null) return { error: fault };
   state.config.rows.put(row);
-  touch(state, journal, row);
-  for (const service of services) assignVirtualIp(state, journal, service);
+  touch(state, journal, old, row);
+  for (const service of servicesWithVirtualIp(row)) assignVirtualIp(state, journal, service);
+  changeGateway(state, journal, old, row);
   return true;
 }
 
-function remove(state: State, journal: Journal, row: ConfigRow): void {
-  state.config.rows.delete(keyOf(row.Kind, row.Name));
-  touch(state, journal, row);
-  if (row.Kind === 'terminating-gateway') return; // The reference leaves those addresses assigned.
-  for (const service of servicesWithVirtualIp(row)) releaseVirtualIp(state, journal, service);
+/** Kinds of newer versions take no part. */
+function entryFault(state: State, row: ConfigRow): Fault {
+  if (!isConfigKind(row.Kind)) return null;
+  const view = entryView(state);
+  const entry = decodedEntry(row);
+  return referenceFault(view, entry) ?? graphFault(view, row.Kind, row.Name, entry);
 }
+
+function remove(state: State, journal: Journal, row: ConfigRow): ApplyResult {
+  const fault = graphFault(entryView(state), row.Kind, row.Name, null);
+  if (fault !== null) return { error: fault };
+  state.config.rows.delete(keyOf(row.Kind, row.Name));
+  touch(state, journal, row, undefined);
+  if (row.Kind === TERMINATING) return true; // The reference leaves those addresses assigned.
+  for (const service of servicesWithVirtualIp(row)) releaseVirtualIp(state, journal, service);
+  return true;
+}
+
+/** Services that a gateway no longer leads to keep their addresses as long as the gateway has instances. */
+function changeGateway(state: State, journal: Journal, old: ConfigRow | undefined, row: ConfigRow): void {
+  if (row.Kind !== TERMINATING || equalBytes(gatewayPart(old), gatewayPart(row))) return;
+  const before = old === undefined ? [] : servicesWithVirtualIp(old);
+  const now = servicesWithVirtualIp(row);
+  readdressGateway(state, journal, row.Name, before, now);
+  if (state.catalog.group(row.Name) !== undefined) return;
+  for (const service of before) if (!now.includes(service)) releaseVirtualIp(state, journal, service);
+}
+
+const TERMINATING = 'terminating-gateway';
+const INGRESS = 'ingress-gateway';
 
 /** Services that get a virtual address because of an entry. Source: snapshots of the reference before and after. */
 function servicesWithVirtualIp(row: ConfigRow): string[] {
   switch (row.Kind) {
-    case 'service-resolver':
-      return [row.Name];
-    case 'service-intentions':
-      return row.Name === '*' ? [] : [row.Name];
-    case 'service-defaults':
-      return hasDestination(row) ? [row.Name] : [];
-    case 'terminating-gateway':
+    case TERMINATING:
       return listOf(decodedEntry(row)['Services']).map((service) => String(service['Name'] ?? ''));
     default:
-      return [];
+      return KINDS_WITH_ADDRESS.includes(row.Kind) && row.Name !== '*' ? [row.Name] : [];
   }
 }
 
@@ -202,14 +270,28 @@ export function listOf(value: unknown): Readonly<Record<string, unknown>>[] {
   return value.filter((item) => typeof item === 'object' && item !== null && !Array.isArray(item));
 }
 
-function touch(state: State, journal: Journal, row: ConfigRow): void {
+/** What an entry was and is: undefined before it is made, and after it is removed. */
+function touch(state: State, journal: Journal, old: ConfigRow | undefined, now: ConfigRow | undefined): void {
+  const row = (now ?? old) as ConfigRow;
   state.indexes.bump('config-entries', journal);
-  if (row.Kind === 'terminating-gateway' || row.Kind === 'ingress-gateway') {
+  const isGateway = row.Kind === TERMINATING || row.Kind === INGRESS;
+  if (isGateway && !equalBytes(gatewayPart(old), gatewayPart(now))) {
     state.indexes.bump('gateway-services', journal);
+    if (row.Kind === INGRESS) state.indexes.bump(MESH_TOPOLOGY, journal);
   }
+  const destinations = [old, now].map((one) => one !== undefined && one.Kind === DEFAULTS && hasDestination(one));
+  if (destinations[0] !== destinations[1]) state.indexes.bump('kind_service_names.destination', journal);
   journal.touch('table', 'config-entries');
   journal.touch('config-kind', row.Kind);
   journal.touch('config', keyOf(row.Kind, row.Name));
+}
+
+const DEFAULTS = 'service-defaults';
+
+/** The services of a gateway, to compare. */
+function gatewayPart(row: ConfigRow | undefined): Uint8Array {
+  const fields = row === undefined ? undefined : mapFields(row.bytes);
+  return fields?.get('Listeners') ?? fields?.get('Services') ?? new Uint8Array(0);
 }
 
 /** The decoded entry; the same object each time. */

@@ -1,5 +1,8 @@
 import type { Journal } from './journal.ts';
 
+/** Index of who reaches whom through proxies and gateways. */
+export const MESH_TOPOLOGY = 'mesh-topology';
+
 /**
  * Raft indexes by name: of tables (`kvs`, `nodes`, `services`, `checks`), and of happenings without a row
  * (`service_last_extinction`). Names are Consul's; a snapshot carries them. Source: recorded snapshots.

@@ -1,5 +1,12 @@
 export type { CatalogUsage } from './catalog-reads.ts';
 export { type Command, decodeCommand, encodeCommand, isSupportedCommand } from './command.ts';
+export * from './config-rules/fields.ts';
+export { CHAIN_DEPTH_MAX, type EntryView, graphFault, protocolOf } from './config-rules/graph.ts';
+export { entryHash } from './config-rules/hash.ts';
+export { intentionsFault } from './config-rules/intention-faults.ts';
+export { matcherFault, methodsFault, pathFault } from './config-rules/match-faults.ts';
+export { normalizeEntry, precedenceOf } from './config-rules/normalize.ts';
+export { referenceFault } from './config-rules/references.ts';
 export type { ConfigEntryValue } from './config-table.ts';
 export { DEP_KINDS, type Dep, type DepKind, dep, type ReadResult } from './dep.ts';
 export type { GatewayService } from './gateway-services.ts';

@@ -1,6 +1,6 @@
 import type { Session } from '@proconsul/schema';
 import type { DepKind } from './dep.ts';
-import type { Watches } from './watches.ts';
+import { Watches } from './watches.ts';
 
 export type SessionChange =
   | { readonly kind: 'created'; readonly session: Session }
@@ -84,3 +84,32 @@ export class Journal {
     else this.#held.push(fn);
   }
 }
+
+/** The journal of a command where it changes what nobody reads: nobody is woken, but all of it can be taken back. */
+export class QuietJournal extends Journal {
+  readonly #main: Journal;
+
+  constructor(main: Journal) {
+    super(new Watches(), () => ({}));
+    this.#main = main;
+    this.index = main.index;
+  }
+
+  override get recording(): boolean {
+    return this.#main.recording;
+  }
+
+  override undoWith(fn: () => void): void {
+    this.#main.undoWith(fn);
+  }
+
+  override touch(): void {}
+  override touchKey(): void {}
+  override session(): void {}
+  override lockDelay(): void {}
+  override nodeRemoved(): void {}
+}
+
+/** The journal for changes of the catalog of a peer, or of our own for the empty name. */
+export const journalFor = (journal: Journal, peerName: string): Journal =>
+  peerName === '' ? journal : new QuietJournal(journal);

@@ -11,7 +11,17 @@ import {
   CA_ROOTS,
   type OpaqueKind,
 } from './opaque-table.ts';
-import { arrayItems, isNilField, mapFields, numberField, textField, textItems } from './raw-map.ts';
+import {
+  arrayItems,
+  arrayOf,
+  boolField,
+  isNilField,
+  mapFields,
+  numberField,
+  textField,
+  textItems,
+  withValues,
+} from './raw-map.ts';
 import type { ApplyResult } from './result.ts';
 import type { State } from './state.ts';
 
@@ -48,8 +58,10 @@ export function applyOpaque(state: State, journal: Journal, type: number, body: 
   const set = SETS.get(type);
   if (set !== undefined) {
     const records = arrayItems(fields.get(set.list));
-    for (const record of records) textField(mapFields(record), set.kind.id);
-    for (const record of records) state.opaque.put(set.kind, record, state, journal);
+    const wanted = records.filter((record) => isWanted(state, type, fields, record));
+    const fault = missingLinkFault(state, fields, wanted);
+    if (fault !== null) return { error: fault };
+    for (const record of wanted) state.opaque.put(set.kind, named(state, record), state, journal);
     return null;
   }
   const removal = DELETES.get(type);
@@ -58,6 +70,57 @@ export function applyOpaque(state: State, journal: Journal, type: number, body: 
     return null;
   }
   return type === MessageType.ACLBootstrap ? bootstrap(state, journal, fields) : applyCa(state, journal, fields);
+}
+
+/** Tokens may ask to be written only over what they were made from. */
+function isWanted(state: State, type: number, request: Map<string, Uint8Array>, record: Uint8Array): boolean {
+  const fields = mapFields(record);
+  const kind = (SETS.get(type) as Batch).kind;
+  const id = textField(fields, kind.id);
+  if (type !== MessageType.ACLTokenSet || !boolField(request, 'CAS')) return true;
+  const old = state.opaque.get(kind, id);
+  return (old === undefined ? 0 : numberField(mapFields(old), 'ModifyIndex')) === numberField(fields, 'ModifyIndex');
+}
+
+const LINKS: readonly (readonly [field: string, kind: OpaqueKind, what: string])[] = [
+  ['Policies', ACL_POLICIES, 'policy'],
+  ['Roles', ACL_ROLES, 'role'],
+];
+
+/** Tokens and roles may name only policies and roles that are there, unless the command says otherwise. */
+function missingLinkFault(
+  state: State,
+  request: Map<string, Uint8Array>,
+  records: readonly Uint8Array[],
+): string | null {
+  if (boolField(request, 'AllowMissingLinks')) return null;
+  for (const record of records) {
+    const fields = mapFields(record);
+    for (const [field, kind, what] of LINKS) {
+      for (const link of arrayItems(fields.get(field))) {
+        const id = textField(mapFields(link), 'ID');
+        if (state.opaque.get(kind, id) === undefined) return `No such ${what} with ID: ${id}`;
+      }
+    }
+  }
+  return null;
+}
+
+/** The record with the present names of the policies and roles that it links to by id. */
+function named(state: State, record: Uint8Array): Uint8Array {
+  const fields = mapFields(record);
+  const lists: Record<string, Uint8Array> = {};
+  for (const [field, kind] of LINKS) {
+    const links = arrayItems(fields.get(field));
+    if (links.length > 0) lists[field] = arrayOf(links.map((link) => withName(state, kind, link)));
+  }
+  return withValues(record, lists);
+}
+
+function withName(state: State, kind: OpaqueKind, link: Uint8Array): Uint8Array {
+  const target = state.opaque.get(kind, textField(mapFields(link), 'ID'));
+  const Name = target === undefined ? undefined : mapFields(target).get('Name');
+  return Name === undefined ? link : withValues(link, { Name });
 }
 
 /** An auth method takes its binding rules and the tokens of its logins along. */
@@ -84,7 +147,7 @@ function bootstrap(state: State, journal: Journal, fields: Map<string, Uint8Arra
     return { error: `Invalid bootstrap reset index (specified ${reset}, reset index: ${done})` };
   const token = fields.get('Token');
   if (token === undefined) return { error: 'Missing token' };
-  state.opaque.put(ACL_TOKENS, token, state, journal);
+  state.opaque.put(ACL_TOKENS, named(state, token), state, journal);
   state.indexes.bump(BOOTSTRAP_INDEX, journal);
   return null;
 }
@@ -96,8 +159,7 @@ function applyCa(state: State, journal: Journal, fields: Map<string, Uint8Array>
   const provider = fields.get('ProviderState');
   switch (op) {
     case 'set-config':
-      setCaConfig(state, journal, fields);
-      return true;
+      return setCaConfig(state, journal, fields, configIndex(fields) !== 0);
     case 'set-roots':
     case 'set-roots-config':
       return setCaRoots(state, journal, fields, op === 'set-roots-config');
@@ -120,23 +182,31 @@ function applyCa(state: State, journal: Journal, fields: Map<string, Uint8Array>
   }
 }
 
-function setCaConfig(state: State, journal: Journal, fields: Map<string, Uint8Array>): void {
-  if (!isNilField(fields, 'Config')) {
-    state.opaque.put(CA_CONFIG, fields.get('Config') as Uint8Array, state, journal);
-  }
+/** The index that a configuration was read at. */
+function configIndex(request: Map<string, Uint8Array>): number {
+  return isNilField(request, 'Config') ? 0 : numberField(mapFields(request.get('Config') as Uint8Array), 'ModifyIndex');
+}
+
+/** With `isConditional` only over the configuration that the new one was made from. */
+function setCaConfig(state: State, journal: Journal, fields: Map<string, Uint8Array>, isConditional: boolean): boolean {
+  if (isNilField(fields, 'Config')) return true;
+  const present = state.opaque.get(CA_CONFIG, '');
+  const index = present === undefined ? 0 : numberField(mapFields(present), 'ModifyIndex');
+  if (isConditional && index !== configIndex(fields)) return false;
+  state.opaque.put(CA_CONFIG, fields.get('Config') as Uint8Array, state, journal);
+  return true;
 }
 
 /** Replaces all roots if none was changed since `Index`. */
 function setCaRoots(state: State, journal: Journal, fields: Map<string, Uint8Array>, withConfig: boolean): boolean {
   if (state.indexes.get(CA_ROOTS.table) !== numberField(fields, 'Index')) return false;
   const roots = arrayItems(fields.get('Roots'));
-  if (withConfig && !isNilField(fields, 'Config')) mapFields(fields.get('Config') as Uint8Array); // Fails before changes.
+  configIndex(fields); // Fails before changes.
   const kept = new Set(roots.map((root) => textField(mapFields(root), CA_ROOTS.id)));
   for (const old of state.opaque.all(CA_ROOTS)) {
     const id = textField(mapFields(old), CA_ROOTS.id);
     if (!kept.has(id)) state.opaque.remove(CA_ROOTS, id, state, journal);
   }
   for (const root of roots) state.opaque.put(CA_ROOTS, root, state, journal);
-  if (withConfig) setCaConfig(state, journal, fields);
-  return true;
+  return !withConfig || setCaConfig(state, journal, fields, true);
 }

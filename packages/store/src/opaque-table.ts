@@ -1,4 +1,3 @@
-import { equalBytes } from '@proconsul/base';
 import { MessageType } from '@proconsul/schema';
 import type { Journal } from './journal.ts';
 import { mapFields, numberField, textField, withNumbers } from './raw-map.ts';
@@ -95,24 +94,23 @@ export class OpaqueTable {
     this.#of(kind).set(id, bytes);
   }
 
+  /** Whether there was such a record. */
+  drop(kind: OpaqueKind, id: string): boolean {
+    return this.#of(kind).delete(id);
+  }
+
   clear(kind: OpaqueKind): void {
     this.#of(kind).clear();
   }
 
   /**
-   * Stores a record under the index of the command, keeping its CreateIndex. The same bytes change nothing, but for a
-   * table without an index, where the record moves with each command.
-   * Throws ProtocolError when `record` is not a map.
+   * Stores a record under the index of the command, also when it says what the old one did, keeping its CreateIndex.
+   * Throws ProtocolError when `record` is not a map. Source: snapshots of the reference before and after.
    */
   put(kind: OpaqueKind, record: Uint8Array, state: State, journal: Journal): void {
     const id = kind.id === '' ? '' : textField(mapFields(record), kind.id);
     const old = this.get(kind, id);
-    const indexes = old === undefined ? undefined : mapFields(old);
-    const CreateIndex = indexes === undefined ? journal.index : numberField(indexes, 'CreateIndex');
-    if (indexes !== undefined && old !== undefined && kind.unindexed !== true) {
-      const ModifyIndex = numberField(indexes, 'ModifyIndex');
-      if (equalBytes(old, withNumbers(record, { CreateIndex, ModifyIndex }))) return;
-    }
+    const CreateIndex = old === undefined ? journal.index : numberField(mapFields(old), 'CreateIndex');
     this.#of(kind).set(id, withNumbers(record, { CreateIndex, ModifyIndex: journal.index }));
     touch(kind, state, journal);
   }

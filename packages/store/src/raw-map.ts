@@ -29,6 +29,14 @@ export function arrayItems(bytes: Uint8Array | undefined): Uint8Array[] {
   return items;
 }
 
+/** A MessagePack array of values as they are written. */
+export function arrayOf(items: readonly Uint8Array[]): Uint8Array {
+  const writer = new Writer('rpc');
+  writer.arrayHeader(items.length);
+  for (const item of items) writer.raw(item);
+  return writer.finish();
+}
+
 /** A text field; empty when it is not there. */
 export function textField(fields: ReadonlyMap<string, Uint8Array>, name: string): string {
   const value = fields.get(name);
@@ -43,6 +51,14 @@ export function numberField(fields: ReadonlyMap<string, Uint8Array>, name: strin
   if (value === undefined) return 0;
   const reader = new Reader(value);
   return reader.isNil() ? 0 : reader.int();
+}
+
+/** False when it is not there. */
+export function boolField(fields: ReadonlyMap<string, Uint8Array>, name: string): boolean {
+  const value = fields.get(name);
+  if (value === undefined) return false;
+  const reader = new Reader(value);
+  return !reader.isNil() && reader.bool();
 }
 
 export function textItems(bytes: Uint8Array | undefined): string[] {
@@ -66,6 +82,19 @@ export function withNumbers(bytes: Uint8Array, numbers: Readonly<Record<string, 
     const number = numbers[key];
     if (Object.hasOwn(numbers, key) && number !== undefined) writer.uint(number);
     else writer.raw(fields.get(key) as Uint8Array);
+  }
+  return writer.finish();
+}
+
+/** The map again, with the values of some keys replaced; see {@link withNumbers}. */
+export function withValues(bytes: Uint8Array, values: Readonly<Record<string, Uint8Array>>): Uint8Array {
+  const fields = mapFields(bytes);
+  for (const [key, value] of Object.entries(values)) fields.set(key, value);
+  const writer = new Writer('rpc', bytes.length + 64);
+  writer.mapHeader(fields.size);
+  for (const key of [...fields.keys()].sort()) {
+    writer.key(key);
+    writer.raw(fields.get(key) as Uint8Array);
   }
   return writer.finish();
 }

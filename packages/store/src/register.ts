@@ -8,7 +8,8 @@ import type {
 } from '@proconsul/schema';
 import { connectKey, type Instance, type NodeEntry, PROXY_KIND } from './catalog-table.ts';
 import { putCheck, putInstance, putNode, removeCheck, removeInstance, removeNode } from './catalog-write.ts';
-import type { Journal } from './journal.ts';
+import { withGatewayAddresses } from './gateway-addresses.ts';
+import { type Journal, journalFor } from './journal.ts';
 import { goQuote } from './kv-apply.ts';
 import { own } from './own.ts';
 import type { ApplyResult } from './result.ts';
@@ -31,8 +32,8 @@ export class RefusedError extends Error {
  * keeps its indexes and wakes nobody.
  */
 export function applyRegister(state: State, journal: Journal, request: RegisterRequest): ApplyResult {
-  if (request.PeerName !== '') return { error: 'registrations of peers are not supported' };
-  return refusable(journal, () => register(state, journal, request));
+  const { PeerName } = request;
+  return refusable(journal, () => register(state.peer(PeerName), journalFor(journal, PeerName), request));
 }
 
 /** Runs a change that may be refused halfway. */
@@ -70,7 +71,7 @@ function registeredNode(state: State, journal: Journal, request: RegisterRequest
       Partition: '',
       TaggedAddresses: request.TaggedAddresses,
       Meta: request.NodeMeta,
-      PeerName: '',
+      PeerName: state.peerName,
       Locality: request.Locality,
       CreateIndex: 0,
       ModifyIndex: 0,
@@ -130,6 +131,9 @@ function validWeights(given: NodeService['Weights']): NodeService['Weights'] {
 }
 
 function withVirtualIp(state: State, journal: Journal, row: NodeService): NodeService {
+  if (row.Kind === 'terminating-gateway' && state.peerName === '') {
+    return withGatewayAddresses(state, row, state.config.servicesBehind(row.Service));
+  }
   if (connectKey(row) === undefined) return row;
   const service = row.Kind === PROXY_KIND ? row.Proxy.DestinationServiceName : row.Service;
   if (service === '') return row;
@@ -185,8 +189,9 @@ function inferredType(d: HealthCheckDefinition): string {
 }
 
 /** Removes the service when one is named, else the check, else the whole node. What is not there is no error. */
-export function applyDeregister(state: State, journal: Journal, request: DeregisterRequest): ApplyResult {
-  if (request.PeerName !== '') return { error: 'registrations of peers are not supported' };
+export function applyDeregister(main: State, told: Journal, request: DeregisterRequest): ApplyResult {
+  const state = main.peer(request.PeerName);
+  const journal = journalFor(told, request.PeerName);
   const node = state.catalog.node(request.Node);
   if (node === undefined) return null;
   if (request.ServiceID !== '') {

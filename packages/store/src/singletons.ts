@@ -10,14 +10,12 @@ import type { Journal } from './journal.ts';
 import { own } from './own.ts';
 import { mapFields, numberField, textField, withNumbers } from './raw-map.ts';
 import type { ApplyResult } from './result.ts';
-import { sameButIndexes } from './same.ts';
 import type { State } from './state.ts';
 
 /** Replaces the configuration. With CAS only when `ModifyIndex` is that of the present one. */
 export function applyAutopilot(state: State, journal: Journal, request: AutopilotSetConfigRequest): ApplyResult {
   const old = state.autopilot;
   if (request.CAS && (old?.ModifyIndex ?? 0) !== request.Config.ModifyIndex) return false;
-  if (old !== null && sameButIndexes(old, request.Config)) return true;
   const CreateIndex = old?.CreateIndex ?? journal.index;
   state.autopilot = { ...own(request.Config), CreateIndex, ModifyIndex: journal.index };
   journal.touch('table', 'autopilot-config');
@@ -38,7 +36,6 @@ export function applySystemMetadata(state: State, journal: Journal, request: Sys
     if (old === undefined) return true;
     state.metadata.delete(entry.Key);
   } else if (request.Op === 'upsert') {
-    if (old !== undefined && old.Value === entry.Value) return true;
     const CreateIndex = old?.CreateIndex ?? journal.index;
     state.metadata.set(entry.Key, { ...own(entry), CreateIndex, ModifyIndex: journal.index });
   } else return { error: `invalid system metadata operation type: ${request.Op}` };

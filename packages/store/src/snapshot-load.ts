@@ -3,7 +3,7 @@ import type { NodeEntry } from './catalog-table.ts';
 import { OPAQUE_KINDS } from './opaque-table.ts';
 import { mapFields, numberField } from './raw-map.ts';
 import type { State } from './state.ts';
-import { LOCAL } from './state-copy.ts';
+import { isListedTwice, LOCAL, PEER_INDEX } from './state-copy.ts';
 
 /** A Register record of a snapshot: the node, and perhaps one service and checks. Records come in any order. */
 export function loadRegister(state: State, record: RegisterRequest): void {
@@ -33,7 +33,12 @@ function loadNode(state: State, record: RegisterRequest): NodeEntry {
 
 /** Gives every table and row its index: what the snapshot says, at least what its newest row says. */
 export function finishRestore(state: State, named: readonly (readonly [string, number])[]): void {
-  for (const [name, value] of named) loadIndex(state, name, value);
+  const sided = new Set(named.map(([name]) => name));
+  for (const [name, value] of named) {
+    // That of all sides is no more than the largest of them, where they are told apart.
+    if (!isListedTwice(name) || !sided.has(LOCAL + name)) loadIndex(state, name, value);
+  }
+  for (const peer of state.peers.values()) raiseCatalog(peer);
   raiseCatalog(state);
   const { indexes } = state;
   indexes.raise('kvs', state.kv.rows.maxIndexUnder(''));
@@ -51,6 +56,8 @@ export function finishRestore(state: State, named: readonly (readonly [string, n
 }
 
 function loadIndex(state: State, name: string, value: number): void {
+  const [, peer, rest] = PEER_INDEX.exec(name) ?? [];
+  if (peer !== undefined && rest !== undefined) return loadIndex(state.peer(peer), rest, value);
   const local = name.startsWith(LOCAL) ? name.slice(LOCAL.length) : name;
   if (local.startsWith('node.')) return raise(state.catalog.node(local.slice('node.'.length)), value);
   if (local.startsWith('service.')) return loadGroupIndex(state, local.slice('service.'.length), value);

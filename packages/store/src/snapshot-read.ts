@@ -180,11 +180,8 @@ export class SnapshotReader {
       case MessageType.Tombstone:
         return loadTombstone(state, reader);
       case MessageType.Register: {
-        const start = reader.offset;
         const record = RegisterRequest.read(reader);
-        if (record.PeerName !== '') state.peered.push(bytes.slice(start, reader.offset));
-        else loadRegister(state, record);
-        return;
+        return loadRegister(state.peer(record.PeerName), record);
       }
       case MessageType.Session:
         return state.sessions.set(Session.read(reader));

@@ -5,6 +5,7 @@ import { configRow, decodeConfigCommand } from './config-table.ts';
 import { KvRow } from './kv-row.ts';
 import { CA_CONFIG, type OpaqueKind } from './opaque-table.ts';
 import { isAscii, pack } from './packed-bytes.ts';
+import { peeringRecordId } from './peering.ts';
 import { mapFields, numberField, textField } from './raw-map.ts';
 import type { State } from './state.ts';
 
@@ -96,6 +97,7 @@ export function loadOpaque(state: State, kind: OpaqueKind, value: Uint8Array): v
     id = textField(fields, kind.id);
   }
   if (kind === CA_CONFIG) id = '';
+  id = peeringRecordId(kind, value) ?? id;
   state.opaque.load(kind, id, value.slice());
 }
 

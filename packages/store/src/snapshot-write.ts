@@ -59,7 +59,6 @@ function* parts(writer: Writer, copy: StateCopy, chunking: Uint8Array | undefine
   writeVirtualIps(writer, copy);
   yield;
   for (const node of copy.nodes) yield writeNode(writer, node);
-  for (const record of copy.peered) yield writeRaw(writer, MessageType.Register, record);
   for (const coordinate of copy.coordinates) {
     yield writeRecord(writer, MessageType.CoordinateBatchUpdate, CoordinateBatch, [coordinate]);
   }

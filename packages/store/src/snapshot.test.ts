@@ -140,14 +140,20 @@ test('records come in any order, and missing fields are zero', () => {
   expect(store.catalog.nodes().index).toBe(4);
 });
 
-test('services of peers and other rows that nothing here reads are carried along', () => {
-  const record = Buffer.concat([Buffer.from([0]), encodeAny({ Node: 'n', PeerName: 'p', Address: 'a' })]);
+test('services of peers come back as they were, and their indexes stay apart from ours', () => {
+  const d = new Driver();
+  d.register({ Node: 'ours', Service: service('web') });
+  const before = d.store.tableIndex('services');
+  d.register({ Node: 'theirs', PeerName: 'p', Service: service('web', { PeerName: 'p' }) });
+  const written = (store: Store) => Buffer.concat([...store.snapshot().chunks()]);
   const store = new Store({ datacenter: 'dc1' });
   const restore = store.restore();
-  restore.push(Buffer.concat([encodeAny({ LastIndex: 9 }), record]));
+  restore.push(written(d.store));
   restore.finish();
-  expect(store.catalog.nodes().value).toEqual([]);
-  expect(Buffer.concat([...store.snapshot().chunks()]).includes(record)).toBe(true);
+  expect(written(store).equals(written(d.store))).toBe(true);
+  expect(written(store).includes('peer.p:service.web')).toBe(true);
+  expect(store.catalog.nodes().value).toMatchObject([{ Node: 'ours' }]);
+  expect([store.tableIndex('services'), before]).toEqual([1, 1]);
 });
 
 test('what is no snapshot is refused', () => {

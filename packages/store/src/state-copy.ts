@@ -16,7 +16,7 @@ import type { FrozenRows } from './ordered-rows.ts';
 import type { State } from './state.ts';
 import type { VirtualIp } from './virtual-ips.ts';
 
-/** A node with what is on it, by id. */
+/** A node with what is on it, by id; those of peers come last. */
 export interface NodeCopy {
   readonly node: Node;
   readonly services: readonly NodeService[];
@@ -30,7 +30,6 @@ export interface StateCopy {
   readonly freedIp: number;
   readonly ipCounter: number;
   readonly nodes: readonly NodeCopy[];
-  readonly peered: readonly Uint8Array[];
   readonly coordinates: readonly Coordinate[];
   readonly sessions: FrozenRows<Session>;
   readonly kv: FrozenRows<KvRow>;
@@ -48,18 +47,23 @@ export interface StateCopy {
 const byKey = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number =>
   a < b ? -1 : a > b ? 1 : 0;
 
+const peersOf = (state: State): State[] => [...state.peers].sort(byKey).map(([, peer]) => peer);
+
+function nodesOf(state: State): NodeCopy[] {
+  return state.catalog.nodes.all().map((entry) => ({
+    node: entry.row,
+    services: [...entry.services].sort(byKey).map(([, instance]) => instance.row),
+    checks: [...entry.checks].sort(byKey).map(([, check]) => check),
+  }));
+}
+
 export function copyState(state: State): StateCopy {
   return {
     lastIndex: state.lastIndex,
     virtualIps: state.virtualIps.all(),
     freedIp: state.virtualIps.freed,
     ipCounter: state.virtualIps.counter,
-    nodes: state.catalog.nodes.all().map((entry) => ({
-      node: entry.row,
-      services: [...entry.services].sort(byKey).map(([, instance]) => instance.row),
-      checks: [...entry.checks].sort(byKey).map(([, check]) => check),
-    })),
-    peered: [...state.peered],
+    nodes: [state, ...peersOf(state)].flatMap(nodesOf),
     coordinates: state.coordinates.all(),
     sessions: state.sessions.rows.freeze(),
     kv: state.kv.rows.freeze(),
@@ -74,20 +78,30 @@ export function copyState(state: State): StateCopy {
   };
 }
 
-/** Tables that the reference lists twice: for all peers and for the local ones. */
-export const LISTED_TWICE: ReadonlySet<string> = new Set(['nodes', 'services', 'checks']);
+const LISTED_TWICE: ReadonlySet<string> = new Set(['nodes', 'services', 'checks']);
+const EXTINCTION = '_last_extinction';
 /** What stands before the names of local rows. */
 export const LOCAL = 'peer.~:';
+/** What stands before the names of rows of a peer: `peer.NAME:`. */
+export const PEER_INDEX = /^peer\.([^:~]+):(.+)$/;
+
+/** Tables that the reference lists twice: for all rows, and for those of one side, ours or a peer's. */
+export const isListedTwice = (name: string): boolean => LISTED_TWICE.has(name) || name.startsWith('service_kind.');
 
 function namedIndexes(state: State): [string, number][] {
+  const all = new Map<string, number>();
   const out: [string, number][] = [];
-  for (const [name, value] of state.indexes.entries()) {
-    const isExtinction = name.endsWith('_last_extinction');
-    if (!isExtinction) out.push([name, value]);
-    if (isExtinction || LISTED_TWICE.has(name) || name.startsWith('service_kind.')) out.push([LOCAL + name, value]);
+  for (const side of [state, ...peersOf(state)]) {
+    const prefix = side === state ? LOCAL : `peer.${side.peerName}:`;
+    for (const [name, value] of side.indexes.entries()) {
+      const isSided = name.endsWith(EXTINCTION) || isListedTwice(name);
+      if (isSided) out.push([prefix + name, value]);
+      const isShared = side === state ? !name.endsWith(EXTINCTION) : isListedTwice(name);
+      if (isShared) all.set(name, Math.max(all.get(name) ?? 0, value));
+    }
+    for (const entry of side.catalog.nodes.all()) out.push([`${prefix}node.${entry.row.Node}`, entry.index]);
+    for (const group of side.catalog.groups.values()) out.push([`${prefix}service.${group.name}`, group.index]);
   }
-  for (const entry of state.catalog.nodes.all()) out.push([`${LOCAL}node.${entry.row.Node}`, entry.index]);
-  for (const group of state.catalog.groups.values()) out.push([`${LOCAL}service.${group.name}`, group.index]);
   for (const group of state.catalog.connect.values()) out.push([`connect-destination.${group.key}`, group.index]);
-  return out.sort(byKey);
+  return [...out, ...all].sort(byKey);
 }

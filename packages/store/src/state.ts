@@ -21,17 +21,37 @@ export class State {
   readonly sessions = new SessionTable();
   readonly coordinates = new CoordinateTable();
   readonly queries = new QueryTable();
-  readonly config = new ConfigTable();
-  readonly virtualIps = new VirtualIpTable();
+  readonly config: ConfigTable;
+  readonly virtualIps: VirtualIpTable;
   readonly opaque = new OpaqueTable();
   readonly metadata = new Map<string, SystemMetadataEntry>();
   /** MessagePack maps by datacenter. */
   readonly federation = new Map<string, Uint8Array>();
   autopilot: AutopilotConfig | null = null;
-  /** Register records of peers' services, which nothing here reads, as they came in a snapshot. */
-  readonly peered: Uint8Array[] = [];
+  /** Empty for what is ours. */
+  readonly peerName: string;
+  /** Where the tables are that all share. */
+  readonly main: State;
+  /** What other clusters let us see of theirs, by the name of the peering in lower case. Nothing here reads it. */
+  readonly peers = new Map<string, State>();
 
-  constructor(datacenter: string) {
+  constructor(datacenter: string, peer?: { readonly name: string; readonly main: State }) {
     this.datacenter = datacenter;
+    this.peerName = peer?.name ?? '';
+    this.main = peer?.main ?? this;
+    this.config = peer?.main.config ?? new ConfigTable();
+    this.virtualIps = peer?.main.virtualIps ?? new VirtualIpTable();
+  }
+
+  /** The catalog of a peer, made when it is not there yet; our own for the empty name. */
+  peer(name: string): State {
+    if (name === '') return this;
+    const key = name.toLowerCase();
+    let state = this.peers.get(key);
+    if (state === undefined) {
+      state = new State(this.datacenter, { name, main: this });
+      this.peers.set(key, state);
+    }
+    return state;
   }
 }

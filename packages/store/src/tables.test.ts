@@ -67,11 +67,63 @@ describe('config entries', () => {
     expect(d.store.config.get('service-defaults', 'ghost')).toMatchObject({ value: null, index: 1 });
   });
 
-  test('the same again moves nothing', () => {
+  test('the same again is written again: leaders leave it out, and those of the reference do not always', () => {
     apply('upsert', web);
     const { deps } = d.store.config.list('service-defaults');
-    expect(d.wakes(deps, () => apply('upsert', web))).toBe(false);
-    expect(d.store.config.get('service-defaults', 'web').value?.ModifyIndex).toBe(1);
+    expect(d.wakes(deps, () => apply('upsert', web))).toBe(true);
+    expect(d.store.config.get('service-defaults', 'web').value).toMatchObject({ CreateIndex: 1, ModifyIndex: 2 });
+  });
+
+  test('what cannot be reached consistently is refused by the state machine, whoever leads', () => {
+    const split = { Kind: 'service-splitter', Name: 'tcp', Splits: [{ Weight: 100, Service: 'tcp' }] };
+    expect(apply('upsert', split)).toMatchObject({
+      error: expect.stringContaining('does not permit advanced routing'),
+    });
+    expect(d.store.config.get('service-splitter', 'tcp').value).toBe(null);
+    apply('upsert', web);
+    expect(apply('upsert', { ...split, Name: 'web', Splits: [{ Weight: 100, Service: 'web' }] })).toBe(true);
+    expect(apply('delete', web)).toHaveProperty('error');
+    expect(d.store.config.get('service-defaults', 'web').value).not.toBe(null);
+  });
+
+  test('rings are told from the entry that closes them', () => {
+    apply('upsert', { Kind: 'service-resolver', Name: 'c1', Redirect: { Service: 'c2' } });
+    expect(apply('upsert', { Kind: 'service-resolver', Name: 'c2', Redirect: { Service: 'c1' } })).toEqual({
+      error:
+        'detected circular resolver redirect: [c2.default.default.dc1 -> c1.default.default.dc1 -> c2.default.default.dc1]',
+    });
+  });
+
+  test('what peers are let see stays here', () => {
+    const exported = (Name: string) => ({
+      Kind: 'exported-services',
+      Name: 'default',
+      Services: [{ Name, Consumers: [{ Peer: 'far' }] }],
+    });
+    apply('upsert', { Kind: 'service-resolver', Name: 'e', Failover: { '*': { Datacenters: ['dc2'] } } });
+    const error = 'peer exported service "e" contains cross-datacenter failover';
+    expect(apply('upsert', exported('e'))).toEqual({ error });
+    expect(apply('upsert', exported('*'))).toEqual({ error });
+    expect(apply('upsert', exported('other'))).toBe(true);
+    expect(apply('upsert', { Kind: 'service-resolver', Name: 'other', Redirect: { Datacenter: 'dc2' } })).toEqual({
+      error: 'peer exported service "other" contains cross-datacenter resolver redirect',
+    });
+  });
+
+  test('a terminating gateway carries the virtual addresses of the services behind it', () => {
+    const entry = (...names: string[]) => ({
+      Kind: 'terminating-gateway',
+      Name: 'tg',
+      Services: names.map((Name) => ({ Name })),
+    });
+    const addresses = (id: string) => Object.keys(d.store.catalog.service('n', id)?.TaggedAddresses ?? {});
+    d.register({ Node: 'n', Service: service('tg', { Kind: 'terminating-gateway' }) });
+    apply('upsert', entry('a', 'b'));
+    expect(addresses('tg')).toEqual(['consul-virtual:a', 'consul-virtual:b']);
+    apply('upsert', entry('b', 'c'));
+    expect(addresses('tg')).toEqual(['consul-virtual:b', 'consul-virtual:c']);
+    d.register({ Node: 'n', Service: service('tg', { ID: 'tg2', Kind: 'terminating-gateway' }) });
+    expect(addresses('tg2')).toEqual(['consul-virtual:b', 'consul-virtual:c']);
   });
 
   test('cas writes and deletes need the present index', () => {
@@ -105,7 +157,7 @@ describe('config entries', () => {
     apply('upsert', {
       Kind: 'ingress-gateway',
       Name: 'ig',
-      Listeners: [{ Port: 80, Protocol: 'http', Services: [{ Name: 'ext', Hosts: ['x.y'] }] }],
+      Listeners: [{ Port: 80, Protocol: 'tcp', Services: [{ Name: 'ext', Hosts: ['x.y'] }] }],
     });
     apply('upsert', { Kind: 'terminating-gateway', Name: 'tg', Services: [{ Name: '*' }, { Name: 'b', SNI: 's' }] });
     for (const name of ['a', 'b', 'consul']) d.register({ Node: 'n', Service: service(name) });
@@ -128,7 +180,11 @@ describe('config entries', () => {
     const before = ingress();
     expect(before).toMatchObject({ index: 1, value: [] });
     const change = () =>
-      apply('upsert', { Kind: 'ingress-gateway', Name: 'ig', Listeners: [{ Services: [{ Name: 'ext' }] }] });
+      apply('upsert', {
+        Kind: 'ingress-gateway',
+        Name: 'ig',
+        Listeners: [{ Protocol: 'tcp', Services: [{ Name: 'ext' }] }],
+      });
     expect(d.wakes(before.deps, change)).toBe(true);
     expect(ingress()).toMatchObject({ index: 3, value: [{ Service: { ID: 'ig' } }] });
     apply('upsert', { Kind: 'terminating-gateway', Name: 'tg', Services: [{ Name: 'ext' }] });
@@ -160,11 +216,11 @@ describe('records kept for other layers', () => {
   });
   const count = (table: string) => d.store.sizes()[table]?.rows;
 
-  test('sets and deletes go by id, and the same again moves nothing', () => {
+  test('sets and deletes go by id, and the same again moves the index', () => {
     d.apply(MessageType.ACLTokenSet, { Tokens: [token('a'), token('b')] });
     expect([count('acl-tokens'), d.store.tableIndex('acl-tokens')]).toEqual([2, 1]);
     d.apply(MessageType.ACLTokenSet, { Tokens: [token('a')] });
-    expect(d.store.tableIndex('acl-tokens')).toBe(1);
+    expect(d.store.tableIndex('acl-tokens')).toBe(2);
     d.apply(MessageType.ACLTokenDelete, { TokenIDs: ['a', 'ghost'] });
     expect([count('acl-tokens'), d.store.tableIndex('acl-tokens')]).toEqual([1, 3]);
   });
@@ -252,8 +308,8 @@ test('system metadata goes by key', () => {
   apply('upsert', 'a', '1');
   apply('upsert', 'a', '1');
   expect(d.store.operator.systemMetadata()).toMatchObject({
-    index: 1,
-    value: [{ Key: 'a', Value: '1', ModifyIndex: 1 }],
+    index: 2,
+    value: [{ Key: 'a', Value: '1', CreateIndex: 1, ModifyIndex: 2 }],
   });
   expect(apply('delete', 'a', '')).toBe(true);
   expect(apply('delete', 'a', '')).toBe(true);

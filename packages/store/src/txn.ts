@@ -1,7 +1,7 @@
 import type { DirEntry, TxnError, TxnOp, TxnRequest, TxnResponse, TxnResult } from '@proconsul/schema';
 import type { NodeEntry } from './catalog-table.ts';
 import { removeCheck, removeInstance, removeNode } from './catalog-write.ts';
-import type { Journal } from './journal.ts';
+import { type Journal, journalFor } from './journal.ts';
 import { casKey, deleteKey, deleteKeyCas, goQuote, lockKey, setKey, unlockKey } from './kv-apply.ts';
 import { withoutValue } from './kv-row.ts';
 import { ensureCheck, ensureNode, ensureService, RefusedError } from './register.ts';
@@ -72,9 +72,12 @@ function run(state: State, journal: Journal, ops: readonly TxnOp[]): TxnResponse
 
 function step(state: State, journal: Journal, op: TxnOp): Step {
   if (op.KV !== null) return kvStep(state, journal, op.KV.Verb, op.KV.DirEnt);
-  if (op.Node !== null) return nodeStep(state, journal, op.Node);
-  if (op.Service !== null) return serviceStep(state, journal, op.Service);
-  if (op.Check !== null) return checkStep(state, journal, op.Check);
+  const peer = op.Node?.Node.PeerName ?? op.Service?.Service.PeerName ?? op.Check?.Check.PeerName ?? '';
+  const catalog = state.peer(peer);
+  const quiet = journalFor(journal, peer);
+  if (op.Node !== null) return nodeStep(catalog, quiet, op.Node);
+  if (op.Service !== null) return serviceStep(catalog, quiet, op.Service);
+  if (op.Check !== null) return checkStep(catalog, quiet, op.Check);
   if (op.Session !== null) return sessionStep(state, journal, op.Session);
   return NOTHING;
 }

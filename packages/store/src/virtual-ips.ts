@@ -47,7 +47,7 @@ export class VirtualIpTable {
   }
 }
 
-const keyOf = (service: string, peer: string): string => `${peer}\0${service.toLowerCase()}`;
+const keyOf = (service: string, peer: string): string => `${peer}\0${service}`.toLowerCase();
 
 /** Dotted form of an offset. */
 export function virtualAddress(offset: number): string {
@@ -58,7 +58,7 @@ export function virtualAddress(offset: number): string {
 /** The address of a service, given out now when it has none. Undefined when the range is used up. */
 export function assignVirtualIp(state: State, journal: Journal, service: string): string | undefined {
   const table = state.virtualIps;
-  const known = table.get(service);
+  const known = table.get(service, state.peerName);
   if (known !== undefined) return virtualAddress(known.offset);
   const { freed, counter } = table;
   const offset = freed !== 0 ? freed : counter + 1;
@@ -66,7 +66,7 @@ export function assignVirtualIp(state: State, journal: Journal, service: string)
   const index = journal.index;
   const row: VirtualIp = {
     Service: service,
-    Peer: '',
+    Peer: state.peerName,
     offset,
     ManualIPs: null,
     CreateIndex: index,
@@ -82,15 +82,16 @@ export function assignVirtualIp(state: State, journal: Journal, service: string)
       table.counter = counter;
     });
   }
-  touch(state, journal);
+  touch(state, journal, service);
   return virtualAddress(offset);
 }
 
 /** The service is gone: its address may go to another, unless a config entry still needs it. */
 export function releaseVirtualIp(state: State, journal: Journal, service: string): void {
   const table = state.virtualIps;
-  const row = table.get(service);
-  if (row === undefined || state.catalog.group(service) !== undefined || state.config.needsVirtualIp(service)) return;
+  const row = table.get(service, state.peerName);
+  if (row === undefined || state.catalog.group(service) !== undefined) return;
+  if (state.peerName === '' && state.config.needsVirtualIp(service)) return;
   const { freed } = table;
   table.delete(row);
   table.freed = row.offset;
@@ -100,7 +101,7 @@ export function releaseVirtualIp(state: State, journal: Journal, service: string
       table.freed = freed;
     });
   }
-  touch(state, journal);
+  touch(state, journal, service);
 }
 
 /** Gives manual addresses to a service and takes them from others. */
@@ -120,16 +121,17 @@ export function assignManualIps(
     state.virtualIps.put({ ...other, ManualIPs: left.length === 0 ? null : left, ModifyIndex: journal.index });
     unassigned.push({ Peer: other.Peer, ServiceName: { Name: other.Service } });
   }
-  state.virtualIps.put({
-    ...row,
-    ManualIPs: ips === null || ips.length === 0 ? null : [...ips],
-    ModifyIndex: journal.index,
-  });
-  touch(state, journal);
+  const ManualIPs = ips === null || ips.length === 0 ? null : [...ips].sort();
+  const isChanged = (row.ManualIPs ?? []).join() !== (ManualIPs ?? []).join();
+  if (isChanged) state.virtualIps.put({ ...row, ManualIPs, ModifyIndex: journal.index });
+  if (isChanged || unassigned.length > 0) touch(state, journal, service);
   return { Found: true, UnassignedFrom: unassigned.length === 0 ? null : unassigned };
 }
 
-function touch(state: State, journal: Journal): void {
-  state.indexes.bump('service-virtual-ips', journal);
-  journal.touch('table', 'service-virtual-ips');
+function touch({ main, peerName }: State, journal: Journal, service: string): void {
+  main.indexes.bump(VIRTUAL_IPS, journal);
+  if (peerName !== '') main.indexes.bump(`${VIRTUAL_IPS}.${service}`, journal);
+  journal.touch('table', VIRTUAL_IPS);
 }
+
+const VIRTUAL_IPS = 'service-virtual-ips';

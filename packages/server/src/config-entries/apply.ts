@@ -1,10 +1,7 @@
 import { type ArgsOf, type ConfigEntryMethods, invalid } from '@proconsul/endpoints';
-import { type ConfigEntry, isConfigKind, MessageType } from '@proconsul/schema';
+import { type ConfigEntry, configEntryJson, isConfigKind, MessageType } from '@proconsul/schema';
 import type { Command } from '@proconsul/store';
-import { type EntryView, graphFault } from './graph.ts';
-import { entryHash } from './hash.ts';
-import { normalizeEntry } from './normalize.ts';
-import { referenceFault } from './references.ts';
+import { type EntryView, entryHash, graphFault, normalizeEntry, referenceFault } from '@proconsul/store';
 import { checkEntry } from './validate.ts';
 
 export const unknownKind = (kind: string) => invalid(`invalid config entry kind: ${kind}`);
@@ -35,4 +32,17 @@ function completed(given: ConfigEntry): ConfigEntry {
   const entry = normalizeEntry(given);
   checkEntry(entry);
   return { ...entry, Hash: entryHash(entry) };
+}
+
+/** True when the entry that a command would write says what the stored one does. */
+export function isStored(view: EntryView, { request }: Command): boolean {
+  const { Entry } = request as { readonly Entry: ConfigEntry };
+  const stored = view.get(Entry.Kind, Entry.Name);
+  return stored !== null && content(stored) === content(Entry);
+}
+
+/** Without what clients do not write. */
+function content(entry: ConfigEntry): string {
+  const { Hash: _, CreateIndex: __, ModifyIndex: ___, Status: ____, ...rest } = entry;
+  return configEntryJson(rest as ConfigEntry);
 }

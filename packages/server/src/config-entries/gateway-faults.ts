@@ -11,7 +11,7 @@ import {
   recordsOf,
   textOf,
   textsOf,
-} from './fields.ts';
+} from '@proconsul/store';
 import { tlsFault } from './tls-faults.ts';
 
 export function ingressFault(entry: ConfigEntry): Fault {

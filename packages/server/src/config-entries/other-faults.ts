@@ -1,6 +1,6 @@
 import { decodeBase64 } from '@proconsul/gojson';
 import type { ConfigEntry } from '@proconsul/schema';
-import { type Fault, type Fields, isSet, recordOf, recordsOf, several, textOf } from './fields.ts';
+import { type Fault, type Fields, isSet, recordOf, recordsOf, several, textOf } from '@proconsul/store';
 
 export function exportedServicesFault(entry: ConfigEntry): Fault {
   for (const [i, service] of recordsOf(entry['Services']).entries()) {

@@ -1,7 +1,7 @@
 import type { ServiceConfig, ServiceConfigArgs } from '@proconsul/endpoints';
 import { type ConfigEntry, ServiceConfigResponse } from '@proconsul/schema';
-import { type Fields, numberOf, recordOf, recordsOf, textOf } from './fields.ts';
-import type { EntryView } from './graph.ts';
+import type { EntryView } from '@proconsul/store';
+import { type Fields, numberOf, recordOf, recordsOf, textOf } from '@proconsul/store';
 
 type Upstream = NonNullable<ServiceConfig['UpstreamConfigs']>[number];
 

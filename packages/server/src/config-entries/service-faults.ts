@@ -11,7 +11,7 @@ import {
   several,
   textOf,
   textsOf,
-} from './fields.ts';
+} from '@proconsul/store';
 
 /** Extensions that proxies can be configured with. Source: Envoy extension documentation. */
 const EXTENSIONS: ReadonlySet<string> = new Set([

@@ -1,5 +1,5 @@
 import type { ConfigEntry } from '@proconsul/schema';
-import { type Fault, type Fields, firstFault, recordOf, textOf, textsOf } from './fields.ts';
+import { type Fault, type Fields, firstFault, recordOf, textOf, textsOf } from '@proconsul/store';
 
 const VERSIONS = ['TLS_AUTO', 'TLSv1_0', 'TLSv1_1', 'TLSv1_2', 'TLSv1_3'];
 

@@ -1,8 +1,7 @@
 import { EndpointError, invalid } from '@proconsul/endpoints';
 import type { ConfigEntry } from '@proconsul/schema';
-import { type Fault, quote } from './fields.ts';
+import { type Fault, intentionsFault, quote } from '@proconsul/store';
 import { apiGatewayFault, httpRouteFault, ingressFault, tcpRouteFault, terminatingFault } from './gateway-faults.ts';
-import { intentionsFault } from './intention-faults.ts';
 import { exportedServicesFault, inlineCertificateFault, jwtProviderFault } from './other-faults.ts';
 import { resolverFault, routerFault, splitterFault } from './routing-faults.ts';
 import { proxyDefaultsFault, serviceDefaultsFault } from './service-faults.ts';

@@ -54,7 +54,10 @@ export async function* firstCommands(
   if (options.connectEnabled && !store.connect.roots().value.some((root) => root.Active)) {
     const authority = await d.firstAuthority();
     for (let step = authority.next(); step.done !== true; ) {
-      const result = yield { type: MessageType.ConnectCA, request: CARequest.encodeWire(step.value) };
+      const result = yield {
+        type: MessageType.ConnectCA,
+        request: CARequest.encodeWire(overPresent(store, step.value)),
+      };
       step = authority.next(result);
     }
   }
@@ -65,6 +68,13 @@ export async function* firstCommands(
     yield { type: MessageType.Intention, request };
   }
   if (!known.has(GATEWAY_VIRTUAL_IPS)) yield fact(Datacenter, GATEWAY_VIRTUAL_IPS);
+}
+
+/** Roots come together with the configuration that they were made for, which others must find as it was. */
+function overPresent(store: Store, request: CARequest): CARequest {
+  if (request.Op !== 'set-roots-config' || request.Config === null) return request;
+  const ModifyIndex = store.connect.configuration().value?.ModifyIndex ?? 0;
+  return { ...request, Config: { ...request.Config, ModifyIndex } };
 }
 
 function fact(Datacenter: string, Key: string): Command {

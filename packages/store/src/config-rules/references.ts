@@ -16,11 +16,16 @@ function externalFault(view: EntryView, entry: ConfigEntry): Fault {
   return `service ${quote(entry.Name)} has an external SNI set; cannot define subsets for external services`;
 }
 
-function providersFault(view: EntryView, entry: ConfigEntry): Fault {
+/** Names of the providers of tokens that an intention needs. */
+export function providersOf(entry: ConfigEntry): string[] {
   const permissions = recordsOf(entry['Sources']).flatMap((source) => recordsOf(source['Permissions']));
   const requirements = [entry, ...permissions].map((holder) => recordOf(holder['JWT']));
-  const names = new Set(requirements.flatMap((jwt) => recordsOf(jwt['Providers'])).map((p) => textOf(p['Name'])));
-  const missing = [...names].filter((name) => view.get('jwt-provider', name) === null);
+  const names = requirements.flatMap((jwt) => recordsOf(jwt['Providers'])).map((p) => textOf(p['Name']));
+  return [...new Set(names)];
+}
+
+function providersFault(view: EntryView, entry: ConfigEntry): Fault {
+  const missing = providersOf(entry).filter((name) => view.get('jwt-provider', name) === null);
   return several(missing.map((name) => `Referenced JWT Provider does not exist. Provider Name: ${name}`));
 }
 

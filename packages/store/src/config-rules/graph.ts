@@ -1,16 +1,20 @@
 import type { ConfigEntry } from '@proconsul/schema';
-import { type Fault, isHttpLike, quote, recordOf, recordsOf, textOf } from './fields.ts';
+import { type Fault, isHttpLike, quote, recordOf, recordsOf, textOf, textsOf } from './fields.ts';
+import { providersOf } from './references.ts';
 
 /** The entries of one moment. */
 export interface EntryView {
   get(kind: string, name: string): ConfigEntry | null;
   list(kind: string): readonly ConfigEntry[];
+  /** Printed in faults. */
+  readonly datacenter?: string;
 }
 
 /** The entries as they would be with one of them written or, when `entry` is null, deleted. */
 export function withChange(view: EntryView, kind: string, name: string, entry: ConfigEntry | null): EntryView {
   const isIt = (k: string, n: string) => k === kind && n.toLowerCase() === name.toLowerCase();
   return {
+    ...view,
     get: (k, n) => (isIt(k, n) ? entry : view.get(k, n)),
     list: (k) => {
       const others = view.list(k).filter((one) => !isIt(k, one.Name));
@@ -29,75 +33,141 @@ export function protocolOf(view: EntryView, service: string): string {
 /** Longest way through splitters and redirects that is followed. */
 export const CHAIN_DEPTH_MAX = 64;
 
-/** Walks everything that requests for a service may reach. */
+/**
+ * Walks everything that requests for a service may reach. All instances at the ends must speak one protocol, and one that can be
+ * routed where a router or splitter is on the way. A router speaks the protocol of its own service; a splitter none of its own.
+ * Source: answers of the reference to rings and mixtures.
+ */
 class ChainWalk {
   readonly #view: EntryView;
   readonly #name: string;
-  readonly #protocol: string;
+  /** That of the first service that was met. */
+  #protocol = '';
+  #isAdvanced = false;
   readonly #seen = new Set<string>();
 
   constructor(view: EntryView, name: string) {
     this.#view = view;
     this.#name = name;
-    this.#protocol = protocolOf(view, name);
   }
 
   fault(): Fault {
-    const router = this.#view.get('service-router', this.#name);
-    if (router !== null) {
-      if (!isHttpLike(this.#protocol)) return this.#notAdvanced();
-      for (const route of recordsOf(router['Routes'])) {
-        const to = recordOf(route['Destination']);
-        const fault = this.#reach(textOf(to['Service']) || this.#name, textOf(to['ServiceSubset']), 0);
-        if (fault !== null) return fault;
-      }
-    }
-    return this.#reach(this.#name, '', 0);
-  }
-
-  #notAdvanced(): Fault {
+    const fault = this.#walk();
+    if (fault !== null || !this.#isAdvanced || isHttpLike(this.#protocol)) return fault;
     return `discovery chain ${quote(this.#name)} uses a protocol ${quote(this.#protocol)} that does not permit advanced routing or splitting behavior`;
   }
 
-  /** To a subset of a service: by its splitter, unless a subset was asked for, else by its resolver. */
-  #reach(service: string, subset: string, depth: number): Fault {
-    const splitter = subset === '' ? this.#view.get('service-splitter', service) : null;
-    return splitter === null ? this.#resolve(service, subset, depth) : this.#split(service, splitter, depth);
+  #walk(): Fault {
+    const router = this.#view.get('service-router', this.#name);
+    if (router !== null) {
+      this.#isAdvanced = true;
+      this.#protocol = protocolOf(this.#view, this.#name);
+      for (const route of recordsOf(router['Routes'])) {
+        const to = recordOf(route['Destination']);
+        const fault = this.#reach(textOf(to['Service']) || this.#name, textOf(to['ServiceSubset']), []);
+        if (fault !== null) return fault;
+      }
+    }
+    return this.#reach(this.#name, '', []);
   }
 
-  #split(service: string, splitter: ConfigEntry, depth: number): Fault {
-    const key = `splitter ${service}`;
-    if (this.#seen.has(key) || depth > CHAIN_DEPTH_MAX) return null;
-    this.#seen.add(key);
-    if (!isHttpLike(this.#protocol)) return this.#notAdvanced();
+  /** To a subset of a service: by its splitter, unless a subset was asked for, else by its resolver. */
+  #reach(service: string, subset: string, path: readonly string[]): Fault {
+    const splitter = subset === '' ? this.#view.get('service-splitter', service) : null;
+    return splitter === null ? this.#resolve(service, subset, []) : this.#split(service, splitter, path);
+  }
+
+  #split(service: string, splitter: ConfigEntry, path: readonly string[]): Fault {
+    const here = `splitter:${service}.default.default`;
+    if (path.includes(here)) {
+      return `detected circular reference: [${[...path.slice(path.indexOf(here)), here].join(' -> ')}]`;
+    }
+    if (this.#seen.has(here) || path.length > CHAIN_DEPTH_MAX) return null;
+    this.#isAdvanced = true;
     for (const split of recordsOf(splitter['Splits'])) {
       const to = textOf(split['Service']) || service;
       const subset = textOf(split['ServiceSubset']);
       // A splitter that names its own service means the instances of it.
-      const fault = to === service ? this.#resolve(to, subset, depth + 1) : this.#reach(to, subset, depth + 1);
+      const fault = to === service ? this.#resolve(to, subset, []) : this.#reach(to, subset, [...path, here]);
       if (fault !== null) return fault;
     }
+    this.#seen.add(here);
     return null;
   }
 
-  #resolve(service: string, subset: string, depth: number): Fault {
+  #resolve(service: string, subset: string, path: readonly string[]): Fault {
     const key = `resolver ${service}\0${subset}`;
-    if (this.#seen.has(key) || depth > CHAIN_DEPTH_MAX) return null;
-    this.#seen.add(key);
+    if (this.#seen.has(key) || path.length > CHAIN_DEPTH_MAX) return null;
     const resolver = this.#view.get('service-resolver', service);
     const redirect = recordOf(resolver?.['Redirect']);
     const elsewhere = ['Datacenter', 'Peer'].some((field) => textOf(redirect[field]) !== '');
     const to = textOf(redirect['Service']) || service;
     if (resolver?.['Redirect'] != null && !elsewhere && to !== service) {
-      return this.#resolve(to, textOf(redirect['ServiceSubset']), depth + 1);
+      const here = `${service}.default.default.${this.#view.datacenter ?? ''}`;
+      if (path.includes(here)) return `detected circular resolver redirect: [${[...path, here].join(' -> ')}]`;
+      return this.#resolve(to, textOf(redirect['ServiceSubset']), [...path, here]);
     }
-    if (subset !== '' && !Object.hasOwn(recordOf(resolver?.['Subsets']), subset)) {
-      return `service ${quote(service)} does not have a subset named ${quote(subset)}`;
+    this.#seen.add(key);
+    const wanted = subset || textOf(resolver?.['DefaultSubset']);
+    if (wanted !== '' && !Object.hasOwn(recordOf(resolver?.['Subsets']), wanted)) {
+      return `service ${quote(service)} does not have a subset named ${quote(wanted)}`;
     }
     const protocol = protocolOf(this.#view, service);
+    if (this.#protocol === '') this.#protocol = protocol;
     if (protocol === this.#protocol) return null;
     return `discovery chain ${quote(this.#name)} uses inconsistent protocols; service ${quote(service)} has ${quote(protocol)} which is not ${quote(this.#protocol)}`;
   }
+
+  /** Services that the chain ends at or passes by, its own first. */
+  services(): string[] {
+    this.#walk();
+    const ends = [...this.#seen].filter((key) => key.startsWith(RESOLVER)).map((key) => key.slice(RESOLVER.length));
+    return [this.#name, ...ends.map((key) => key.split('\0')[0] as string)];
+  }
+}
+
+const RESOLVER = 'resolver ';
+
+/** What peers are let see must be here: they cannot be sent on to another datacenter. */
+function exportFault(view: EntryView, entry: ConfigEntry): Fault {
+  for (const exported of recordsOf(entry['Services'])) {
+    const isForPeers = recordsOf(exported['Consumers']).some((consumer) => textOf(consumer['Peer']) !== '');
+    if (!isForPeers) continue;
+    const name = textOf(exported['Name']);
+    const names = name === '*' ? CHAIN_KINDS.flatMap((kind) => view.list(kind).map((one) => one.Name)) : [name];
+    for (const service of names.sort()) {
+      const way = abroad(view, new ChainWalk(view, service).services());
+      if (way !== null) return `peer exported service ${quote(service)} contains ${way}`;
+    }
+  }
+  return null;
+}
+
+function abroad(view: EntryView, services: readonly string[]): string | null {
+  for (const service of services) {
+    const resolver = view.get('service-resolver', service);
+    const redirect = recordOf(resolver?.['Redirect']);
+    if (textOf(redirect['Datacenter']) !== '') return 'cross-datacenter resolver redirect';
+    if (textOf(redirect['Peer']) !== '') return 'cross-peer resolver redirect';
+    for (const failover of Object.values(recordOf(resolver?.['Failover']))) {
+      const { Datacenters, Targets } = recordOf(failover);
+      const targets = recordsOf(Targets).map((target) => textOf(target['Datacenter']));
+      if ([...textsOf(Datacenters), ...targets].some((datacenter) => datacenter !== '')) {
+        return 'cross-datacenter failover';
+      }
+    }
+  }
+  return null;
+}
+
+/** Intentions hold on to the providers of tokens that they name. */
+function providerInUse(view: EntryView, name: string): Fault {
+  for (const entry of view.list('service-intentions')) {
+    if (providersOf(entry).includes(name)) {
+      return `cannot delete jwt provider config entry referenced by an intention. Provider name: ${name}, intention name: ${entry.Name}`;
+    }
+  }
+  return null;
 }
 
 function ingressFault(view: EntryView, entry: ConfigEntry): Fault {
@@ -130,7 +200,14 @@ const GRAPH_KINDS: ReadonlySet<string> = new Set([
   'proxy-defaults',
   'ingress-gateway',
   'service-intentions',
+  'exported-services',
 ]);
+
+const ENTRY_CHECKS: readonly (readonly [kind: string, check: (view: EntryView, entry: ConfigEntry) => Fault])[] = [
+  ['ingress-gateway', ingressFault],
+  ['service-intentions', permissionsFault],
+  ['exported-services', exportFault],
+];
 
 /** What each part of the graph is checked for, by a name of its own. */
 function graphChecks(view: EntryView): Map<string, (view: EntryView) => Fault> {
@@ -138,8 +215,7 @@ function graphChecks(view: EntryView): Map<string, (view: EntryView) => Fault> {
   for (const kind of CHAIN_KINDS) {
     for (const { Name } of view.list(kind)) checks.set(`chain ${Name}`, (v) => new ChainWalk(v, Name).fault());
   }
-  for (const kind of ['ingress-gateway', 'service-intentions'] as const) {
-    const check = kind === 'ingress-gateway' ? ingressFault : permissionsFault;
+  for (const [kind, check] of ENTRY_CHECKS) {
     for (const { Name } of view.list(kind)) {
       checks.set(`${kind} ${Name}`, (v) => {
         const entry = v.get(kind, Name);
@@ -159,9 +235,12 @@ export function graphFault(view: EntryView, kind: string, name: string, entry: C
   if (other !== undefined && view.get(other, name) !== null) {
     return `cannot create a ${quote(kind)} config entry with name ${quote(name)}, a ${quote(other)} config entry with that name already exists`;
   }
+  if (kind === 'jwt-provider' && entry === null) return providerInUse(view, name);
   if (!GRAPH_KINDS.has(kind)) return null;
   const after = withChange(view, kind, name, entry);
-  for (const check of graphChecks(after).values()) {
+  // The chain that is changed is told of first.
+  const checks = [(v: EntryView) => new ChainWalk(v, name).fault(), ...graphChecks(after).values()];
+  for (const check of CHAIN_KINDS.includes(kind) ? checks : checks.slice(1)) {
     const fault = check(after);
     if (fault !== null && check(view) !== fault) return fault;
   }

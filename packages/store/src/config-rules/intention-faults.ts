@@ -1,6 +1,6 @@
 import type { ConfigEntry } from '@proconsul/schema';
 import { type Fault, type Fields, firstFault, isSet, quote, recordOf, recordsOf, textOf } from './fields.ts';
-import { matcherFault, methodsFault, pathFault } from './routing-faults.ts';
+import { matcherFault, methodsFault, pathFault } from './match-faults.ts';
 
 const DESCRIPTION_LENGTH_MAX = 512;
 
