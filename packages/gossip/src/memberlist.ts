@@ -131,6 +131,12 @@ export class Memberlist implements GossipPool {
     return this.#members.live;
   }
 
+  lookAt(host: string): void {
+    if (this.#state !== 'running' || this.#hasLeft) return;
+    const there = this.#members.all().filter(({ node }) => node.address === host && node.name !== this.#options.name);
+    this.#prober.look(there.map(({ node }) => node.name));
+  }
+
   /** Messages of our own that wait to be spread. */
   queued(): number {
     return this.#queue.size;

@@ -27,6 +27,8 @@ export interface GossipPool {
   sendReliable(to: GossipNode, message: Uint8Array): Promise<void>;
   /** 0 is healthy; grows while others are slow to hear from us. */
   healthScore(): number;
+  /** A connection to that address broke, or one from there: its members are probed next. */
+  lookAt(host: string): void;
   /** Forgets a dead or left member at once. */
   forget(name: string): void;
 }

@@ -28,10 +28,15 @@ import { indirectPing, type Ping, ping } from './wire/messages.ts';
 const TCP_PING_PROTOCOL = 3;
 const NACK_PROTOCOL = 4;
 
+/** Share of the wait for an answer after which a silent member is tried over a stream, too: is there anybody at all? */
+const STREAM_AFTER = 1 / 4;
+
 /** Members, on average, that look after a suspect themselves at once. */
 export const VERIFIERS = 4;
 /** Suspects that wait for that. */
 export const VERIFY_MAX = 32;
+/** Members that are looked at out of turn at a time. */
+export const LOOKS_MAX = 8;
 
 export interface ProberDependencies {
   readonly clock: Clock;
@@ -73,6 +78,9 @@ export class Prober {
   #current: Probe | undefined;
   readonly #toVerify = new Set<string>();
   #hasVerified = false;
+  /** Members that somebody has a reason to think gone. */
+  readonly #toLookAt = new Set<string>();
+  #lookedAt: Millis = Number.NEGATIVE_INFINITY;
   /** Judged probes whose nacks are still counted. */
   readonly #waiting = new Set<Timer>();
 
@@ -87,6 +95,7 @@ export class Prober {
 
   stop(): void {
     this.#timer?.cancel();
+    this.#timer = undefined;
     this.#current?.timer.cancel();
     this.#current = undefined;
     for (const timer of this.#waiting) timer.cancel();
@@ -102,9 +111,32 @@ export class Prober {
     if (rng.float() * Math.max(1, members.live - 2) < VERIFIERS) this.#toVerify.add(name);
   }
 
+  /**
+   * There is a reason to think that one of these is gone. They are probed at once, one after another: when no other probe is under way,
+   * and once in an interval at most, so that the round goes on.
+   */
+  look(names: readonly string[]): void {
+    for (const name of names) if (this.#toLookAt.size < LOOKS_MAX) this.#toLookAt.add(name);
+    this.#lookNow();
+  }
+
+  #lookNow(): void {
+    const now = this.#d.clock.now();
+    if (this.#timer === undefined || this.#current !== undefined) return;
+    if (this.#toLookAt.size === 0 || now - this.#lookedAt < this.#options.probeIntervalMs) return;
+    this.#timer.cancel();
+    this.#round(true);
+  }
+
   /** The next to be probed. Suspects take every second turn at most, so that the round goes on. */
-  #next(now: Millis): Member | undefined {
+  #next(now: Millis, isLook: boolean): Member | undefined {
     const { members } = this.#d;
+    for (const name of isLook ? this.#toLookAt : []) {
+      this.#toLookAt.delete(name);
+      if (this.#toLookAt.size === 0) this.#lookedAt = now;
+      const member = members.get(name);
+      if (member !== undefined && isLive(member.node) && name !== this.#options.name) return member;
+    }
     if (!this.#hasVerified) {
       for (const name of this.#toVerify) {
         this.#toVerify.delete(name);
@@ -121,12 +153,17 @@ export class Prober {
     );
   }
 
-  #round(): void {
+  #round(isLook = false): void {
     const { clock, awareness } = this.#d;
     const startedAt = clock.now();
     const intervalMs = awareness.scale(this.#options.probeIntervalMs);
-    this.#timer = clock.after(intervalMs, () => this.#whenDone(() => this.#round()));
-    const member = this.#next(startedAt);
+    this.#timer = clock.after(intervalMs, () =>
+      this.#whenDone(() => {
+        this.#round();
+        this.#lookNow();
+      }),
+    );
+    const member = this.#next(startedAt, isLook);
     if (member !== undefined) this.#probe(member.node, startedAt, intervalMs);
   }
 
@@ -172,7 +209,7 @@ export class Prober {
       isReachedByStream: false,
       nacksWanted: 0,
       nacks: 0,
-      timer: patientTimer(clock, probeTimeoutMs, probeTimeoutMs, () => this.#askOthers(probe)),
+      timer: patientTimer(clock, probeTimeoutMs * STREAM_AFTER, probeTimeoutMs, () => this.#tryStream(probe)),
     };
     this.#current = probe;
     this.#ping(probe);
@@ -210,6 +247,7 @@ export class Prober {
     metrics.sample('memberlist.probeNode', rttMs, this.#options.metricLabels);
     const node = members.get(probe.target.name)?.node;
     if (!probe.hasAskedOthers && node !== undefined) delegate.onPingDone?.(node, rttMs, payload);
+    this.#lookNow();
   }
 
   #finish(probe: Probe): void {
@@ -218,9 +256,21 @@ export class Prober {
     if (this.#current === probe) this.#current = undefined;
   }
 
+  /** The answer takes longer than answers do. A process that is gone refuses a stream at once; one that is well takes it. */
+  #tryStream(probe: Probe): void {
+    const { clock } = this.#d;
+    const { probeTimeoutMs, tcpProbes } = this.#options;
+    const { target, startedAt, intervalMs } = probe;
+    const leftMs = probeTimeoutMs * (1 - STREAM_AFTER);
+    probe.timer = patientTimer(clock, leftMs, probeTimeoutMs, () => this.#askOthers(probe));
+    if (!tcpProbes || target.versions[1] < TCP_PING_PROTOCOL) return;
+    this.#pingByStream(probe, Math.max(0, startedAt + intervalMs - clock.now()));
+  }
+
   #askOthers(probe: Probe): void {
     const { clock, log, members, sender } = this.#d;
     const { target, request, startedAt, intervalMs } = probe;
+    probe.timer.cancel();
     probe.hasAskedOthers = true;
     log.debug(`memberlist: Failed UDP ping: ${target.name} (timeout reached)`);
     const isHelper = ({ node }: Member): boolean =>
@@ -232,7 +282,6 @@ export class Prober {
       sender.send({ host: node.address, port: node.port }, indirectPing.encode(MessageType.indirectPing, body));
     }
     const leftMs = Math.max(0, startedAt + intervalMs - clock.now());
-    if (this.#options.tcpProbes && target.versions[1] >= TCP_PING_PROTOCOL) this.#pingByStream(probe, leftMs);
     probe.timer = patientTimer(clock, leftMs, this.#options.probeTimeoutMs, () => this.#judge(probe));
   }
 
@@ -269,9 +318,10 @@ export class Prober {
     this.#waiting.add(timer);
   }
 
-  /** Nobody listens where the target should: its process is gone. Only those who were asked get a moment more. */
+  /** Nobody listens where the target should: its process is gone. Others are asked now, and get only a moment. */
   #hurry(probe: Probe): void {
     const { clock } = this.#d;
+    if (!probe.hasAskedOthers) this.#askOthers(probe);
     const graceMs = this.#options.probeTimeoutMs / 2;
     const leftMs = probe.startedAt + probe.intervalMs - clock.now();
     if (leftMs <= graceMs) return;

@@ -68,6 +68,8 @@ interface Connection {
   readonly share: AddressShare;
   /** Undefined until a TLS handshake has been done. */
   readonly peer?: TlsPeer;
+  /** What became of it, through all layers. */
+  readonly fate: { isServed: boolean };
 }
 
 /**
@@ -139,12 +141,14 @@ export class RpcListener {
       base.destroy();
       return;
     }
+    const fate = { isServed: false };
     const stream: ReplayStream = new ReplayStream(base, () => {
       share.leave();
       this.#streams.delete(stream);
+      if (fate.isServed && !this.#isClosed) this.#d.handlers.lost?.(from);
     });
     this.#streams.add(stream);
-    void this.#run(stream, { from, share });
+    void this.#run(stream, { from, share, fate });
   }
 
   /** Stops listening and drops every connection. */
@@ -225,6 +229,7 @@ export class RpcListener {
   #serve(byte: number, stream: Stream, connection: Connection): void {
     const { handlers } = this.#d;
     const refused = this.#refusal(byte, connection);
+    connection.fate.isServed = refused === undefined && (byte === FirstByte.multiplex || byte === FirstByte.raft);
     if (refused !== undefined) this.#drop(stream, connection, refused);
     else if (byte === FirstByte.single) this.#codec(stream, connection, handlers.call.bind(handlers), { calls: 0 });
     else if (byte === FirstByte.multiplex) this.#multiplex(stream, connection);

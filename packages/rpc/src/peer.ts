@@ -39,4 +39,6 @@ export interface RpcHandlers {
   snapshot(stream: Stream): void;
   /** Undefined: such connections are closed. */
   grpc?(stream: Stream): void;
+  /** A connection of a server or an agent, over which calls or Raft went, is gone, and we did not close it. */
+  lost?(from: Endpoint): void;
 }

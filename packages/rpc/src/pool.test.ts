@@ -121,6 +121,28 @@ test('a connection without calls is closed after its time, and dialled again whe
   expect(network.dialled).toHaveLength(2);
 });
 
+test('who loses a connection is told, on both sides, but not who closes it', async () => {
+  const lost: string[] = [];
+  await serve(echo, { lost: ({ host }) => lost.push(`from ${host}`) });
+  const pool = new RpcPool({}, { network, clock, log: log.log, lost: (peer) => lost.push(`to ${peer.address.host}`) });
+  await call(pool, 'Test.Echo', 1);
+  const { host } = network.dialled[0]!.local;
+  pool.forget(PEER);
+  await settle();
+  expect(lost).toEqual([`from ${host}`]);
+  await call(pool, 'Test.Echo', 2);
+  network.dialled[1]!.destroy();
+  await settle();
+  expect(lost.slice(1).sort()).toEqual([`from ${host}`, 'to 10.0.0.9']);
+  // A port scan is no agent that has gone.
+  const scan = await network.dial(PEER.address);
+  scan.write(Uint8Array.of(99));
+  await settle();
+  scan.destroy();
+  await settle();
+  expect(lost).toHaveLength(3);
+});
+
 test('an unreachable server is told with the text of the dial', async () => {
   const pool = newPool();
   await expect(call(pool, 'Test.Echo', 1)).rejects.toMatchObject({

@@ -21,6 +21,8 @@ export interface RpcPoolDependencies {
   readonly log: Log;
   readonly metrics?: Metrics;
   readonly tls?: TlsLayer;
+  /** A connection over which calls go is gone, and we did not close it. */
+  lost?(peer: RpcPeer): void;
 }
 
 /** What the pool has for one server: a connection, or one that is being made. */
@@ -132,7 +134,10 @@ export class RpcPool implements RpcClient {
       const session = new YamuxSession(stream, { role: 'dialler' }, { clock, log });
       // Servers open no streams towards their callers.
       session.onStream((unasked) => unasked.destroy());
-      entry.connection = new ServerConnection(session, this.#options.sizes, clock, forget);
+      entry.connection = new ServerConnection(session, this.#options.sizes, clock, (lost) => {
+        forget();
+        if (lost) this.#d.lost?.(peer);
+      });
       return entry.connection;
     } catch (error) {
       forget();

@@ -22,15 +22,17 @@ export class ServerConnection {
   /** When the last call ended. */
   #usedAt: Millis;
 
-  /** `closed` is called once, when no call can be made here any more. */
-  constructor(session: YamuxSession, sizes: PoolSizes, clock: Clock, closed: () => void) {
+  #isEnded = false;
+
+  /** `closed` is called once, when no call can be made here any more; `lost`: we did not close it. */
+  constructor(session: YamuxSession, sizes: PoolSizes, clock: Clock, closed: (lost: boolean) => void) {
     this.#session = session;
     this.#sizes = sizes;
     this.#clock = clock;
     session.onClose(() => {
       this.#idleTimer?.cancel();
       this.#surplusTimer?.cancel();
-      closed();
+      closed(!this.#isEnded);
     });
     this.#usedAt = clock.now();
     this.#watchIdle(sizes.idleMs);
@@ -63,10 +65,11 @@ export class ServerConnection {
     }
     this.#usedAt = this.#clock.now();
     // A server that says goodbye closes when the last call is done; there will be no other one.
-    if (this.#calls === 0 && !this.#session.isOpen) this.#session.close();
+    if (this.#calls === 0 && !this.#session.isOpen) this.close();
   }
 
   close(): void {
+    this.#isEnded = true;
     this.#session.close();
   }
 

@@ -44,6 +44,8 @@ export interface SerfPool {
   /** Leaves for good; resolves when the others had the time to hear of it. */
   leave(): Promise<void>;
   stop(): Promise<void>;
+  /** A connection to that address broke, or one from there: its members are probed next. */
+  lookAt(host: string): void;
   /** Marks a failed member as left; with `prune` forgets it. False when there is no such member. */
   forceLeave(name: string, prune: boolean): boolean;
   setTags(tags: Readonly<Record<string, string>>): void;

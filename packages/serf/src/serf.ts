@@ -294,6 +294,10 @@ export class Serf implements SerfPool {
     await this.#snapshot?.close();
   }
 
+  lookAt(host: string): void {
+    this.#pool.lookAt(host);
+  }
+
   forceLeave(name: string, prune: boolean): boolean {
     if (this.#members.get(name) === undefined) return false;
     const intent = { LTime: this.#members.clock.next(), Node: name, Prune: prune };

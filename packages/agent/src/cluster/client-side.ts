@@ -105,6 +105,7 @@ export class ClientSide implements ClusterSide {
       onQuit: () => this.#events.fatal('Left the pool', new Error('another agent has the name of this node')),
     });
     await this.#startPool(this.#pool);
+    this.#rpc.onLost = (host) => this.#pool?.lookAt(host);
     this.#manager.start();
     this.#certificate?.keep();
   }

@@ -45,6 +45,8 @@ export class RpcSide {
   protected readonly tls: ReloadableTlsLayer | undefined;
   readonly client: RpcPool;
   readonly grpc: GrpcUnary;
+  /** Told of the address when a connection to a server, or of an agent to us, is gone. */
+  onLost: (host: string) => void = () => undefined;
 
   /** Throws when the certificates of `tls.internal_rpc` cannot be read. */
   constructor(context: AgentContext) {
@@ -60,6 +62,7 @@ export class RpcSide {
         log: log.named('rpc'),
         metrics,
         ...(this.tls === undefined ? {} : { tls: this.tls }),
+        lost: (peer) => this.onLost(peer.address.host),
       },
     );
     this.grpc = grpcUnary(this.client, nodeHttp2Post);
@@ -161,7 +164,7 @@ export class ServerRpc extends RpcSide {
       clock,
       log: log.named('server').named('rpc'),
       metrics,
-      handlers,
+      handlers: { ...handlers, lost: ({ host }) => this.onLost(host) },
       ...(this.tls === undefined ? {} : { tls: this.tls }),
     });
     await this.#listener.listen({ host: config.rpcBindAddr.ip, port: config.rpcBindAddr.port });

@@ -186,6 +186,7 @@ export class ServerSide implements ClusterSide {
     try {
       await together([this.#listen(), this.#server.open()]);
       await this.#pools.start();
+      this.#rpc.onLost = (host) => this.#pools.lan.lookAt(host);
       await this.#server.start();
     } catch (error) {
       await this.stop();

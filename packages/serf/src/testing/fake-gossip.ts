@@ -205,6 +205,12 @@ export class FakePool implements GossipPool {
     return this.score;
   }
 
+  readonly lookedAt: string[] = [];
+
+  lookAt(host: string): void {
+    this.lookedAt.push(host);
+  }
+
   forget(name: string): void {
     this.#known.delete(name);
   }

@@ -86,7 +86,43 @@ test('packets that are lost, doubled, late and out of order do not keep a pool f
   await sim.grow(12);
   await sim.run(120_000);
   expect(sim.seen.filter((e) => e.what === 'failed')).toEqual([]);
-  sim.members[0]!.toSpread.push(utf8('a rumour'));
+  // Each goes out once, and one of five is lost.
+  for (let i = 0; i < 8; i++) sim.members[0]!.toSpread.push(utf8(`rumour ${i}`));
   await sim.run(10_000);
-  expect(sim.members.some((m) => m.heard.has('a rumour'))).toBe(true);
+  expect(sim.members.some((m) => m.heard.size > 0)).toBe(true);
+});
+
+test('a process that is gone refuses streams, and is found before the interval of its probe is over', async () => {
+  const r = await measureDetection(3, 12, 0);
+  // A quarter of the wait for an ack, half of one more for those who are asked, and the suspicion.
+  expect(Math.min(...r.firstMs)).toBeLessThan(4_000 + 375 + 100);
+  expect(Math.min(...r.firstMs)).toBeGreaterThan(4_000 + 375);
+  expect(quantile(r.firstMs, 0.5)).toBeLessThan(5_000);
+  expect(r.falseAlarms).toBe(0);
+});
+
+test('a member to which a connection broke is probed at once, and the round goes on however often that happens', async () => {
+  const sim = await grown(9, 8);
+  const [victim, silent] = [sim.members[3]!, sim.members[7]!];
+  const others = sim.members.filter((m) => m !== victim && m !== silent);
+  const died = sim.now;
+  sim.kill(silent);
+  // Nothing is wrong with this one: nobody accuses it, and the other is found nevertheless.
+  while (sim.failures(silent.index, died).length < others.length && sim.now - died < 20_000) {
+    for (const m of others) m.pool.lookAt(victim.address);
+    await sim.run(50);
+  }
+  expect(sim.now - died).toBeLessThan(10_000);
+  expect(sim.failures(victim.index, 0)).toEqual([]);
+  for (const before of [600, 300, 0]) {
+    await sim.run(5_000 + before);
+    const from = sim.now;
+    sim.kill(victim);
+    for (const m of others) m.pool.lookAt(victim.address);
+    await sim.until(() => sim.failures(victim.index, from).length > 0, 60_000, 'it is found');
+    expect(sim.failures(victim.index, from)[0]!.at - from).toBeLessThan(4_000 + 375 + 250);
+    await sim.restart(victim);
+    void sim.join(victim, sim.members[0]!);
+    await sim.until(() => sim.members.every((m) => m === silent || m.pool.aliveCount() === 7), 300_000, 'it is back');
+  }
 });
