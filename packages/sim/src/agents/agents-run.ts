@@ -5,6 +5,7 @@ import { Oracle } from './oracle.ts';
 import { pick, Scene } from './scene.ts';
 import { unsettled } from './settled.ts';
 import { realPause } from './turns.ts';
+import { DiscoveryWorker } from './work/discovery.ts';
 import { Beliefs, LockWorker } from './work/locks.ts';
 import { FlickerWorker, PairWorker } from './work/pairs.ts';
 import { entryOf, Registers, RegisterWorker, StaleReader } from './work/registers.ts';
@@ -134,6 +135,7 @@ class AgentsRun {
     for (let i = 0; i < 6; i++) this.#workers.push(new RegisterWorker(job, `registers ${i}`, this.#registers));
     for (let i = 0; i < 3; i++) this.#workers.push(new LockWorker(job, `locks ${i}`, LOCKS, beliefs));
     for (const m of scene.servers) this.#workers.push(new StaleReader(job, m, this.#registers));
+    for (let i = 0; i < 2; i++) this.#workers.push(new DiscoveryWorker(job, `discovery ${i}`));
     this.#workers.push(new PairWorker(job, 'pairs'), new FlickerWorker(job, 'flicker'), new LateRenewer(job, 'late'));
     for (const m of [...scene.clients, pick(this.#rng, scene.servers)]) {
       const worker = new ServiceWorker(job, m);

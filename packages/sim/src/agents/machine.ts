@@ -196,7 +196,8 @@ function configOf({ name, address, isServer }: Machine, { servers, join, hcl }: 
     data_dir = "/data" node_name = "${name}" bind_addr = "${address}" client_addr = "${address}"
     ${isServer ? `server = true bootstrap_expect = ${servers}` : ''}
     retry_join = ${JSON.stringify(join)} retry_interval = "2s"
-    ports { dns = -1 grpc = -1 grpc_tls = -1 serf_wan = -1 }
+    ports { grpc = -1 grpc_tls = -1 serf_wan = -1 }
+    dns_config { max_stale = "5s" }
     connect { enabled = false }
     telemetry { disable_hostname = true prometheus_retention_time = "0s" }
     ${hcl}`;

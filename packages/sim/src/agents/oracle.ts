@@ -1,5 +1,6 @@
 import type { LocalServer } from '@proconsul/agent';
 import type { Millis } from '@proconsul/base';
+import { InstanceLog } from './instances.ts';
 import type { Life, Machine } from './machine.ts';
 import type { Scene } from './scene.ts';
 
@@ -49,11 +50,14 @@ export class Oracle {
   /** By key and value: its index. */
   readonly #indexOf = new Map<string, number>();
   readonly #sessions = new Map<string, KeptSession>();
+  /** Instances of the service that programs look for. */
+  readonly web: InstanceLog;
   /** Lock delays by session, in milliseconds. */
   readonly #delays = new Map<string, Millis>();
 
   constructor(scene: Scene, registers: readonly string[], locks: readonly string[]) {
     this.#scene = scene;
+    this.web = new InstanceLog(scene);
     this.#registers = registers;
     this.#locks = locks;
   }
@@ -107,8 +111,10 @@ export class Oracle {
       this.#lookAtRegisters(m, server);
       this.#lookAtLocks(m, server, seen);
       this.#lookAtSessions(m, server);
+      this.web.applied(applied, () => store.health.serviceNodes({ ServiceName: 'web' }).value);
       seen.applied = applied;
     }
+    if (leads) this.web.led(applied);
     seen.led = leads;
   }
 

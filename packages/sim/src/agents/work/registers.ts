@@ -9,7 +9,7 @@ import { pick } from '../scene.ts';
 import { type Job, Worker } from './worker.ts';
 
 /** A stale answer may be this much older than it says. Source: reliability goals, R11. */
-const AGE_TOLERANCE_MS: Millis = 100;
+export const AGE_TOLERANCE_MS: Millis = 100;
 
 /** A key as an answer shows it. */
 export interface Entry {
