@@ -1,5 +1,6 @@
 import { type Millis, type Rng, seededRng } from '@proconsul/base';
 import { SimulationFailure, Trace } from '../raft/failure.ts';
+import { DamageStory } from './damage.ts';
 import { Fate } from './fate.ts';
 import { Oracle } from './oracle.ts';
 import { pick, Scene } from './scene.ts';
@@ -54,6 +55,9 @@ const TARGETS = [
 ];
 const WATCHERS = 12;
 
+/** A run has a damaged disk when its seed is a multiple of this. */
+const DAMAGE_EVERY = 3;
+
 /** A cluster must be there and answer within this time, at the start and after everything is healed. */
 const BACK_WITHIN_MS: Millis = 60_000;
 /** Requests under way end within this time. */
@@ -107,6 +111,7 @@ class AgentsRun {
   readonly #options: Required<Omit<AgentsRunOptions, 'sink'>>;
   readonly #rng: Rng;
   readonly #fate: Fate;
+  readonly #damage: DamageStory;
   readonly #oracle: Oracle;
   readonly #registers: Registers;
   readonly #workers: Worker[] = [];
@@ -122,6 +127,7 @@ class AgentsRun {
     const drift = pick(rng, [0, 0.01, 0.05]);
     this.scene = new Scene({ seed, servers, clients: 1 + rng.int(3), drift, hcl: settings(rng) }, this.trace);
     this.#fate = new Fate(this.scene);
+    this.#damage = new DamageStory(this.scene);
     this.#oracle = new Oracle(this.scene, REGISTERS, LOCKS);
     this.#registers = new Registers(this.scene, this.#oracle, REGISTERS);
     this.scene.afterEvent = () => this.#oracle.look();
@@ -140,6 +146,7 @@ class AgentsRun {
     for (const m of [...scene.clients, pick(this.#rng, scene.servers)]) {
       const worker = new ServiceWorker(job, m);
       m.onPowerCut = () => worker.powerCut();
+      m.onWipe = () => worker.wiped();
       this.#services.push(worker);
       this.#workers.push(worker);
     }
@@ -204,6 +211,7 @@ class AgentsRun {
     if (!(await scene.until(() => isBack, BACK_WITHIN_MS)))
       throw missing('no write succeeds after everything is healed');
     await scene.run(2000);
+    if (this.#options.seed % DAMAGE_EVERY === 0) await this.#damage.one();
     this.#isOver = true;
     if (!(await scene.until(() => this.#workers.every((w) => w.isIdle), CLIENTS_END_MS))) {
       throw missing('a client is still without an answer');

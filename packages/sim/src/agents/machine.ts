@@ -51,6 +51,11 @@ export class Machine {
   #life: Life | undefined;
   starts = 0;
   onPowerCut = (): void => {};
+  onWipe = (): void => {};
+  /** The file in which bits were turned. */
+  harmed: string | undefined;
+  /** Its last start ended because of that file. */
+  hasNamedDamage = false;
   /** Somebody starts the agent again whenever it has ended. */
   isKept = false;
   /** A sync of its disk has failed, or is to fail: it may end by itself. */
@@ -116,10 +121,13 @@ export class Machine {
     );
   }
 
-  /** It could not start: with nothing written on a full disk. */
+  /** It could not start: on a full disk, or with a damaged file, which it must name. */
   #refused({ message }: Error): void {
     const isFull = this.files.isFull || message.startsWith('ENOSPC');
-    if (!isFull) return this.#world.fail(new Error(`${this.name} does not start: ${message}`));
+    this.hasNamedDamage = this.harmed !== undefined && message.includes(this.harmed);
+    if (!isFull && !this.hasNamedDamage) {
+      return this.#world.fail(new Error(`${this.name} does not start: ${message} (harmed: ${this.harmed})`));
+    }
     this.#world.note(this.name, `does not start: ${message}`);
     this.#world.events.after(0, () => this.kill());
   }
@@ -145,6 +153,22 @@ export class Machine {
       if (this.#life === life) this.#world.events.after(0, () => this.#life === life && this.#die(how));
     };
     life.running?.stop().then(gone, (error: Error) => this.#life === life && this.#world.fail(error));
+  }
+
+  /** Turns bits of a file of its Raft, while it is down. False when it has none. */
+  harm(some: boolean): boolean {
+    this.harmed = some ? this.files.scramble('raft/') : this.files.flipBit('bytes', 'raft/');
+    if (this.harmed !== undefined) this.#world.note(this.name, `has ${this.harmed} damaged`);
+    return this.harmed !== undefined;
+  }
+
+  /** Its data is removed, while it is down. */
+  wipe(): void {
+    this.#world.note(this.name, 'loses all its data');
+    this.files.erase();
+    this.harmed = undefined;
+    this.hasNamedDamage = false;
+    this.onWipe();
   }
 
   /** The next sync of its disk fails. */

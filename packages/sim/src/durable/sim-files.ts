@@ -160,12 +160,20 @@ export class SimFiles {
     inode.unsynced = [];
   }
 
+  /** Everything is removed, and that is durable. No process may have the medium. */
+  erase(): void {
+    this.#unmount();
+    this.#tree = new Map([['', 'dir']]);
+    this.#durableTree = new Map([['', 'dir']]);
+    this.#treeOps = [];
+  }
+
   /**
    * Turns one random bit, on the medium and in the cache: of any file, or of any byte of all files. Returns the path; undefined when
-   * all are empty.
+   * all are empty. Only below `under`.
    */
-  flipBit(among: 'files' | 'bytes' = 'files'): string | undefined {
-    const [path, inode] = (among === 'files' ? this.#pickFile() : this.#pickByWeight()) ?? [];
+  flipBit(among: 'files' | 'bytes' = 'files', under = ''): string | undefined {
+    const [path, inode] = (among === 'files' ? this.#pickFile(under) : this.#pickByWeight(under)) ?? [];
     if (!inode) return undefined;
     const bit = this.#rng.int(inode.durable.length * 8);
     turn(inode, bit);
@@ -174,10 +182,12 @@ export class SimFiles {
 
   /**
    * Turns some bits that stand close together, before the last append that is sound, of a random file. Returns its path; undefined
-   * when there is none.
+   * when there is none below `under`.
    */
-  scramble(): string | undefined {
-    const files = [...this.#tree].filter((f): f is [string, Inode] => f[1] !== 'dir' && f[1].lastSoundAt > 0);
+  scramble(under = ''): string | undefined {
+    const files = [...this.#tree].filter(
+      (f): f is [string, Inode] => f[1] !== 'dir' && f[1].lastSoundAt > 0 && f[0].startsWith(under),
+    );
     const [path, inode] = files[this.#rng.int(Math.max(1, files.length))] ?? [];
     if (!inode) return undefined;
     const from = this.#rng.int(inode.lastSoundAt);
@@ -205,20 +215,22 @@ export class SimFiles {
     return path;
   }
 
-  #files(): [string, Inode][] {
+  #files(under: string): [string, Inode][] {
     const files: [string, Inode][] = [];
-    for (const [path, inode] of this.#tree) if (inode !== 'dir' && inode.durable.length > 0) files.push([path, inode]);
+    for (const [path, inode] of this.#tree) {
+      if (inode !== 'dir' && inode.durable.length > 0 && path.startsWith(under)) files.push([path, inode]);
+    }
     return files;
   }
 
-  #pickFile(): [string, Inode] | undefined {
-    const files = this.#files();
+  #pickFile(under = ''): [string, Inode] | undefined {
+    const files = this.#files(under);
     return files.length === 0 ? undefined : files[this.#rng.int(files.length)]!;
   }
 
   /** Large files more often. */
-  #pickByWeight(): [string, Inode] | undefined {
-    const files = this.#files();
+  #pickByWeight(under: string): [string, Inode] | undefined {
+    const files = this.#files(under);
     let at = this.#rng.int(
       Math.max(
         1,

@@ -59,6 +59,11 @@ export class ServiceWorker extends Worker {
     await this.scene.ask(this.#at, 'PUT', `/v1/agent/check/${what}/service:${id}`);
   }
 
+  /** Nothing is left of what was taken on. */
+  wiped(): void {
+    for (const e of this.expected.values()) e.isThere = undefined;
+  }
+
   /** What was taken on a moment ago may be lost, and on a disk whose syncs failed anything. */
   powerCut(): void {
     for (const e of this.expected.values()) {
