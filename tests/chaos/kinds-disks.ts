@@ -10,6 +10,10 @@ const FULL_MS = [2000, 5000] as const;
 /** How soon a process ends whose disk has failed, under writes. */
 const ENDED_WITHIN_MS = 30_000;
 const SEGMENT_HEADER_BYTES = 36;
+const HEAVY = 'h'.repeat(500_000);
+const HEAVY_WITHIN_MS = 3_000;
+/** More of them than any log has reserved space for. */
+const RESERVE_VALUES_MAX = 400;
 
 const disksOf = (scene: Scene): Disks => scene.world.disks as Disks;
 const disk = (name: string, what: string, run: Kind['run']): Kind => kind(name, what, ['disks'], run);
@@ -50,21 +54,43 @@ async function renew(scene: Scene, { agent }: Machine): Promise<void> {
   await disksOf(scene).mount(agent.dataDir);
 }
 
+/** A log has space that it reserved before the disk was full: large values take it up, until the server refuses one. */
+async function useUpReserve(scene: Scene, m: Machine): Promise<void> {
+  for (let n = 0; n < RESERVE_VALUES_MAX; n++) {
+    const { status } = await m.client.put(`/v1/kv/heavy/${n % 8}`, HEAVY, HEAVY_WITHIN_MS);
+    if (status === 200 && (await scene.leader()) === m) continue;
+    scene.note(`${n} large values fitted into what was reserved; the next was answered with ${status}`);
+    return;
+  }
+  scene.fail(`${m.name} took ${RESERVE_VALUES_MAX} large values on a full disk`);
+}
+
+async function giveBack(scene: Scene): Promise<void> {
+  await eventually(
+    async () => (await (await scene.leader()).client.ask('DELETE', '/v1/kv/heavy/?recurse', undefined)).status === 200,
+    { withinMs: 60_000, what: 'a write after there is space again' },
+  );
+}
+
 export const DISK_KINDS: readonly Kind[] = [
   disk('disk-full', 'the disk of the leader fills up, and has space again later', async (scene) => {
     const m = await scene.leader();
     scene.note(`the disk of ${m.name} is full`);
     await disksOf(scene).fill(m.agent.dataDir);
+    await useUpReserve(scene, m);
     await scene.pause(scene.between(...FULL_MS));
     disksOf(scene).free(m.agent.dataDir);
     scene.note('it has space again');
+    await giveBack(scene);
   }),
   disk('disk-full-all', 'the disks of all servers fill up, and have space again later', async (scene) => {
     scene.note('all disks are full');
     await Promise.all(scene.servers.map((m) => disksOf(scene).fill(m.agent.dataDir)));
+    await useUpReserve(scene, await scene.leader());
     await scene.pause(scene.between(...FULL_MS));
     for (const m of scene.servers) disksOf(scene).free(m.agent.dataDir);
     scene.note('they have space again');
+    await giveBack(scene);
   }),
   disk(
     'disk-fails',

@@ -78,6 +78,7 @@ export class TestAgent {
 
   constructor(options: AgentOptions) {
     this.options = options;
+    this.#ports = options.ports;
     this.dir = mkdtempSync(join(tmpdir(), 'proconsul-e2e-'));
     mkdirSync(join(this.dir, 'conf.d'));
     for (const [name, text] of Object.entries(options.files ?? {})) this.writeConfig(name, text);
@@ -126,7 +127,7 @@ export class TestAgent {
   /** Starts the process and returns when it leads and its own node is in the catalog. Keeps its ports and its folder. */
   async start(): Promise<void> {
     for (let attempt = 1; ; attempt++) {
-      this.#ports ??= this.options.ports ?? (await choosePorts());
+      this.#ports ??= await choosePorts();
       this.#spawn(this.#ports);
       try {
         await this.untilReady();

@@ -196,6 +196,56 @@ describe('a full sync', () => {
   });
 });
 
+describe('a full sync whose answer is from before a removal', () => {
+  const registered = async () => {
+    const w = world();
+    const register = () => {
+      w.service('web');
+      w.check('web-up', { ServiceID: 'web' });
+    };
+    register();
+    await w.sync.syncAll();
+    let release: () => void = () => {};
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    return { ...w, register, gate, release };
+  };
+
+  test('that is still under way does not take the check of a service that is registered anew for one that is there', async () => {
+    const w = await registered();
+    const { write } = w.catalog;
+    w.catalog.write = (async (...args: Parameters<Caller['write']>) => {
+      await w.gate;
+      return await write(...args);
+    }) as Caller['write'];
+    w.local.removeService('web');
+    const removal = w.sync.pushChanges();
+    w.register();
+    const full = w.sync.syncAll();
+    await settle();
+    w.release();
+    await Promise.all([removal, full]);
+    await w.sync.pushChanges();
+    expect([[...w.catalog.services.keys()], [...w.catalog.checks.keys()]]).toEqual([['web'], ['web-up']]);
+  });
+
+  test('that is done since does not take what is registered anew for what was there', async () => {
+    const w = await registered();
+    const { read } = w.catalog;
+    w.catalog.read = (method, args, options, done) =>
+      read(method, args, options, (...answer) => void w.gate.then(() => done(...answer)));
+    const full = w.sync.syncAll();
+    w.local.removeService('web');
+    await w.sync.pushChanges();
+    expect([...w.catalog.services.keys()]).toEqual([]);
+    w.register();
+    w.release();
+    await full;
+    expect([[...w.catalog.services.keys()], [...w.catalog.checks.keys()]]).toEqual([['web'], ['web-up']]);
+  });
+});
+
 describe('changes', () => {
   test('are pushed alone, without a look at the catalog', async () => {
     const w = world();

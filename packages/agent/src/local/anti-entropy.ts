@@ -10,6 +10,20 @@ import {
 } from '@proconsul/schema';
 import type { CheckRow, LocalState, ServiceRow } from './state.ts';
 
+/**
+ * What was here when the catalog was asked. Its answer says nothing about what has changed since: that the catalog had the same may be
+ * from before it was removed there, at our own wish.
+ */
+interface Asked {
+  readonly services: ReadonlyMap<string, ServiceRow>;
+  readonly checks: ReadonlyMap<string, HealthCheck>;
+}
+
+const askedOf = ({ services, checks }: LocalState): Asked => ({
+  services: new Map(services),
+  checks: new Map([...checks].map(([id, row]) => [id, row.check])),
+});
+
 /** How this node is to stand in the catalog. */
 export interface NodeIdentity {
   readonly id: string;
@@ -249,13 +263,14 @@ export class AntiEntropy {
   async syncAll(): Promise<void> {
     const Node = this.#d.identity().name;
     const args = { Datacenter: '', Token: this.#d.token(), Node, Filter: '' };
+    const asked = askedOf(this.#d.local);
     const [services, checks] = await Promise.all([
       this.#read(Catalog.NodeServices, args),
       this.#read(Health.NodeChecks, args),
     ]);
     this.#compareNode(services?.Node ?? null);
-    this.#compareServices(services?.Services ?? null);
-    this.#compareChecks(checks);
+    this.#compareServices(services?.Services ?? null, asked);
+    this.#compareChecks(checks, asked);
     await this.pushChanges();
     if (!this.#nodeInSync) await this.#writeNode();
   }
@@ -278,12 +293,12 @@ export class AntiEntropy {
       sameMap(node.Meta as Record<string, string>, me.meta);
   }
 
-  #compareServices(remote: Readonly<Record<string, NodeService>> | null): void {
+  #compareServices(remote: Readonly<Record<string, NodeService>> | null, asked: Asked): void {
     const { local } = this.#d;
     for (const row of [...local.services.values()]) {
       const { ID } = row.service;
       // What is being written has yet to show there.
-      if (this.#underWay.has(serviceKey(ID))) continue;
+      if (this.#underWay.has(serviceKey(ID)) || asked.services.get(ID) !== row) continue;
       const there = remote?.[ID];
       if (there === undefined) {
         local.markService(ID, false);
@@ -301,12 +316,14 @@ export class AntiEntropy {
     }
   }
 
-  #compareChecks(remote: readonly HealthCheck[]): void {
+  #compareChecks(remote: readonly HealthCheck[], asked: Asked): void {
     const { local } = this.#d;
     const byId = new Map(remote.map((c) => [c.CheckID, c]));
     for (const row of local.checks.values()) {
-      const { CheckID } = row.check;
-      if (this.#underWay.has(checkKey(CheckID))) continue;
+      const { CheckID, ServiceID } = row.check;
+      if (this.#underWay.has(checkKey(CheckID)) || asked.checks.get(CheckID) !== row.check) continue;
+      // A service takes its checks along when it goes, and may just be going, to be registered anew.
+      if (ServiceID !== '' && this.#underWay.has(serviceKey(ServiceID))) continue;
       const there = byId.get(CheckID);
       local.markCheck(CheckID, there !== undefined && sameCheck(row.check, there));
     }
