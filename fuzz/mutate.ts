@@ -68,7 +68,9 @@ export class Mutator {
     out.set(parent.subarray(0, start));
     const tail = parent.subarray(Math.min(start + width, size), size);
     const end = Math.max(start, bytes - tail.length);
-    for (let at = start; at < end; at += piece.length) out.set(piece.subarray(0, end - at), at);
+    out.set(piece.subarray(0, end - start), start);
+    // What is there is doubled.
+    for (let size = piece.length; size < end - start; size *= 2) out.copyWithin(start + size, start, Math.min(start + size, end - size));
     out.set(tail.subarray(0, bytes - end), end);
     return out;
   }
