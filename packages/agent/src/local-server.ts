@@ -121,6 +121,7 @@ export class LocalServer {
         defaultQueryTimeMs: config.defaultQueryTimeMs,
         maxQueryTimeMs: config.maxQueryTimeMs,
         sessionTtlMinNs: (config.sessionTtlMinMs || 10_000) * 1e6,
+        allowWithoutIntention: config.defaultIntentionPolicy !== 'deny',
       },
       {
         store: this.store,

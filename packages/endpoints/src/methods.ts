@@ -117,6 +117,8 @@ export const Catalog = {
   NodeServiceList: read<NodeArgs & { readonly MergeCentralConfig: boolean }, NodeServiceList>(
     'Catalog.NodeServiceList',
   ),
+  /** Names alone, in order. */
+  ServiceList: read<CommonArgs, readonly { readonly Name: string }[]>('Catalog.ServiceList'),
   ListDatacenters: read<CommonArgs, readonly string[]>('Catalog.ListDatacenters', { blocking: false }),
   GatewayServices: read<CommonArgs & { readonly ServiceName: string }, readonly unknown[]>('Catalog.GatewayServices'),
   Register: write<RegisterRequest, null>('Catalog.Register', RegisterRequest),
@@ -355,9 +357,36 @@ export interface IntentionList {
   readonly Intentions: readonly Intention[];
 }
 
+export interface IntentionMatchArgs extends CommonArgs {
+  /** `source` or `destination`: which side the names are of. */
+  readonly Type: string;
+  readonly Names: readonly string[];
+}
+
+export interface IntentionPair {
+  readonly SourceName: string;
+  readonly DestinationName: string;
+}
+
+export interface IntentionGetArgs extends CommonArgs {
+  /** Of those made through the older API. */
+  readonly IntentionID: string;
+  readonly Exact: IntentionPair | null;
+}
+
+export interface IntentionCheckArgs extends CommonArgs, IntentionPair {
+  readonly SourceType: string;
+}
+
 export const Intentions = {
   /** The highest precedence first. `Legacy`: those of old versions, of which there are none. */
   List: read<CommonArgs & { readonly Legacy: boolean; readonly Filter: string }, IntentionList>('Intention.List'),
+  /** Those that apply to services, for each of them: the highest precedence first. */
+  Match: read<IntentionMatchArgs, readonly (readonly Intention[])[]>('Intention.Match'),
+  /** One, by id or by source and destination. */
+  Get: read<IntentionGetArgs, readonly Intention[]>('Intention.Get'),
+  /** Whether connections from one service to another are allowed. */
+  Check: read<IntentionCheckArgs, boolean>('Intention.Check', { blocking: false }),
 } as const;
 
 export interface CaRoots {

@@ -27,6 +27,7 @@ import { type Infer, struct } from './struct.ts';
 
 export const IndexedNodes = struct('IndexedNodes', { Nodes: list(Node), ...queryMeta });
 export const IndexedServices = struct('IndexedServices', { Services: map(list(str)), ...queryMeta });
+export const IndexedServiceList = struct('IndexedServiceList', { Services: list(ServiceName), ...queryMeta });
 export const IndexedServiceNodes = struct('IndexedServiceNodes', { ServiceNodes: list(ServiceNode), ...queryMeta });
 export const IndexedNodeServices = struct('IndexedNodeServices', { NodeServices: pointer(NodeServices), ...queryMeta });
 export const IndexedNodeServiceList = struct('IndexedNodeServiceList', { NodeServices: NodeServiceList, ...queryMeta });
@@ -240,6 +241,14 @@ export const IndexedIntentions = struct('IndexedIntentions', {
   ...queryMeta,
 });
 export type IndexedIntentions = Infer<typeof IndexedIntentions>;
+
+/** One list for each service that was asked for; null where nothing matches. */
+export const IndexedIntentionMatches = struct('IndexedIntentionMatches', {
+  Matches: list(list(Intention)),
+  ...queryMeta,
+});
+export type IndexedIntentionMatches = Infer<typeof IndexedIntentionMatches>;
+export const IntentionQueryCheckResponse = struct('IntentionQueryCheckResponse', { Allowed: bool });
 
 export const IndexedCARoots = struct('IndexedCARoots', {
   ActiveRootID: str,

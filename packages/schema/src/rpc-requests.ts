@@ -127,6 +127,28 @@ export type ServiceConfigRequest = Infer<typeof ServiceConfigRequest>;
 export const IntentionListRequest = struct('IntentionListRequest', { ...readOptions, Legacy: bool });
 export type IntentionListRequest = Infer<typeof IntentionListRequest>;
 
+/** Named services; namespaces and partitions are of another edition. */
+const IntentionMatchEntry = struct('IntentionMatchEntry', { Namespace: str, Partition: str, Name: str });
+const sides = {
+  SourceNS: str,
+  SourceName: str,
+  DestinationNS: str,
+  DestinationName: str,
+  SourcePartition: str,
+  DestinationPartition: str,
+};
+/** One of the four is filled: what is asked. */
+export const IntentionQueryRequest = struct('IntentionQueryRequest', {
+  ...readOptions,
+  IntentionID: str,
+  Match: pointer(
+    struct('IntentionQueryMatch', { Type: str, Entries: list(IntentionMatchEntry), WithSamenessGroups: bool }),
+  ),
+  Check: pointer(struct('IntentionQueryCheck', { ...sides, SourceType: str })),
+  Exact: pointer(struct('IntentionQueryExact', { ...sides, SourcePeer: str, SourceSamenessGroup: str })),
+});
+export type IntentionQueryRequest = Infer<typeof IntentionQueryRequest>;
+
 export const FederationStateQuery = struct('FederationStateQuery', { ...readOptions, TargetDatacenter: str });
 export type FederationStateQuery = Infer<typeof FederationStateQuery>;
 

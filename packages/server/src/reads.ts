@@ -33,6 +33,7 @@ import type { Dep, Store } from '@proconsul/store';
 import { unknownKind } from './config-entries/apply.ts';
 import { checkFilteredKind, complete } from './config-entries/filter.ts';
 import { resolveServiceConfig } from './config-entries/resolve.ts';
+import { intentionReads } from './intention-reads.ts';
 import { intentionsOf } from './intentions.ts';
 import { nearSource } from './near.ts';
 import { queryIdFault, queryNotFound } from './queries/execute.ts';
@@ -130,12 +131,13 @@ function add<A extends CommonArgs, T>(
 }
 
 /** Read methods over the replicated tables, by name. */
-export function readHandlers(): ReadonlyMap<string, ReadHandler> {
+export function readHandlers({ allowWithoutIntention = true } = {}): ReadonlyMap<string, ReadHandler> {
   const t: Table = new Map();
   addCatalog(t);
   addHealth(t);
   addKv(t);
   addRest(t);
+  for (const [method, handler] of intentionReads(allowWithoutIntention)) t.set(method, handler);
   return t;
 }
 
@@ -147,6 +149,10 @@ function addCatalog(t: Table): void {
       near(s, a, dc, (n) => n.Node),
     ),
   );
+  add(t, Catalog.ServiceList, (s) => {
+    const { value, ...answer } = s.catalog.services(null);
+    return { ...answer, value: Object.keys(value).map((Name) => ({ Name })) };
+  });
   add(t, Catalog.ListServices, (s, a) => servicesKept(s, a.NodeMetaFilters, filterOf(a.Filter, SERVICE_NODE_FIELDS)));
   add(t, Catalog.ServiceNodes, (s, a, dc) => {
     if (a.PeerName !== '') return nothing([]);

@@ -15,6 +15,8 @@ export interface ServerOptions {
   readonly defaultQueryTimeMs: Millis;
   readonly maxQueryTimeMs: Millis;
   readonly sessionTtlMinNs: number;
+  /** Whether services may connect that no intention speaks of. Default: yes. */
+  readonly allowWithoutIntention?: boolean;
 }
 
 export const SERVER_DEFAULTS: Omit<ServerOptions, 'datacenter'> = {

@@ -62,7 +62,7 @@ export class Server implements Caller {
   readonly #options: ServerOptions;
   readonly #d: ServerDependencies;
   readonly #views: Views<Dep>;
-  readonly #reads: ReadonlyMap<string, ReadHandler> = readHandlers();
+  readonly #reads: ReadonlyMap<string, ReadHandler>;
   readonly #writes: ReadonlyMap<string, WriteHandler> = writeHandlers();
   /** Reads that are about this moment, not about the replicated state: never shared, never waited on. */
   readonly #momentary: ReadonlyMap<string, (args: never) => unknown>;
@@ -84,6 +84,7 @@ export class Server implements Caller {
 
   constructor(options: ServerOptions, dependencies: ServerDependencies) {
     this.#options = options;
+    this.#reads = readHandlers(options);
     this.#d = dependencies;
     const { clock, rng, store } = dependencies;
     this.#views = new Views(store, clock);

@@ -10,6 +10,7 @@ import {
   IndexedNodeServiceList,
   IndexedNodeServices,
   IndexedNodes,
+  IndexedServiceList,
   IndexedServiceNodes,
   IndexedServices,
   list,
@@ -125,6 +126,7 @@ const gatewayServices: ReplyCodec<unknown, readonly unknown[]> = {
 export const catalogMethods: readonly AnyWireMethod[] = [
   wire(Catalog.ListNodes, listing, member(IndexedNodes, 'Nodes', { absent: [] })),
   wire(Catalog.ListServices, listing, member(IndexedServices, 'Services', { absent: {} })),
+  wire(Catalog.ServiceList, inDatacenter, member(IndexedServiceList, 'Services', { absent: [] })),
   wire(Catalog.ServiceNodes, ofService, member(IndexedServiceNodes, 'ServiceNodes', { absent: [], emptyIsNil: true })),
   wire(Catalog.NodeServices, ofNode, member(IndexedNodeServices, 'NodeServices')),
   wire(

@@ -6,10 +6,14 @@ import {
   FederationStateResponse,
   IndexedCARoots,
   IndexedFederationStates,
+  IndexedIntentionMatches,
   IndexedIntentions,
   IndexedNodeDump,
   IndexedNodesWithGateways,
+  type Intention,
   IntentionListRequest,
+  IntentionQueryCheckResponse,
+  IntentionQueryRequest,
   type NodeInfo,
   pointer,
   ServiceDumpRequest,
@@ -19,7 +23,11 @@ import {
   type CaRoots,
   ConnectCA,
   FederationState,
+  type IntentionCheckArgs,
+  type IntentionGetArgs,
   type IntentionList,
+  type IntentionMatchArgs,
+  type IntentionPair,
   Intentions,
   Internal,
   type ServiceKindArgs,
@@ -86,6 +94,42 @@ export const federationMethods: readonly AnyWireMethod[] = [
 
 type IntentionArgs = ArgsOf<typeof Intentions.List>;
 
+const NO_SIDES = {
+  SourceNS: '',
+  SourceName: '',
+  DestinationNS: '',
+  DestinationName: '',
+  SourcePartition: '',
+  DestinationPartition: '',
+};
+const NO_PEER = { SourcePeer: '', SourceSamenessGroup: '' };
+const pairOf = ({ SourceName, DestinationName }: IntentionPair): IntentionPair => ({ SourceName, DestinationName });
+
+const matching: RequestCodec<IntentionMatchArgs> = reading<IntentionMatchArgs, IntentionQueryRequest>(
+  IntentionQueryRequest,
+  {
+    same: [],
+    write: ({ Type, Names }) => ({
+      Match: {
+        Type,
+        Entries: Names.map((Name) => ({ Namespace: '', Partition: '', Name })),
+        WithSamenessGroups: false,
+      },
+    }),
+    read: ({ Match }) => ({ Type: Match?.Type ?? '', Names: (Match?.Entries ?? []).map((entry) => entry.Name) }),
+  },
+);
+
+/** Where nothing matches there is no list. */
+const matches: ReplyCodec<unknown, readonly (readonly Intention[])[]> = merged<
+  IndexedIntentionMatches,
+  readonly (readonly Intention[])[]
+>(
+  IndexedIntentionMatches,
+  (value) => ({ Matches: value.length === 0 ? null : value.map((found) => (found.length === 0 ? null : found)) }),
+  ({ Matches }) => (Matches ?? []).map((found) => found ?? []),
+);
+
 export const intentionMethods: readonly AnyWireMethod[] = [
   wire(
     Intentions.List,
@@ -94,6 +138,29 @@ export const intentionMethods: readonly AnyWireMethod[] = [
       IndexedIntentions,
       (value) => value,
       ({ DataOrigin, Intentions: found }) => ({ DataOrigin, Intentions: found ?? [] }),
+    ),
+  ),
+  wire(Intentions.Match, matching, matches),
+  wire(
+    Intentions.Get,
+    reading<IntentionGetArgs, IntentionQueryRequest>(IntentionQueryRequest, {
+      same: ['IntentionID'],
+      write: ({ Exact }) => ({ Exact: Exact === null ? null : { ...NO_SIDES, ...Exact, ...NO_PEER } }),
+      read: ({ Exact }) => ({ Exact: Exact === null ? null : pairOf(Exact) }),
+    }),
+    member(IndexedIntentions, 'Intentions', { absent: [] }),
+  ),
+  wire(
+    Intentions.Check,
+    reading<IntentionCheckArgs, IntentionQueryRequest>(IntentionQueryRequest, {
+      same: [],
+      write: (args) => ({ Check: { ...NO_SIDES, ...pairOf(args), SourceType: args.SourceType } }),
+      read: ({ Check }) => ({ ...pairOf(Check ?? NO_SIDES), SourceType: Check?.SourceType ?? '' }),
+    }),
+    bare(
+      IntentionQueryCheckResponse,
+      (Allowed: boolean) => ({ Allowed }),
+      ({ Allowed }) => Allowed,
     ),
   ),
 ];

@@ -69,6 +69,9 @@ function withoutIdle(request: unknown): unknown {
 
 const entryOf = (command: unknown): { Kind: string } => (command as [string, { Entry: { Kind: string } }])[1].Entry;
 
+const matchEntries = (request: unknown): object[] =>
+  (request as { readonly Match?: { readonly Entries: object[] } | null }).Match?.Entries ?? [];
+
 /** Autopilot keeps milliseconds of the moment since which a server is stable. */
 function toMillis(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(toMillis);
@@ -89,6 +92,8 @@ describe('requests between real agents', () => {
     const [want, got] = [tree(request.body), tree(again)];
     // The kind stands before the map already; the reference leaves it empty inside.
     if (method.name === 'ConfigEntry.Delete') Object.assign(entryOf(want), { Kind: entryOf(got).Kind });
+    // Namespaces and partitions are of another edition.
+    for (const entry of matchEntries(want)) Object.assign(entry, { Namespace: '', Partition: '' });
     expect(withoutIdle(got)).toEqual(withoutIdle(want));
   });
 });
@@ -107,6 +112,7 @@ describe('answers between real agents', () => {
     const captured = new Set(known.map((v) => v.method.name));
     const missing = [...wireMethods.keys()].filter((name) => !captured.has(name));
     expect(missing).toEqual([
+      'Catalog.ServiceList',
       'Operator.RaftRemovePeerByID',
       'Operator.RaftRemovePeerByAddress',
       'Operator.TransferLeader',
@@ -117,6 +123,7 @@ describe('answers between real agents', () => {
       'FederationState.List',
       'FederationState.Get',
       'FederationState.Apply',
+      'Intention.Get',
     ]);
   });
 });

@@ -93,6 +93,7 @@ export function oneServer(
     readonly facts?: readonly ServerFacts[];
     readonly datacenter?: string;
     readonly primaryDatacenter?: string;
+    readonly allowWithoutIntention?: boolean;
     /** Ways into other datacenters. */
     readonly callers?: Readonly<Record<string, Caller | 'unreachable'>>;
     readonly datacenters?: () => readonly string[];
@@ -103,7 +104,10 @@ export function oneServer(
   const store = new Store({ datacenter });
   const consensus = new MemoryConsensus(store);
   const server = new Server(
-    { ...SERVER_DEFAULTS, datacenter, primaryDatacenter: options.primaryDatacenter ?? '' },
+    {
+      ...{ ...SERVER_DEFAULTS, datacenter, primaryDatacenter: options.primaryDatacenter ?? '' },
+      allowWithoutIntention: options.allowWithoutIntention ?? true,
+    },
     {
       store,
       consensus,
