@@ -1,4 +1,4 @@
-import { type Clock, errorText, type Level, type Log } from '@proconsul/base';
+import { type Clock, errorText, type Level, type Log, multiError } from '@proconsul/base';
 import {
   type AgentApi,
   AgentError,
@@ -13,7 +13,6 @@ import type { CheckDefinition, HealthCheck, ServiceDefinition } from '@proconsul
 import type { ClusterSide } from './cluster/side.ts';
 import type { UserEvents } from './events.ts';
 import type { AntiEntropy } from './local/anti-entropy.ts';
-import { multiError } from './local/definition.ts';
 import type { Registry } from './local/registry.ts';
 import type { LocalState } from './local/state.ts';
 

@@ -37,3 +37,10 @@ export class ProtocolError extends CodedError {
 export function errorText(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
+
+/** Several errors in one message, as Consul lays them out: a count, one indented line each, a blank line. */
+export function multiError(texts: readonly string[]): string {
+  const count = texts.length === 1 ? '1 error occurred:' : `${texts.length} errors occurred:`;
+  const lines = texts.map((text) => `\t* ${text}`);
+  return `${count}\n${lines.join('\n')}\n\n`;
+}

@@ -1,3 +1,4 @@
+import { multiError } from '@proconsul/base';
 import { AddressReader } from './addresses.ts';
 import { caConfigKeys } from './api-case.ts';
 import { buildAutoConfig, warnSans } from './auto-build.ts';
@@ -5,7 +6,6 @@ import { buildChecks, buildServices } from './definition-build.ts';
 import type { CheckDefinition, ServiceDefinition, WatchDefinition } from './definitions.ts';
 import { buildServiceTtls, dnsAndUi, expandRecursors } from './dns-ui-build.ts';
 import { buildConfigEntries } from './entry-build.ts';
-import { multiError } from './errors.ts';
 import { formatCidr, parseCidr, parseIp } from './ip.ts';
 import { buildNetwork } from './network-build.ts';
 import type { Reader } from './reader.ts';

@@ -1,3 +1,4 @@
+import { metaFault } from '@proconsul/schema';
 import type { Value } from './decode.ts';
 import type {
   CheckDefinition,
@@ -8,7 +9,6 @@ import type {
   UpstreamDefinition,
   Weights,
 } from './definitions.ts';
-import { metaError } from './meta.ts';
 import type { Reader } from './reader.ts';
 
 /** Bytes of check output that are kept when a definition does not say. */
@@ -40,7 +40,7 @@ function buildService(reader: Reader, fields: Fields): ServiceDefinition {
   const given = [...list<Fields>(fields, 'checks'), ...optional<Fields>(fields, 'check')];
   const checks = given.map((check) => serviceCheck(reader, check));
   const meta = record<string>(fields, 'meta');
-  const badMeta = metaError(meta);
+  const badMeta = metaFault(meta);
   if (badMeta !== undefined) reader.problem('services', `invalid meta for service ${name}: ${badMeta}`);
   const weights = buildWeights(reader, name, optional<Fields>(fields, 'weights')[0]);
   const socketPath = text(fields, 'socket_path');

@@ -36,10 +36,3 @@ export function describeDetail({ place, suggestion }: ErrorDetail): string | und
   const parts = [at, meant].filter((part) => part !== undefined);
   return parts.length === 0 ? undefined : `  ${parts.join(', ')}`;
 }
-
-/** Several errors in one message, as Consul lays them out: a count, one indented line each, a blank line. */
-export function multiError(texts: readonly string[]): string {
-  const count = texts.length === 1 ? '1 error occurred:' : `${texts.length} errors occurred:`;
-  const lines = texts.map((text) => `\t* ${text}`);
-  return `${count}\n${lines.join('\n')}\n\n`;
-}

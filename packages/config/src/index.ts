@@ -1,13 +1,12 @@
 export { type DebugFacts, debugConfig } from './debug-config.ts';
 export { checkError, serviceError } from './definition-check.ts';
 export * from './definitions.ts';
-export { ConfigError, describeDetail, type ErrorDetail, multiError, type Place } from './errors.ts';
+export { ConfigError, describeDetail, type ErrorDetail, type Place } from './errors.ts';
 export { explainText, originText } from './explain.ts';
 export { type AgentFlags, FlagError, HELP_WANTED, parseAgentFlags } from './flags.ts';
 export { agentHelp, flagUsage, wrapEvenly } from './help.ts';
 export { configJsonSchema } from './json-schema.ts';
 export { type Explained, type Loaded, type LoadInput, loadConfig, loadWithFlags } from './load.ts';
-export { metaError } from './meta.ts';
 export { referencePage, reloadableKeys } from './reference-page.ts';
 export * from './runtime.ts';
 export type { InterfaceAddress } from './sockaddr.ts';

@@ -1,6 +1,6 @@
-import { durationError, formatDuration, parseDuration } from '@proconsul/base';
+import { durationError, formatDuration, multiError, parseDuration } from '@proconsul/base';
 import type { Value } from './decode.ts';
-import { ConfigError, type ErrorDetail, multiError } from './errors.ts';
+import { ConfigError, type ErrorDetail } from './errors.ts';
 import type { Merged } from './merge.ts';
 import type { Setting } from './setting.ts';
 import { type KeyOfType, type SettingKey, settings } from './settings.ts';

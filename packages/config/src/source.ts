@@ -1,6 +1,7 @@
+import { multiError } from '@proconsul/base';
 import { HclError, parseHcl, type TreeMap, treeOf } from '@proconsul/hcl';
 import { type Decoded, decode, detailsOf, type Value } from './decode.ts';
-import { ConfigError, multiError, type Place } from './errors.ts';
+import { ConfigError, type Place } from './errors.ts';
 import { parseJsonTree } from './json-tree.ts';
 import { settings } from './settings.ts';
 import { CONFIG } from './shape.ts';

@@ -1,6 +1,6 @@
+import { metaFault } from '@proconsul/schema';
 import { isAnyAddress } from './addresses.ts';
 import { goQuote } from './go-format.ts';
-import { metaError } from './meta.ts';
 import { checkClashes } from './network-build.ts';
 import type { Reader } from './reader.ts';
 import type { RuntimeConfig } from './runtime.ts';
@@ -172,7 +172,7 @@ function validateLimits(config: RuntimeConfig, context: ValidateContext): void {
   refuse('ui_config.dir', config.ui.enabled && config.ui.dir !== '', () => UI_TWICE);
   notNegative('dns_config.udp_answer_limit', config.dns.udpAnswerLimit);
   notNegative('dns_config.a_record_limit', config.dns.aRecordLimit);
-  const badMeta = metaError(config.nodeMeta);
+  const badMeta = metaFault(config.nodeMeta);
   refuse('node_meta', badMeta !== undefined, () => `node_meta invalid: ${badMeta}`);
   const badByte = firstBadBase64(config.encryptKey);
   refuse('encrypt', badByte >= 0, () => `encrypt has invalid key: illegal base64 data at input byte ${badByte}`);

@@ -184,13 +184,13 @@ export class ApiExchange {
   }
 
   /** Consistency and blocking parameters. Throws 400 with Consul's texts. */
-  readOptions(): ReadOptions {
+  readOptions(honours: 'all' | 'consistency' | 'none' = 'all'): ReadOptions {
+    if (honours === 'none') return { consistency: 'default', minIndex: 0, waitMs: 0 };
     const q = this.query;
     let consistency: Consistency = 'default';
     const stale = q.has('stale');
     const consistent = q.has('consistent');
-    const wait = q.get('wait') === '' ? 0 : this.#waitMs(q.get('wait'));
-    const minIndex = q.get('index') === '' ? 0 : indexOf(q.get('index'));
+    const { wait, minIndex } = honours === 'all' ? this.blocking() : { wait: 0, minIndex: 0 };
     if (consistent) consistency = 'consistent';
     if (stale) consistency = 'stale';
     const maxStale = q.get('max_stale');
@@ -220,10 +220,13 @@ export class ApiExchange {
   /** How old an answer may be; known after {@link readOptions}. */
   maxStaleMs: Millis = Number.POSITIVE_INFINITY;
 
-  #waitMs(text: string): number {
-    const ns = parseDuration(text);
-    if (ns === undefined) throw badRequest('Invalid wait time');
-    return ns / 1e6;
+  /** What a blocking query waits for: milliseconds and an index; 0: not given. Throws 400 with Consul's texts. */
+  blocking(): { readonly wait: Millis; readonly minIndex: number } {
+    const text = this.query.get('wait');
+    const wait = text === '' ? 0 : parseDuration(text);
+    if (wait === undefined) throw badRequest('Invalid wait time');
+    const index = this.query.get('index');
+    return { wait: wait / 1e6, minIndex: index === '' ? 0 : indexOf(index) };
   }
 
   /** Directives of Cache-Control in seconds. Throws 400 when a number is none. */
@@ -336,10 +339,15 @@ export class ApiExchange {
 
 function indexOf(text: string): number {
   if (!/^\d+$/.test(text)) throw badRequest('Invalid index');
-  const n = Number(text);
   if (BigInt(text) >= 1n << 64n) throw badRequest('Invalid index');
-  return n;
+  return nearestIndex(Number(text));
 }
+
+/** No log gets as far as the numbers that are not exact: all of those are one index that is never reached. */
+const nearestIndex = (n: number | bigint): number => Math.min(Number(n), Number.MAX_SAFE_INTEGER);
+
+/** The index that a write is to depend on. Throws 400 where the text is none. */
+export const casIndex = (text: string): number => nearestIndex(parseUint(text));
 
 /** Query booleans. Source: Go documentation of strconv.ParseBool. */
 export function parseBool(text: string): boolean | undefined {

@@ -110,10 +110,11 @@ export class HttpApi {
     if (!settings.disableUnprintableCharFilter && hasUnprintable(path)) return res.send(400, [], NOTHING);
     // What is escaped is not cleaned: a key may begin with a slash.
     const cleaned = cleanPath(rawPath);
-    if (cleaned !== rawPath) return redirect(res, 307, cleaned + (at < 0 ? '' : req.target.slice(at)));
+    if (cleaned !== rawPath) return redirect(res, req.method, 307, cleaned + (at < 0 ? '' : req.target.slice(at)));
     const found = this.#router.find(path);
-    if (found === 'redirect') return redirect(res, 307, `${escapePath(path)}/${at < 0 ? '' : req.target.slice(at)}`);
-    if (found === undefined) return this.#unrouted(path, res);
+    if (found === 'redirect')
+      return redirect(res, req.method, 307, `${escapePath(path)}/${at < 0 ? '' : req.target.slice(at)}`);
+    if (found === undefined) return this.#unrouted(path, req, res);
     this.#routed(found.route, path, found.rest, at < 0 ? '' : req.target.slice(at + 1), req, res);
   }
 
@@ -147,10 +148,10 @@ export class HttpApi {
     }
   }
 
-  #unrouted(path: string, res: FrontResponse): void {
+  #unrouted(path: string, req: FrontRequest, res: FrontResponse): void {
     const settings = this.#api.settings();
     if (path === '/') {
-      if (settings.uiEnabled) return redirect(res, 301, settings.uiContentPath);
+      if (settings.uiEnabled) return redirect(res, req.method, 301, settings.uiContentPath);
       return send(
         res,
         200,
@@ -251,7 +252,9 @@ function send(res: FrontResponse, status: number, type: string, text: string): v
   res.send(status, [['Content-Type', type]], encoder.encode(text));
 }
 
-function redirect(res: FrontResponse, status: 301 | 307, to: string): void {
+function redirect(res: FrontResponse, method: string, status: 301 | 307, to: string): void {
+  // The text is for people, who only read. Source: answers of the reference.
+  if (method !== 'GET' && method !== 'HEAD') return res.send(status, [['Location', to]], NOTHING);
   const what = status === 301 ? 'Moved Permanently' : 'Temporary Redirect';
   res.send(
     status,

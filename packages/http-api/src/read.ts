@@ -32,6 +32,8 @@ export interface ReadSpec<A extends CommonArgs, T> {
   readonly bareErrors?: boolean;
   /** X-Consul-Effective-Consistency. */
   readonly effective?: boolean;
+  /** Which of the common parameters are looked at. Default: all. */
+  readonly honours?: 'consistency' | 'none';
   /** Honours `?cached`. */
   readonly cacheable?: boolean;
   /** Served by the streaming back end when blocking or cached. */
@@ -54,7 +56,7 @@ const CONSISTENCY_NAMES = { default: 'leader', stale: 'stale', consistent: 'cons
 /** Answers a request that reads: at once, or when the index has passed the one that the client has. */
 export function answerRead<A extends CommonArgs, T>(x: ApiExchange, spec: ReadSpec<A, T>): void {
   if (spec.effective) x.discoveryStale = true;
-  const options = x.readOptions();
+  const options = x.readOptions(spec.honours);
   const args = spec.args(x);
   const cache = cacheHeaders(x, spec);
   const streamed = (used: ReadOptions): boolean =>

@@ -166,14 +166,14 @@ export const PeeringServiceMeta = struct('PeeringServiceMeta', {
   Protocol: { kind: str, omitEmpty: true },
 });
 
-/** Sidecar definitions live only in registration bodies (see service-definition.ts), never in the catalog. */
+/** A sidecar's definition is for agents (service-definition.ts): the catalog takes no notice of it, nor of unknown fields. */
 export const ServiceConnect = struct(
   'ServiceConnect',
   {
     Native: { kind: bool, omitEmpty: true },
     PeerMeta: { kind: pointer(PeeringServiceMeta), omitEmpty: true },
   },
-  { wireNil: ['SidecarService'] },
+  { wireNil: ['SidecarService'], viaAlias: true, ignoresUnknown: true },
 );
 export type ServiceConnect = Infer<typeof ServiceConnect>;
 

@@ -1,6 +1,7 @@
 export * from './catalog.ts';
 export * from './config-entries/index.ts';
 export * from './connect.ts';
+export * from './faults.ts';
 export * from './kind.ts';
 export * from './kv.ts';
 export * from './operator.ts';

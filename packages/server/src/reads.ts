@@ -176,8 +176,8 @@ function addCatalog(t: Table): void {
   add(t, Catalog.NodeServiceList, (s, a) => {
     const filter = filterOf<NodeService>(a.Filter, SERVICE_FIELDS);
     const answer = s.catalog.nodeServiceList(a.Node);
-    if (filter === null || answer.value.Services === null) return answer;
-    return { ...answer, value: { ...answer.value, Services: answer.value.Services.filter(filter) } };
+    if (filter === null || answer.value.Node === null) return answer;
+    return { ...answer, value: { ...answer.value, Services: (answer.value.Services ?? []).filter(filter) } };
   });
   add(t, Catalog.GatewayServices, (s, a) => s.catalog.gatewayServices(a.ServiceName));
 }

@@ -1,5 +1,5 @@
 import { KV_OPS, type TxnError, type TxnOp } from '@proconsul/schema';
-import { uuidError } from './validate.ts';
+import { instanceFault, uuidError, withId } from './validate.ts';
 
 const KV_VERBS: ReadonlySet<string> = new Set(KV_OPS);
 
@@ -9,11 +9,30 @@ const OTHER_VERBS = new Set(['get', 'set', 'cas', 'delete', 'delete-cas']);
 /** Verbs that may name the empty key: they mean the whole tree. */
 const EMPTY_KEY_VERBS = new Set(['get-tree', 'delete-tree']);
 
+/** Operations of a transaction that writes, with the ids that they leave out. */
+export function withIds(ops: readonly TxnOp[]): TxnOp[] {
+  return ops.map((op) => {
+    if (op.Service !== null) return { ...op, Service: { ...op.Service, Service: withId(op.Service.Service) } };
+    if (op.Check === null || op.Check.Check.CheckID !== '') return op;
+    return { ...op, Check: { ...op.Check, Check: { ...op.Check.Check, CheckID: op.Check.Check.Name } } };
+  });
+}
+
 /** What is wrong with operations before the state is asked; empty when nothing is. Source: recorded answers. */
-export function checkReadOps(ops: readonly TxnOp[]): TxnError[] {
+export function checkWriteOps(ops: readonly TxnOp[]): TxnError[] {
+  return checked(
+    ops,
+    (op) => refusal(op) ?? (op.Service === null ? undefined : instanceFault(op.Service.Service)) ?? null,
+  );
+}
+
+/** The same for operations that only read. */
+export const checkReadOps = (ops: readonly TxnOp[]): TxnError[] => checked(ops, refusal);
+
+function checked(ops: readonly TxnOp[], refuse: (op: TxnOp) => string | null): TxnError[] {
   const errors: TxnError[] = [];
   ops.forEach((op, OpIndex) => {
-    const What = refusal(op);
+    const What = refuse(op);
     if (What !== null) errors.push({ OpIndex, What });
   });
   return errors;
@@ -33,12 +52,7 @@ function refusal(op: TxnOp): string | null {
     return idError === null ? null : `Bad node ID: ${idError}`;
   }
   if (op.Service !== null) {
-    if (!OTHER_VERBS.has(op.Service.Verb)) return `unknown service operation: ${op.Service.Verb}`;
-    // What is only read or deleted is found by its id alone.
-    if (WRITING_VERBS.has(op.Service.Verb) && op.Service.Service.ID !== '' && op.Service.Service.Service === '') {
-      return 'Must provide service name (Service.Service) when service ID is provided';
-    }
-    return null;
+    return OTHER_VERBS.has(op.Service.Verb) ? null : `unknown service operation: ${op.Service.Verb}`;
   }
   if (op.Check !== null && !OTHER_VERBS.has(op.Check.Verb)) return `unknown check operation: ${op.Check.Verb}`;
   return null;

@@ -1,6 +1,13 @@
 import { durationError, formatDuration, parseDuration } from '@proconsul/base';
 import { invalid } from '@proconsul/endpoints';
-import type { RegisterRequest, Session } from '@proconsul/schema';
+import {
+  INVALID_ADDRESS,
+  isUnspecified,
+  type NodeService,
+  type RegisterRequest,
+  type Session,
+  serviceFault,
+} from '@proconsul/schema';
 
 const UUID = /^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$/;
 
@@ -20,16 +27,14 @@ export function checkRegistration(request: RegisterRequest): RegisterRequest {
     const error = uuidError(request.ID);
     if (error !== null) throw invalid(`Bad node ID: ${error}`);
   }
-  const service = request.Service;
-  if (service !== null && service.ID !== '' && service.Service === '') {
-    throw invalid('Must provide service name (Service.Service) when service ID is provided');
-  }
+  const Service = request.Service === null ? null : withId(request.Service);
+  const fault = Service === null ? undefined : instanceFault(Service);
+  if (fault !== undefined) throw invalid(fault);
   const checks = [...(request.Checks ?? []), ...(request.Check === null ? [] : [request.Check])];
   return {
     ...request,
     ID: request.ID.toLowerCase(),
-    Service:
-      service !== null && service.ID === '' && service.Service !== '' ? { ...service, ID: service.Service } : service,
+    Service,
     Check: null,
     Checks: checks.map((c) => ({
       ...c,
@@ -37,6 +42,18 @@ export function checkRegistration(request: RegisterRequest): RegisterRequest {
       Node: c.Node === '' ? request.Node : c.Node,
     })),
   };
+}
+
+/** An instance without an id is known by the name of its service. */
+export const withId = (service: NodeService): NodeService =>
+  service.ID === '' && service.Service !== '' ? { ...service, ID: service.Service } : service;
+
+/** What is wrong with an instance that has its id; undefined when nothing is. Source: answers of the reference. */
+export function instanceFault(service: NodeService): string | undefined {
+  if (service.ID !== '' && service.Service === '') {
+    return 'Must provide service name (Service.Service) when service ID is provided';
+  }
+  return isUnspecified(service.Address) ? INVALID_ADDRESS : serviceFault(service);
 }
 
 const HOUR_NS = 3600e9;

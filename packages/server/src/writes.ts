@@ -36,7 +36,7 @@ import { checkQueryId } from './queries/execute.ts';
 import { isTemplate, templateError } from './queries/template.ts';
 import { checkQuery } from './queries/validate.ts';
 import type { SessionTimers } from './session-timers.ts';
-import { checkReadOps } from './txn-ops.ts';
+import { checkWriteOps, withIds } from './txn-ops.ts';
 import { checkRegistration, checkSession } from './validate.ts';
 
 /** What write handlers reach. */
@@ -180,11 +180,12 @@ function lockErrors(refused: ReadonlyMap<string, LockRefusal>, ops: readonly Txn
 }
 
 async function txnApply(c: WriteContext, args: ArgsOf<typeof Txn.Apply>): Promise<TxnResponse> {
-  const ops = args.Ops ?? [];
-  const errors = checkReadOps(ops);
+  const ops = withIds(args.Ops ?? []);
+  const errors = checkWriteOps(ops);
   if (errors.length > 0) return { Results: null, Errors: errors };
   const wants = lockWants(c, ops);
-  const propose = async () => (await commit(c, { type: MessageType.Txn, request: args })) as TxnResponse;
+  const propose = async () =>
+    (await commit(c, { type: MessageType.Txn, request: { ...args, Ops: ops } })) as TxnResponse;
   if (wants.size === 0) return await propose();
   const mayFree = ops.some((op) => FREEING_VERBS.has(op.KV?.Verb ?? ''));
   const passed = await c.lockGate.pass(wants, propose, mayFree);

@@ -1,12 +1,4 @@
-import type {
-  HealthCheck,
-  Node,
-  NodeInfo,
-  NodeService,
-  NodeServiceList,
-  NodeServices,
-  ServiceNode,
-} from '@proconsul/schema';
+import type { Node, NodeInfo, NodeService, NodeServiceList, NodeServices, ServiceNode } from '@proconsul/schema';
 import type { Instance, NodeEntry, ServiceGroup } from './catalog-table.ts';
 import { NODE_EXTINCTION, SERVICE_EXTINCTION } from './catalog-write.ts';
 import { dep, type ReadResult } from './dep.ts';
@@ -126,7 +118,7 @@ function makeFlat(node: Node, row: NodeService): ServiceNode {
 }
 
 function sortedServices(entry: NodeEntry): NodeService[] {
-  return [...entry.services.keys()].sort().map((id) => (entry.services.get(id) as Instance).row);
+  return entry.services.sorted().map((instance) => instance.row);
 }
 
 /** A node with its services by id; null for an unknown node. */
@@ -154,7 +146,7 @@ export function nodeServiceList(state: State, node: string): ReadResult<NodeServ
 function nodeInfo(entry: NodeEntry): NodeInfo {
   const { ID, Node, Address, TaggedAddresses, Meta } = entry.row;
   const Services = sortedServices(entry);
-  const Checks = [...entry.checks.keys()].sort().map((id) => entry.checks.get(id) as HealthCheck);
+  const Checks = entry.checks.sorted();
   return { ID, Node, Partition: '', PeerName: '', Address, TaggedAddresses, Meta, Services, Checks };
 }
 

@@ -1,5 +1,6 @@
 import { invariant } from '@proconsul/base';
 import type { CheckServiceNode, HealthCheck, Node, NodeService, ServiceNode } from '@proconsul/schema';
+import { CaselessMap } from './caseless-map.ts';
 import { OrderedRows } from './ordered-rows.ts';
 
 /** A node with everything registered on it. `row` is replaced on change; the entry stays. */
@@ -10,11 +11,11 @@ export interface NodeEntry {
   /** Raft index of the last change of the node's record or of its services. */
   index: number;
   /** By service id. */
-  readonly services: Map<string, Instance>;
+  readonly services: CaselessMap<Instance>;
   /** By check id. */
-  readonly checks: Map<string, HealthCheck>;
+  readonly checks: CaselessMap<HealthCheck>;
   /** The same checks by the service id that they name; empty for checks of the node itself. */
-  readonly checksByService: Map<string, Map<string, HealthCheck>>;
+  readonly checksByService: CaselessMap<CaselessMap<HealthCheck>>;
 }
 
 /** One instance of a service. Answers made of it are kept until a part of them changes. */
@@ -22,7 +23,7 @@ export interface Instance {
   readonly node: NodeEntry;
   row: NodeService;
   group: ServiceGroup;
-  /** Place among the instances of the service: node name, NUL, service id. */
+  /** Place among the instances of the service: node name, NUL, service id, in lower case. */
   readonly order: string;
   health: CheckServiceNode | null;
   flat: ServiceNode | null;
@@ -96,9 +97,9 @@ export class CatalogTable {
       key,
       row,
       index,
-      services: new Map(),
-      checks: new Map(),
-      checksByService: new Map(),
+      services: new CaselessMap(),
+      checks: new CaselessMap(),
+      checksByService: new CaselessMap(),
     };
     this.restoreNode(entry);
     return entry;
@@ -130,7 +131,7 @@ export class CatalogTable {
 
   /** Adds an instance that the node does not have yet. */
   attach(node: NodeEntry, row: NodeService, changes: NameChanges): Instance {
-    const order = `${node.key}\0${row.ID}`;
+    const order = `${node.key}\0${row.ID.toLowerCase()}`;
     const instance: Instance = { node, row, group: this.#groupFor(row.Service), order, health: null, flat: null };
     this.reattach(instance, changes);
     return instance;
@@ -168,7 +169,7 @@ export class CatalogTable {
     node.checks.set(row.CheckID, row);
     let checks = node.checksByService.get(row.ServiceID);
     if (checks === undefined) {
-      checks = new Map();
+      checks = new CaselessMap();
       node.checksByService.set(row.ServiceID, checks);
     }
     checks.set(row.CheckID, row);

@@ -89,11 +89,8 @@ function touchConnect(state: State, journal: Journal, key: string): void {
 
 /** Removes the node with all services, checks, sessions and coordinates on it. */
 export function removeNode(state: State, journal: Journal, entry: NodeEntry): void {
-  for (const id of [...entry.services.keys()].sort()) {
-    const instance = entry.services.get(id);
-    if (instance !== undefined) removeInstance(state, journal, instance);
-  }
-  for (const id of [...entry.checks.keys()].sort()) removeCheck(state, journal, entry, id);
+  for (const instance of entry.services.sorted()) removeInstance(state, journal, instance);
+  for (const { CheckID } of entry.checks.sorted()) removeCheck(state, journal, entry, CheckID);
   for (const session of state.sessions.ofNode(entry.key)) destroySession(state, journal, session.ID);
   state.coordinates.removeNode(entry.key, state, journal);
   state.catalog.dropNode(entry);
@@ -168,7 +165,7 @@ const hasUpstreams = (row: NodeService): boolean => row.Kind === PROXY_KIND && (
 export function removeInstance(state: State, journal: Journal, instance: Instance): void {
   const { node, row } = instance;
   const checks = node.checksByService.get(row.ID);
-  if (checks !== undefined) for (const id of [...checks.keys()].sort()) removeCheck(state, journal, node, id);
+  for (const { CheckID } of checks?.sorted() ?? []) removeCheck(state, journal, node, CheckID);
   touchInstance(state, journal, instance);
   const changes = noChanges();
   state.catalog.detach(instance, changes);

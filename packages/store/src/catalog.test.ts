@@ -118,7 +118,7 @@ describe('registration', () => {
   test('refuses what has no name', () => {
     expect(d.register({ Node: '' })).toEqual({ error: 'Must provide node' });
     expect(d.register({ Service: service('', { ID: 'z' }) })).toEqual({
-      error: 'Must provide service name (Service.Service) when service ID is provided',
+      error: 'failed inserting service: Must provide service name (Service.Service) when service ID is provided',
     });
   });
 });
@@ -402,6 +402,17 @@ describe('what reads show', () => {
 
   test('what peers let us see is kept apart from what is ours: not read, not mixed up', () => {
     d.register({ Node: 'a', Service: service('w') });
+    const before = d.store.stateHash();
+    const { deps } = d.store.catalog.nodes();
+    const theirs = () => {
+      const far = service('w', { PeerName: 'p', Port: 9 });
+      expect(d.register({ Node: 'a', PeerName: 'p', Address: '9.9.9.9', Service: far })).toBe(null);
+      expect(d.register({ Node: 'a', PeerName: 'p', Check: check('c', { PeerName: 'p', Status: 'critical' }) })).toBe(
+        null,
+      );
+    };
+    expect(d.wakes(deps, theirs)).toBe(false);
+    expect(d.store.stateHash()).not.toBe(before);
     expect(d.store.health.serviceNodes({ ServiceName: 'w', PeerName: 'p' })).toMatchObject({ index: 1, value: [] });
     expect(d.store.health.serviceNodes({ ServiceName: 'w' }).value).toMatchObject([
       { Node: { PeerName: '' }, Service: { Port: 0 }, Checks: [] },

@@ -8,8 +8,7 @@ import type { State } from './state.ts';
 export function atNode(node: NodeEntry, serviceId: string): readonly HealthCheck[] {
   const checks = node.checksByService.get(serviceId);
   if (checks === undefined) return [];
-  if (checks.size === 1) return [...checks.values()];
-  return [...checks.values()].sort((a, b) => (a.CheckID < b.CheckID ? -1 : 1));
+  return checks.sorted();
 }
 
 /** The instance with its node and checks, the node's first; the same object until a part changes. */
@@ -40,7 +39,7 @@ export function nodeChecks(state: State, node: string): ReadResult<readonly Heal
 }
 
 function sortedChecks(entry: NodeEntry): HealthCheck[] {
-  return [...entry.checks.values()].sort((a, b) => (a.CheckID < b.CheckID ? -1 : 1));
+  return entry.checks.sorted();
 }
 
 /** Checks in a state (`any`: all), by node name, then check id. */

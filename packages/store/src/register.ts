@@ -1,10 +1,11 @@
-import type {
-  DeregisterRequest,
-  HealthCheck,
-  HealthCheckDefinition,
-  Node,
-  NodeService,
-  RegisterRequest,
+import {
+  type DeregisterRequest,
+  type HealthCheck,
+  type HealthCheckDefinition,
+  metaFault,
+  type Node,
+  type NodeService,
+  type RegisterRequest,
 } from '@proconsul/schema';
 import { connectKey, type Instance, type NodeEntry, PROXY_KIND } from './catalog-table.ts';
 import { putCheck, putInstance, putNode, removeCheck, removeInstance, removeNode } from './catalog-write.ts';
@@ -53,17 +54,28 @@ export function refusable(journal: Journal, change: () => void): ApplyResult {
 
 function register(state: State, journal: Journal, request: RegisterRequest): void {
   const node = registeredNode(state, journal, request);
-  if (request.Service !== null) ensureService(state, journal, node, request.Service);
+  const { Service } = request;
+  if (Service !== null) inserting('service', () => ensureService(state, journal, node, Service));
   const checks = request.Check === null ? [] : [request.Check];
   for (const check of [...checks, ...(request.Checks ?? [])]) registerCheck(state, journal, node, check);
+}
+
+/** Says in which part of a registration something was refused. */
+function inserting<T>(what: string, insert: () => T): T {
+  try {
+    return insert();
+  } catch (thrown) {
+    if (thrown instanceof RefusedError) throw new RefusedError(`failed inserting ${what}: ${thrown.message}`);
+    throw thrown;
+  }
 }
 
 function registeredNode(state: State, journal: Journal, request: RegisterRequest): NodeEntry {
   if (request.Node === '') throw new RefusedError('Must provide node');
   const known = state.catalog.node(request.Node);
   if (request.SkipNodeUpdate && known !== undefined) return known;
-  try {
-    return ensureNode(state, journal, {
+  return inserting('node', () =>
+    ensureNode(state, journal, {
       ID: request.ID,
       Node: request.Node,
       Address: request.Address,
@@ -75,11 +87,8 @@ function registeredNode(state: State, journal: Journal, request: RegisterRequest
       Locality: request.Locality,
       CreateIndex: 0,
       ModifyIndex: 0,
-    });
-  } catch (thrown) {
-    if (thrown instanceof RefusedError) throw new RefusedError(`failed inserting node: ${thrown.message}`);
-    throw thrown;
-  }
+    }),
+  );
 }
 
 /**
@@ -111,8 +120,14 @@ function refuseIfReserved(present: NodeEntry, given: Node): void {
 
 /** Stores an instance: id and weights get their defaults, mesh members a virtual address. Throws {@link RefusedError}. */
 export function ensureService(state: State, journal: Journal, node: NodeEntry, given: NodeService): Instance {
-  if (given.Service === '') {
+  if (given.Service === '' && given.ID !== '') {
     throw new RefusedError('Must provide service name (Service.Service) when service ID is provided');
+  }
+  const fault = given.Meta === null ? undefined : metaFault(given.Meta);
+  if (fault !== undefined) {
+    throw new RefusedError(
+      `Invalid Service Meta for node ${node.row.Node} and serviceID ${given.ID || given.Service}: ${fault}`,
+    );
   }
   const row = withVirtualIp(state, journal, {
     ...given,
@@ -145,7 +160,12 @@ function withVirtualIp(state: State, journal: Journal, row: NodeService): NodeSe
 
 function registerCheck(state: State, journal: Journal, node: NodeEntry, given: HealthCheck): void {
   const CheckID = given.CheckID === '' ? given.Name : given.CheckID;
-  if (given.ServiceID !== '' && !node.services.has(given.ServiceID)) {
+  if (given.Node !== '' && given.Node.toLowerCase() !== node.key) {
+    throw new RefusedError(
+      `Node '${given.Node}' for check '${CheckID}' doesn't match register request node '${node.row.Node}'`,
+    );
+  }
+  if (given.ServiceID !== '' && node.services.get(given.ServiceID)?.row.ID !== given.ServiceID) {
     throw new RefusedError(`Unknown service ID '${given.ServiceID}' for check ID '${CheckID}'`);
   }
   ensureCheck(state, journal, node, {

@@ -130,7 +130,7 @@ function byNodeAndId(a: HealthCheck, b: HealthCheck): number {
   const x = a.Node.toLowerCase();
   const y = b.Node.toLowerCase();
   if (x !== y) return x < y ? -1 : 1;
-  return a.CheckID < b.CheckID ? -1 : 1;
+  return a.CheckID.toLowerCase() < b.CheckID.toLowerCase() ? -1 : 1;
 }
 
 /** Every instance, or those of one kind, with nodes and checks. */

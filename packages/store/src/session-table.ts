@@ -17,7 +17,7 @@ export class SessionTable {
     (row) => row.ModifyIndex,
   );
   readonly #byNode = new Map<string, Set<string>>();
-  /** Key: node in lower case, NUL, check id. */
+  /** Key: node, NUL, check id, in lower case. */
   readonly #byCheck = new Map<string, Set<string>>();
 
   get size(): number {
@@ -61,7 +61,7 @@ export class SessionTable {
   }
 }
 
-const checkKey = (node: string, checkId: string): string => `${node}\0${checkId}`;
+const checkKey = (node: string, checkId: string): string => `${node}\0${checkId.toLowerCase()}`;
 
 function add(index: Map<string, Set<string>>, key: string, id: string): void {
   const ids = index.get(key);

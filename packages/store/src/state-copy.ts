@@ -52,8 +52,8 @@ const peersOf = (state: State): State[] => [...state.peers].sort(byKey).map(([, 
 function nodesOf(state: State): NodeCopy[] {
   return state.catalog.nodes.all().map((entry) => ({
     node: entry.row,
-    services: [...entry.services].sort(byKey).map(([, instance]) => instance.row),
-    checks: [...entry.checks].sort(byKey).map(([, check]) => check),
+    services: entry.services.sorted().map((instance) => instance.row),
+    checks: entry.checks.sorted(),
   }));
 }
 

@@ -192,7 +192,7 @@ describe('conditions', () => {
     ]);
   });
 
-  test('delete-cas needs the present index; what is not there is no error', () => {
+  test('delete-cas needs the present index, of something that is there', () => {
     txn(node('set', 'n'), svc('set', 'n'), chk('set', 'n'));
     const wrong = { ModifyIndex: 9 };
     expect(what(svc('delete-cas', 'n', service('svc', { ID: 's1', ...wrong })))).toHaveLength(1);
@@ -204,13 +204,19 @@ describe('conditions', () => {
         chk('delete-cas', 'n', check('c1', right)),
         svc('delete-cas', 'n', service('svc', { ID: 's1', ...right })),
         node('delete-cas', 'n', right),
-        node('delete-cas', 'n', right),
         chk('delete', 'n'),
         svc('delete', 'n'),
         node('delete', 'n'),
       ).Errors,
     ).toBe(null);
     expect(d.store.catalog.nodes().value).toEqual([]);
+    for (const gone of [
+      chk('delete-cas', 'n', check('c1', right)),
+      svc('delete-cas', 'n', service('svc', { ID: 's1', ...right })),
+      node('delete-cas', 'n', right),
+    ]) {
+      expect(what(gone)?.[0]?.[1]).toMatch(/^failed to delete .*, index is stale$/);
+    }
   });
 });
 

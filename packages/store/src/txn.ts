@@ -184,10 +184,8 @@ function nodeStep(state: State, journal: Journal, op: NonNullable<TxnOp['Node']>
     case 'set':
       return setNode(state, journal, given);
     case 'delete-cas':
-      if (node !== undefined && node.row.ModifyIndex !== given.ModifyIndex) {
-        refuse(`failed to delete node ${name}, index is stale`);
-      }
-      if (node !== undefined) removeNode(state, journal, node);
+      if (node?.row.ModifyIndex !== given.ModifyIndex) return refuse(`failed to delete node ${name}, index is stale`);
+      removeNode(state, journal, node);
       return NOTHING;
     case 'delete':
       if (node !== undefined) removeNode(state, journal, node);
@@ -205,10 +203,9 @@ function setNode(state: State, journal: Journal, given: NonNullable<TxnOp['Node'
 
 function serviceStep(state: State, journal: Journal, op: NonNullable<TxnOp['Service']>): Step {
   const given = op.Service;
-  const id = given.ID === '' ? given.Service : given.ID;
   const node = state.catalog.node(op.Node);
-  const old = node?.services.get(id);
-  const what = `service ${goQuote(id)} on node ${goQuote(op.Node)}`;
+  const old = node?.services.get(given.ID);
+  const what = `service ${goQuote(given.ID)} on node ${goQuote(op.Node)}`;
   switch (op.Verb) {
     case 'get':
       return old === undefined ? refuse(`${what} doesn't exist`) : serviceResult(old);
@@ -218,10 +215,8 @@ function serviceStep(state: State, journal: Journal, op: NonNullable<TxnOp['Serv
     case 'set':
       return setService(state, journal, node, given);
     case 'delete-cas':
-      if (old !== undefined && old.row.ModifyIndex !== given.ModifyIndex) {
-        refuse(`failed to delete ${what}, index is stale`);
-      }
-      if (old !== undefined) removeInstance(state, journal, old);
+      if (old?.row.ModifyIndex !== given.ModifyIndex) return refuse(`failed to delete ${what}, index is stale`);
+      removeInstance(state, journal, old);
       return NOTHING;
     case 'delete':
       if (old !== undefined) removeInstance(state, journal, old);
@@ -245,12 +240,24 @@ function setService(
   return serviceResult(ensureService(state, journal, node, given));
 }
 
+/** How the reference calls the search for a check, by what it is for. */
+const CHECK_LOOKUPS: Readonly<Record<string, string>> = {
+  get: 'failed check lookup',
+  set: 'failed health check lookup',
+  cas: 'failed check lookup',
+  delete: 'check lookup failed',
+  'delete-cas': 'check lookup failed: failed check lookup',
+};
+
 function checkStep(state: State, journal: Journal, op: NonNullable<TxnOp['Check']>): Step {
   const given = op.Check;
-  const id = given.CheckID === '' ? given.Name : given.CheckID;
+  const id = given.CheckID;
   const node = state.catalog.node(given.Node);
   const old = node?.checks.get(id);
   const what = `check ${goQuote(id)} on node ${goQuote(given.Node)}`;
+  if ((given.Node === '' || id === '') && CHECK_LOOKUPS[op.Verb] !== undefined) {
+    refuse(`${CHECK_LOOKUPS[op.Verb]}: index error: object is missing a value for this index`);
+  }
   switch (op.Verb) {
     case 'get':
       return old === undefined ? refuse(`${what} doesn't exist`) : checkResult(old);
@@ -260,10 +267,10 @@ function checkStep(state: State, journal: Journal, op: NonNullable<TxnOp['Check'
     case 'set':
       return setCheck(state, journal, node, given);
     case 'delete-cas':
-      if (old !== undefined && old.ModifyIndex !== given.ModifyIndex) {
-        refuse(`failed to delete ${what}, index is stale`);
+      if (node === undefined || old?.ModifyIndex !== given.ModifyIndex) {
+        return refuse(`failed to delete ${what}, index is stale`);
       }
-      if (old !== undefined && node !== undefined) removeCheck(state, journal, node, id);
+      removeCheck(state, journal, node, id);
       return NOTHING;
     case 'delete':
       if (old !== undefined && node !== undefined) removeCheck(state, journal, node, id);

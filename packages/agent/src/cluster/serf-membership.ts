@@ -1,7 +1,6 @@
-import { type Endpoint, errorText, type Log } from '@proconsul/base';
+import { type Endpoint, errorText, type Log, multiError } from '@proconsul/base';
 import { AgentError, type Member } from '@proconsul/http-api';
 import type { SerfPool } from '@proconsul/serf';
-import { multiError } from '../local/definition.ts';
 import { apiMember } from './api-member.ts';
 import { endpointsOf, type Resolve } from './join-address.ts';
 import type { Membership } from './membership.ts';

@@ -14,9 +14,13 @@ import {
   CheckType as CheckTypeSchema,
   ConnectProxyConfig,
   HealthCheck,
+  INVALID_ADDRESS,
+  isUnspecified,
+  metaFault,
   NodeService,
   type ServiceAddress,
   type ServiceDefinition,
+  serviceFault,
   Upstream,
 } from '@proconsul/schema';
 
@@ -24,32 +28,6 @@ import {
 export interface CheckEntry {
   readonly check: HealthCheck;
   readonly definition: RunnableCheck | null;
-}
-
-/** Metadata limits. Source: service and node documentation. */
-export const META_PAIRS_MAX = 64;
-export const META_KEY_MAX = 128;
-export const META_VALUE_MAX = 512;
-const META_KEY = /^[a-zA-Z0-9_-]+$/;
-
-/** What is wrong with metadata, in the words that clients know; null when nothing is. */
-export function metaError(meta: Readonly<Record<string, string>>, allowReserved: boolean): string | null {
-  const pairs = Object.entries(meta);
-  if (pairs.length > META_PAIRS_MAX) return `Node metadata cannot contain more than ${META_PAIRS_MAX} key/value pairs`;
-  for (const [key, value] of pairs) {
-    const bad = pairError(key, value, allowReserved);
-    if (bad !== null) return `Couldn't load metadata pair ('${key}', '${value}'): ${bad}`;
-  }
-  return null;
-}
-
-function pairError(key: string, value: string, allowReserved: boolean): string | null {
-  if (key === '') return 'Key cannot be blank';
-  if (!META_KEY.test(key)) return 'Key contains invalid characters';
-  if (key.length > META_KEY_MAX) return `Key is too long (limit: ${META_KEY_MAX} characters)`;
-  if (key.startsWith('consul-') && !allowReserved) return "Key prefix 'consul-' is reserved for internal use";
-  if (value.length > META_VALUE_MAX) return `Value is too long (limit: ${META_VALUE_MAX} characters)`;
-  return null;
 }
 
 const isIPv4 = (text: string): boolean => /^\d{1,3}(\.\d{1,3}){3}$/.test(text);
@@ -70,16 +48,10 @@ function taggedAddresses(definition: ServiceDefinition): Readonly<Record<string,
 /** Checks a definition and makes the catalog record of it. Throws AgentError 400 with Consul's texts. */
 export function toNodeService(definition: ServiceDefinition): NodeService {
   if (definition.Name === '') throw new AgentError(400, 'Missing service name');
-  if (definition.Address === '0.0.0.0' || definition.Address === '::' || definition.Address === '[::]') {
-    throw new AgentError(400, 'Invalid service address');
-  }
+  if (isUnspecified(definition.Address)) throw new AgentError(400, INVALID_ADDRESS);
   refuseMeta(definition);
   refuseWeights(definition);
-  refuseProxy(definition);
-  if (definition.Locality !== null && definition.Locality.Zone !== '' && definition.Locality.Region === '') {
-    throw new AgentError(400, `Validation failed: ${multiError(['zone cannot be set without region'])}`);
-  }
-  return NodeService.make({
+  const service = NodeService.make({
     Kind: definition.Kind,
     ID: definition.ID === '' ? definition.Name : definition.ID,
     Service: definition.Name,
@@ -95,12 +67,15 @@ export function toNodeService(definition: ServiceDefinition): NodeService {
     Proxy: proxyOf(definition),
     Connect: { Native: definition.Connect?.Native ?? false, PeerMeta: null },
   });
+  const fault = serviceFault(service);
+  if (fault !== undefined) throw new AgentError(400, `Validation failed: ${fault}`);
+  return service;
 }
 
 function refuseMeta(definition: ServiceDefinition): void {
   if (definition.Meta === null) return;
-  const error = metaError(definition.Meta, false);
-  if (error !== null) throw new AgentError(400, `Invalid Service Meta: ${error}`);
+  const error = metaFault(definition.Meta);
+  if (error !== undefined) throw new AgentError(400, `Invalid Service Meta: ${error}`);
 }
 
 function refuseWeights({ Weights }: ServiceDefinition): void {
@@ -110,47 +85,6 @@ function refuseWeights({ Weights }: ServiceDefinition): void {
   if (Weights.Passing > 65535 || Weights.Warning > 65535) {
     throw new AgentError(400, 'Invalid Weights: DNS Weight must be between 0 and 65535');
   }
-}
-
-function refuseProxy(definition: ServiceDefinition): void {
-  if (definition.Kind !== 'connect-proxy') return;
-  const errors: string[] = [];
-  const destination = definition.Proxy?.DestinationServiceName ?? '';
-  if (destination.trim() === '')
-    errors.push('Proxy.DestinationServiceName must be non-empty for Connect proxy services');
-  if (destination === '*')
-    errors.push(`Proxy.DestinationServiceName must not be a wildcard for Connect proxy services`);
-  if (definition.Port === 0 && definition.SocketPath === '')
-    errors.push('Port or SocketPath must be set for a Connect proxy');
-  errors.push(...exposeErrors(definition.Proxy?.Expose.Paths ?? []));
-  if (definition.Connect?.Native) errors.push('A Proxy cannot also be Connect Native, only typical services');
-  if (errors.length > 0) throw new AgentError(400, `Validation failed: ${multiError(errors)}`);
-}
-
-type ExposePaths = NonNullable<ConnectProxyConfig['Expose']['Paths']>;
-
-/** Source: answers of the reference agent to wrong paths. */
-function exposeErrors(paths: ExposePaths): string[] {
-  const errors: string[] = [];
-  const ports = new Set<number>();
-  for (const path of paths) {
-    if (path.Path === '') errors.push('expose.paths: empty path exposed');
-    if (ports.has(path.ListenerPort)) errors.push('expose.paths: duplicate listener ports exposed');
-    ports.add(path.ListenerPort);
-    if (path.ListenerPort <= 0 || path.ListenerPort > 65535) {
-      errors.push(`expose.paths: invalid listener port: ${path.ListenerPort}`);
-    }
-    if (path.Protocol !== '' && path.Protocol !== 'http' && path.Protocol !== 'http2') {
-      errors.push(`protocol '${path.Protocol}' not supported for path: ${path.Path}, must be in: [http http2]`);
-    }
-  }
-  return errors;
-}
-
-/** Several errors in one text, the way that Consul lists them. */
-export function multiError(errors: readonly string[]): string {
-  const head = errors.length === 1 ? '1 error occurred:' : `${errors.length} errors occurred:`;
-  return `${head}\n${errors.map((e) => `\t* ${e}\n`).join('')}\n`;
 }
 
 function proxyOf(definition: ServiceDefinition): ConnectProxyConfig {

@@ -3,6 +3,7 @@ import {
   CheckDefinition,
   CheckType,
   ConnectProxyConfig,
+  META_PAIRS_MAX,
   ServiceDefinition,
   SidecarDefinition,
 } from '@proconsul/schema';
@@ -10,7 +11,6 @@ import { describe, expect, test } from 'vitest';
 import { TestClock } from '../testing/test-clock.ts';
 import type { AntiEntropy } from './anti-entropy.ts';
 import { CheckBoard } from './check-board.ts';
-import { META_PAIRS_MAX } from './definition.ts';
 import { Persistence } from './persistence.ts';
 import { NODE_MAINTENANCE, Registry, type RegistryOptions, SERVICE_MAINTENANCE } from './registry.ts';
 import { contentHash, LocalState } from './state.ts';

@@ -1,4 +1,3 @@
-import { parseDuration } from '@proconsul/base';
 import { compileFilter, SERVICE_FIELDS } from '@proconsul/bexpr';
 import { invalid } from '@proconsul/endpoints';
 import { quoteJson } from '@proconsul/gojson';
@@ -133,6 +132,7 @@ const HASH_WAIT_MS = 300_000;
 function service(x: ApiExchange): void {
   const id = x.rest;
   const hash = x.query.get('hash');
+  const { wait } = x.blocking();
   const send = () => {
     const local = x.api.agent.services()[id];
     if (local === undefined) {
@@ -147,12 +147,7 @@ function service(x: ApiExchange): void {
     send();
     return;
   }
-  let waitMs = HASH_WAIT_MS;
-  if (x.query.has('wait')) {
-    const ns = parseDuration(x.query.get('wait'));
-    if (ns === undefined) throw badRequest('Invalid wait time');
-    if (ns > 0) waitMs = Math.min(ns / 1e6, HASH_WAIT_MS_MAX);
-  }
+  const waitMs = wait > 0 ? Math.min(wait, HASH_WAIT_MS_MAX) : HASH_WAIT_MS;
   x.req.onAbort(x.api.agent.blockOnService(id, hash, waitMs, send));
 }
 

@@ -158,6 +158,7 @@ const nodeServiceList: ReadSpec<NodeArgs & { MergeCentralConfig: boolean }, Node
 
 const datacenters: ReadSpec<{ Datacenter: string; Token: string }, readonly string[]> = {
   method: Catalog.ListDatacenters,
+  honours: 'consistency',
   cacheable: true,
   args: (x) => ({ Datacenter: '', Token: x.token }),
   render: (found) => ({ body: `[${found.map(quoteJson).join(',')}]` }),

@@ -43,7 +43,7 @@ export function eventIndex(id: string): bigint {
 const EVENT_WAIT_MS = 600_000;
 
 function listEvents(x: ApiExchange): void {
-  const options = x.readOptions();
+  const blocking = x.blocking();
   const name = x.query.get('name');
   const given = x.query.has('index') ? BigInt(x.query.get('index') || '0') : 0n;
   const answer = () => {
@@ -59,7 +59,7 @@ function listEvents(x: ApiExchange): void {
     send();
     return;
   }
-  const endsAt = x.api.clock.now() + (options.waitMs || EVENT_WAIT_MS);
+  const endsAt = x.api.clock.now() + (blocking.wait || EVENT_WAIT_MS);
   let cancel = () => {};
   let gone = false;
   const wait = () => {
@@ -85,6 +85,7 @@ type DatacenterCoordinates = {
 
 const datacenters: ReadSpec<CommonArgs, readonly DatacenterCoordinates[]> = {
   method: CoordinateMethods.ListDatacenters,
+  honours: 'none',
   args: (x) => ({ Datacenter: '', Token: x.token }),
   render: (found) => ({
     body: `[${found.map((d) => `{"Datacenter":${quoteJson(d.Datacenter)},"AreaID":${quoteJson(d.AreaID)},"Coordinates":${coordinates.toJson(d.Coordinates)}}`).join(',')}]`,

@@ -38,7 +38,8 @@ const node: ReadSpec<NodeArgs, readonly NodeInfo[]> = {
     if (x.rest === '') throw badRequest('Missing node name');
     return { ...x.commonArgs(), Node: x.rest, Filter: '' };
   },
-  render: ([first]) => (first === undefined ? { status: 404, body: null } : { body: NodeInfoSchema.toJson(first) }),
+  render: ([first]) =>
+    first === undefined ? { status: 404, body: null, bare: true } : { body: NodeInfoSchema.toJson(first) },
 };
 
 interface Summary {
@@ -222,7 +223,7 @@ export const internalRoutes: readonly Route[] = [
   },
   {
     path: '/v1/internal/ui/catalog-overview',
-    enterprise: 'full',
+    enterprise: 'none',
     operations: {
       GET: { doc: 'Counts over the catalog.', reply: { type: 'object' }, run: (x) => answerRead(x, overview) },
     },

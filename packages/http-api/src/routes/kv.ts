@@ -1,7 +1,7 @@
 import { KVS } from '@proconsul/endpoints';
 import { quoteJson } from '@proconsul/gojson';
 import { type DirEntry, DirEntry as DirEntrySchema, dirEntriesJson, KVSRequest, list } from '@proconsul/schema';
-import { type ApiExchange, badRequest, HttpError, parseUint } from '../api-exchange.ts';
+import { type ApiExchange, badRequest, casIndex, HttpError, parseUint } from '../api-exchange.ts';
 import { answerRead, type ReadSpec } from '../read.ts';
 import { JSON_TYPE } from '../reply.ts';
 import { path, query, type Route } from '../route.ts';
@@ -83,7 +83,7 @@ function put(x: ApiExchange): Promise<void> {
   const flags = q.has('flags') ? parseUint(q.get('flags')) : 0;
   if (q.has('cas')) {
     op = 'cas';
-    modifyIndex = Number(parseUint(q.get('cas')));
+    modifyIndex = casIndex(q.get('cas'));
   } else if (q.has('acquire')) {
     op = 'lock';
     session = q.get('acquire');
@@ -128,7 +128,7 @@ async function remove(x: ApiExchange): Promise<void> {
   else if (x.rest === '') throw badRequest('Missing key name');
   if (q.has('cas')) {
     op = 'delete-cas';
-    modifyIndex = Number(parseUint(q.get('cas')));
+    modifyIndex = casIndex(q.get('cas'));
   }
   const DirEnt = DirEntrySchema.make({ Key: x.rest, ModifyIndex: modifyIndex });
   const done = await x.api.caller.write(KVS.Apply, KVSRequest.make({ ...x.commonArgs(), Op: op, DirEnt }));

@@ -48,11 +48,15 @@ function readSession(json: JsonValue, node: string): Session {
   let nodeChecks: readonly string[] | null = ['serfHealth'];
   let serviceChecks: readonly ServiceCheck[] | null = null;
   let checks: readonly string[] | null = null;
+  let hasChecks = false;
   const out = { Name: '', Node: node, LockDelay: DEFAULT_LOCK_DELAY_NS, Behavior: 'release', TTL: '' };
   if (json !== null && !isObject(json)) mismatch(json, { root: '', path: '', unknown: 'ignore' }, BODY_TYPE);
   for (const [key, value] of Object.entries(isObject(json) ? json : {})) {
     const v = value as Exclude<JsonValue, null>;
     switch (key.toLowerCase()) {
+      case 'id': // Looked at, and not taken over: each session gets an id of its own.
+        if (value !== null) str.fromJson(v, at('ID'));
+        break;
       case 'name':
         if (value !== null) out.Name = str.fromJson(v, at('Name'));
         break;
@@ -76,11 +80,12 @@ function readSession(json: JsonValue, node: string): Session {
         break;
       case 'checks':
         checks = value === null ? null : checkIds.fromJson(v, at('Checks'));
-        // The old form replaces the default, even when it is empty.
-        if (checks !== null) nodeChecks = [];
+        hasChecks = true;
         break;
     }
   }
+  // The old form, when it is there and empty, empties the new one.
+  if (hasChecks && (checks ?? []).length === 0) nodeChecks = [];
   return Session.make({ ...out, NodeChecks: nodeChecks, ServiceChecks: serviceChecks, Checks: checks });
 }
 

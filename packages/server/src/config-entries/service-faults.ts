@@ -1,3 +1,4 @@
+import { multiError } from '@proconsul/base';
 import type { ConfigEntry } from '@proconsul/schema';
 import {
   type Fault,
@@ -90,8 +91,7 @@ function upstreamFaults(config: Fields): string[] {
 /** Faults of a part, as one of the whole. */
 function nested(at: string, faults: readonly string[]): string[] {
   if (faults.length === 0) return [];
-  const head = faults.length === 1 ? '1 error occurred:' : `${faults.length} errors occurred:`;
-  return [`${at}: ${head}\n${faults.map((fault) => `\t* ${fault}\n`).join('')}\n`];
+  return [`${at}: ${multiError(faults)}`];
 }
 
 const PERCENTAGES = [
