@@ -108,22 +108,28 @@ export class Agent implements AgentApi {
       replaceExistingChecks: options.replaceExistingChecks,
       persist: true,
     });
+    await this.#settled();
+  }
+
+  /** Resolves when changes survive the end of this process and were pushed. */
+  async #settled(): Promise<void> {
     await this.#d.sync.pushChanges();
+    await this.#d.registry.persisted();
   }
 
   async deregisterService(id: string): Promise<void> {
     this.#d.registry.removeService(id);
-    await this.#d.sync.pushChanges();
+    await this.#settled();
   }
 
   async registerCheck(definition: CheckDefinition, token: string): Promise<void> {
     this.#d.registry.addCheck(definition, { token, origin: 'remote', persist: true });
-    await this.#d.sync.pushChanges();
+    await this.#settled();
   }
 
   async deregisterCheck(id: string): Promise<void> {
     this.#d.registry.removeCheck(id);
-    await this.#d.sync.pushChanges();
+    await this.#settled();
   }
 
   async updateTtl(checkId: string, status: CheckStatus, output: string): Promise<void> {
@@ -133,12 +139,12 @@ export class Agent implements AgentApi {
 
   async serviceMaintenance(id: string, enable: boolean, reason: string): Promise<void> {
     this.#d.registry.serviceMaintenance(id, enable, reason, '');
-    await this.#d.sync.pushChanges();
+    await this.#settled();
   }
 
   async nodeMaintenance(enable: boolean, reason: string): Promise<void> {
     this.#d.registry.nodeMaintenance(enable, reason, '');
-    await this.#d.sync.pushChanges();
+    await this.#settled();
   }
 
   members(options: { wan: boolean; segment: string }): readonly Member[] {

@@ -80,6 +80,8 @@ const ZERO: CheckType = {
   OutputMaxSize: 0,
 };
 
+const FIELDS = Object.keys(ZERO) as readonly (keyof CheckType)[];
+
 /** Some fields of a definition; null, as decoders give for an absent list or map, counts as left out. */
 export type CheckFields = { readonly [K in Exclude<keyof CheckType, 'Header'>]?: CheckType[K] | null | undefined } & {
   readonly Header?: Readonly<Record<string, readonly string[] | null>> | null | undefined;
@@ -88,17 +90,20 @@ export type CheckFields = { readonly [K in Exclude<keyof CheckType, 'Header'>]?:
 /** A definition with every field that `fields` leaves out at its default: empty, except that H2 pings use TLS. */
 export function checkType(fields: CheckFields): CheckType {
   const check: Record<string, unknown> = { ...ZERO };
-  for (const key of Object.keys(ZERO) as (keyof CheckType)[]) check[key] = fields[key] ?? ZERO[key];
-  check['Header'] = Object.fromEntries(
-    Object.entries(fields.Header ?? {}).map(([name, values]) => [name, values ?? []]),
-  );
+  for (const key of FIELDS) {
+    const given = fields[key];
+    if (given !== undefined && given !== null && given !== ZERO[key]) check[key] = given;
+  }
+  const headers = Object.entries(fields.Header ?? {});
+  check['Header'] =
+    headers.length === 0 ? {} : Object.fromEntries(headers.map(([name, values]) => [name, values ?? []]));
   return check as unknown as CheckType;
 }
 
 /** True when both definitions say the same, so that a running check need not start afresh. */
 export function sameDefinition(a: CheckType, b: CheckType): boolean {
   if (a === b) return true;
-  for (const key of Object.keys(ZERO) as (keyof CheckType)[]) {
+  for (const key of FIELDS) {
     const x = a[key];
     const y = b[key];
     if (x === y) continue;

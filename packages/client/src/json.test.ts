@@ -12,6 +12,14 @@ test('integers that a double cannot hold become bigint, and nothing else does', 
   });
 });
 
+test('the digits of a fraction are no integer, whatever stands beside it', () => {
+  expect(parseJson('[3.9855659008026123,1e-1234567890123456,1795270880205000001]')).toEqual([
+    3.9855659008026123,
+    0,
+    1795270880205000001n,
+  ]);
+});
+
 test('digits after an escaped quote stay a string', () => {
   expect(parseJson('["a\\"12345678901234567890",12345678901234567890]')).toEqual([
     'a"12345678901234567890',

@@ -2,8 +2,8 @@
 export type Uint64 = number | bigint;
 
 const BIG_INTEGER = /(?<![\d.eE+"\\])-?\d{16,}(?![\d.eE])/;
-/** Strings first, so that digits inside them are left alone; then integers of 16 digits or more. */
-const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])/g;
+/** Strings first, so that digits inside them are left alone; then integers of 16 digits or more, which are no part of a fraction. */
+const TOKENS = /"(?:[^"\\]|\\.)*"|(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g;
 const MARK = '\u0000big:';
 
 /**

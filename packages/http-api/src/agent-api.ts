@@ -28,10 +28,9 @@ export interface UserEvent {
   readonly LTime: number;
 }
 
-/** A service that this agent owns, with a hash by which its versions are told apart inside the agent. */
+/** A service that this agent owns. */
 export interface LocalService {
   readonly service: NodeService;
-  readonly contentHash: string;
 }
 
 /** Metrics of the last complete interval. */

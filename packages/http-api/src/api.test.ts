@@ -466,7 +466,7 @@ describe('the agent’s own services', () => {
     fakeApi(
       {},
       {
-        services: () => ({ web: { service: web, contentHash: 'abc' } }),
+        services: () => ({ web: { service: web } }),
         checks: () => ({ c: HealthCheck.make({ CheckID, ServiceID: 'web', Status }) }),
         blockOnService: (_id, hash, _waitMs, done) => {
           if (hash !== serviceContentHash(web)) done();

@@ -84,6 +84,7 @@ export class Router {
 
 /** `/a//b/../c/` becomes `/a/c/`. Source: Go documentation of path cleaning in its request router. */
 export function cleanPath(path: string): string {
+  if (path.startsWith('/') && !path.includes('//') && !path.includes('/.')) return path;
   const out: string[] = [];
   for (const part of path.split('/')) {
     if (part === '' || part === '.') continue;

@@ -5,6 +5,8 @@ import { GO_TIME_BYTES, type GoTime, putGoTime } from './time.ts';
 /** From this length on the platform's UTF-8 encoder beats a loop over the characters. */
 const LONG_STRING = 48;
 const INITIAL_BYTES = 256;
+/** From this length on the platform's copy beats a loop, though it wants a view. */
+const LONG_PART = 128;
 
 /** Buffers of writers that are done, and their largest size. */
 export const SPARES_MAX = 4;
@@ -112,6 +114,14 @@ export class Writer {
   ready(encoded: Uint8Array): void {
     const at = this.#reserve(encoded.length);
     this.#bytes.set(encoded, at);
+  }
+
+  /** As {@link Writer.ready}, of the bytes from `from` to `to`. */
+  part(encoded: Uint8Array, from: number, to: number): void {
+    let at = this.#reserve(to - from);
+    const bytes = this.#bytes;
+    if (to - from > LONG_PART) bytes.set(encoded.subarray(from, to), at);
+    else for (let i = from; i < to; i++) bytes[at++] = encoded[i] as number;
   }
 
   bytes(value: Uint8Array | null): void {

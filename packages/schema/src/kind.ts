@@ -75,6 +75,7 @@ export class DecodeError extends Error {
 export interface Kind<T> {
   /** The type as Go prints it in errors: `string`, `[]string`, `map[string]string`. */
   readonly goType: string;
+  /** Shared by all, and frozen where it is an object. */
   zero(): T;
   /** What `omitempty` looks at: false, 0, "", null, an empty list or map. Structures are never empty. */
   isEmpty(value: T): boolean;
@@ -84,6 +85,8 @@ export interface Kind<T> {
   write(w: Writer, value: T): void;
   /** Nil on the wire is the zero value of every kind. Throws ProtocolError. */
   read(r: Reader): T;
+  /** What `typeof` says of JSON that is the value as it is, whatever it holds. */
+  readonly plainType?: 'string' | 'boolean';
   /** JSON Schema of the JSON form, for the API description. */
   describe(): Record<string, unknown>;
 }
@@ -101,6 +104,7 @@ function mismatch(json: JsonValue, place: Place, goType: string): never {
 
 export const str: Kind<string> = {
   goType: 'string',
+  plainType: 'string',
   zero: () => '',
   isEmpty: (v) => v === '',
   toJson: quoteJson,
@@ -121,6 +125,7 @@ export const nodeId = named('types.NodeID');
 
 export const bool: Kind<boolean> = {
   goType: 'bool',
+  plainType: 'boolean',
   zero: () => false,
   isEmpty: (v) => !v,
   toJson: (v) => (v ? 'true' : 'false'),

@@ -44,6 +44,30 @@ describe('JSON', () => {
     expect(Thing.decode(null)).toEqual(Thing.zero());
   });
 
+  test('has a place for every field, whichever of them are zero', () => {
+    const given = {
+      ...{ Name: 'n', Tags: ['a'], Meta: { k: 'v' }, Inner: { Port: 2 }, Link: { Port: 0 } },
+      ...{ Every: 1e9, Note: 'x', Secret: 's', Old: 'o' },
+    };
+    fc.assert(
+      fc.property(fc.subarray(Object.keys(given)), (names) => {
+        const some = Object.fromEntries(names.map((name) => [name, given[name as keyof typeof given]]));
+        const thing = Thing.make(some);
+        expect(JSON.parse(Thing.toJson(thing))).toEqual({
+          ...{ Name: '', Tags: null, Meta: null, Inner: { Port: 0 }, Link: null, Every: '0s' },
+          ...{ ...some, ...('Every' in some ? { Every: '1s' } : {}), Secret: undefined, Old: undefined },
+        });
+        expect(Thing.decodeWire(Thing.encodeWire(thing))).toEqual({ ...thing, Old: '' });
+      }),
+    );
+  });
+
+  test('of a zero record can be had again and again: nobody can change it', () => {
+    expect(Thing.zero()).toBe(Thing.zero());
+    expect(Object.isFrozen(Thing.zero()) && Object.isFrozen(Thing.zero().Inner)).toBe(true);
+    expect(Thing.toJson(Thing.zero())).toBe(Thing.toJson(Thing.make()));
+  });
+
   test('takes durations as text and as nanoseconds', () => {
     expect([decode('{"Every":"10s"}').Every, decode('{"Every":5}').Every]).toEqual([10e9, 5]);
   });

@@ -74,6 +74,23 @@ interface Compiled {
   readonly wireKey: Uint8Array;
   /** Always nil: not a field of the record. */
   readonly isNil: boolean;
+  /** JSON of this type is the value as it is; the type of none. */
+  readonly plainType: string;
+}
+
+/** A field and where it stands in the whole zero record, encoded. */
+interface Placed {
+  readonly field: Compiled;
+  readonly zero: unknown;
+  /** Where another value goes in: on the wire behind the key, in JSON before the name. */
+  readonly cut: number;
+  readonly end: number;
+}
+
+/** Most of a record is zero, so that it is copied from the zero record in a few pieces between the fields that are not. */
+interface ZeroRecord<E> {
+  readonly encoded: E;
+  readonly fields: readonly Placed[];
 }
 
 const isKind = (f: object): boolean => 'goType' in f;
@@ -97,6 +114,7 @@ function compile(fields: Fields): Compiled[] {
       wireName: field.wire === undefined ? name : field.wire,
       wireKey: wireKey(field.wire === undefined ? name : field.wire),
       isNil: false,
+      plainType: field.kind.plainType ?? '',
     };
   });
 }
@@ -181,6 +199,7 @@ const nilOnWire = (name: string): Compiled => ({
   wireName: name,
   wireKey: wireKey(name),
   isNil: true,
+  plainType: '',
 });
 
 /** What a structure's functions work with. */
@@ -192,6 +211,8 @@ interface Plan {
   readonly placeOnWire: ReadonlyMap<string, number>;
   /** What is in a zero record is shared by all of them, and frozen so that nobody changes it for the others. */
   readonly template: Record<string, unknown>;
+  /** The zero record, one for all. */
+  readonly zero: Readonly<Record<string, unknown>>;
 }
 
 function planOf(fields: Fields, options: StructOptions): Plan {
@@ -209,7 +230,36 @@ function planOf(fields: Fields, options: StructOptions): Plan {
     wired,
     placeOnWire: new Map(wired.map((c, place) => [c.wireName as string, place])),
     template,
+    zero: Object.freeze({ ...template }),
   };
+}
+
+/** The fields on the wire, without the header of the map. */
+function zeroOnWire({ wired, template }: Plan): ZeroRecord<Uint8Array> {
+  const fields: Placed[] = [];
+  const bytes = encoded((w) => {
+    for (const field of wired) {
+      const zero = template[field.name];
+      w.ready(field.wireKey);
+      const cut = w.length;
+      field.kind.write(w, zero);
+      fields.push({ field, zero, cut, end: w.length });
+    }
+  });
+  return { encoded: bytes, fields };
+}
+
+/** The printed fields, each with a comma before it. */
+function zeroInJson({ printed, template }: Plan): ZeroRecord<string> {
+  let text = '';
+  const fields: Placed[] = [];
+  for (const field of printed) {
+    const zero = template[field.name];
+    const cut = text.length;
+    if (!field.omitEmpty || !field.kind.isEmpty(zero)) text += `,${field.jsonPrefix}${field.kind.toJson(zero)}`;
+    fields.push({ field, zero, cut, end: text.length });
+  }
+  return { encoded: text, fields };
 }
 
 /**
@@ -224,15 +274,23 @@ export function struct<F extends Fields>(
   type T = RecordOf<F>;
   let made: Plan | undefined;
   const plan = (): Plan => (made ??= planOf(fields, options));
-  const zero = (): T => ({ ...plan().template }) as T;
+  let wire: ZeroRecord<Uint8Array> | undefined;
+  let json: ZeroRecord<string> | undefined;
+  const zero = (): T => plan().zero as T;
   const toJson = (value: T): string => {
-    let s = '{';
-    for (const c of plan().printed) {
-      const v = (value as Record<string, unknown>)[c.name];
-      if (c.omitEmpty && c.kind.isEmpty(v)) continue;
-      s += (s.length === 1 ? '' : ',') + c.jsonPrefix + c.kind.toJson(v);
+    json ??= zeroInJson(plan());
+    const zeros = json.encoded;
+    let s = '';
+    let copied = 0;
+    for (const { field, zero, cut, end } of json.fields) {
+      const v = (value as Record<string, unknown>)[field.name];
+      if (Object.is(v, zero)) continue;
+      s += zeros.slice(copied, cut);
+      if (!field.omitEmpty || !field.kind.isEmpty(v)) s += `,${field.jsonPrefix}${field.kind.toJson(v)}`;
+      copied = end;
     }
-    return s + '}';
+    s += zeros.slice(copied);
+    return `{${s.slice(1)}}`;
   };
   const fromObject = (json: JsonObject, at: Place): T => {
     const { compiled, names, template } = plan();
@@ -247,18 +305,23 @@ export function struct<F extends Fields>(
       const c = compiled[i] as Compiled;
       const v = json[key] as JsonValue;
       if (v === null) continue;
-      out[c.name] = c.kind.fromJson(v, fieldAt(at, c.jsonName));
+      out[c.name] = typeof v === c.plainType ? v : c.kind.fromJson(v, fieldAt(at, c.jsonName));
     }
     return out as T;
   };
   const write = (w: Writer, value: T): void => {
-    const record = value as Record<string, unknown>;
-    const { wired } = plan();
-    w.mapHeader(wired.length);
-    for (const c of wired) {
-      w.ready(c.wireKey);
-      c.kind.write(w, record[c.name]);
+    wire ??= zeroOnWire(plan());
+    const zeros = wire.encoded;
+    w.mapHeader(wire.fields.length);
+    let copied = 0;
+    for (const { field, zero, cut, end } of wire.fields) {
+      const v = (value as Record<string, unknown>)[field.name];
+      if (Object.is(v, zero)) continue;
+      w.part(zeros, copied, cut);
+      field.kind.write(w, v);
+      copied = end;
     }
+    w.part(zeros, copied, zeros.length);
   };
   const read = (r: Reader): T => {
     const { template, wired, placeOnWire } = plan();

@@ -3,7 +3,7 @@ import { dep, type ReadResult } from './dep.ts';
 import type { Journal } from './journal.ts';
 import { goQuote } from './kv-apply.ts';
 import { OrderedRows } from './ordered-rows.ts';
-import { own } from './own.ts';
+import { ownRow } from './own.ts';
 import type { ApplyResult } from './result.ts';
 import type { State } from './state.ts';
 
@@ -85,7 +85,7 @@ function putQuery(state: State, journal: Journal, given: PreparedQuery): ApplyRe
     return { error: `invalid session ${goQuote(given.Session)}` };
   }
   const CreateIndex = state.queries.get(given.ID)?.CreateIndex ?? journal.index;
-  state.queries.set({ ...own(given), CreateIndex, ModifyIndex: journal.index });
+  state.queries.set(ownRow(given, CreateIndex, journal.index));
   touchQuery(state, journal, given.ID);
   return null;
 }

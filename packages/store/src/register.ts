@@ -12,7 +12,7 @@ import { putCheck, putInstance, putNode, removeCheck, removeInstance, removeNode
 import { withGatewayAddresses } from './gateway-addresses.ts';
 import { type Journal, journalFor } from './journal.ts';
 import { goQuote } from './kv-apply.ts';
-import { own } from './own.ts';
+import { ownRow } from './own.ts';
 import type { ApplyResult } from './result.ts';
 import { sameButIndexes } from './same.ts';
 import type { State } from './state.ts';
@@ -105,7 +105,7 @@ export function ensureNode(state: State, journal: Journal, given: Node): NodeEnt
     removeNode(state, journal, owner);
   }
   if (named !== undefined && CreateIndex === named.row.CreateIndex && sameButIndexes(named.row, given)) return named;
-  return putNode(state, journal, { ...own(given), CreateIndex, ModifyIndex: journal.index });
+  return putNode(state, journal, ownRow(given, CreateIndex, journal.index));
 }
 
 function refuseIfReserved(present: NodeEntry, given: Node): void {
@@ -137,7 +137,7 @@ export function ensureService(state: State, journal: Journal, node: NodeEntry, g
   const old = node.services.get(row.ID);
   if (old !== undefined && sameButIndexes(old.row, row)) return old;
   const CreateIndex = old?.row.CreateIndex ?? journal.index;
-  return putInstance(state, journal, node, { ...own(row), CreateIndex, ModifyIndex: journal.index });
+  return putInstance(state, journal, node, ownRow(row, CreateIndex, journal.index));
 }
 
 /** Weights that make no sense become the default. Source: records of the reference after such writes. */
@@ -189,7 +189,7 @@ export function ensureCheck(state: State, journal: Journal, node: NodeEntry, giv
   const old = node.checks.get(row.CheckID);
   if (old !== undefined && sameButIndexes(old, row)) return old;
   const CreateIndex = old?.CreateIndex ?? journal.index;
-  const stored = { ...own(row), CreateIndex, ModifyIndex: journal.index };
+  const stored = ownRow(row, CreateIndex, journal.index);
   putCheck(state, journal, node, stored);
   return stored;
 }

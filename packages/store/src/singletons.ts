@@ -7,7 +7,7 @@ import {
 } from '@proconsul/schema';
 import { dep, type ReadResult } from './dep.ts';
 import type { Journal } from './journal.ts';
-import { own } from './own.ts';
+import { ownRow } from './own.ts';
 import { mapFields, numberField, textField, withNumbers } from './raw-map.ts';
 import type { ApplyResult } from './result.ts';
 import type { State } from './state.ts';
@@ -17,7 +17,7 @@ export function applyAutopilot(state: State, journal: Journal, request: Autopilo
   const old = state.autopilot;
   if (request.CAS && (old?.ModifyIndex ?? 0) !== request.Config.ModifyIndex) return false;
   const CreateIndex = old?.CreateIndex ?? journal.index;
-  state.autopilot = { ...own(request.Config), CreateIndex, ModifyIndex: journal.index };
+  state.autopilot = ownRow(request.Config, CreateIndex, journal.index);
   journal.touch('table', 'autopilot-config');
   return true;
 }
@@ -37,7 +37,7 @@ export function applySystemMetadata(state: State, journal: Journal, request: Sys
     state.metadata.delete(entry.Key);
   } else if (request.Op === 'upsert') {
     const CreateIndex = old?.CreateIndex ?? journal.index;
-    state.metadata.set(entry.Key, { ...own(entry), CreateIndex, ModifyIndex: journal.index });
+    state.metadata.set(entry.Key, ownRow(entry, CreateIndex, journal.index));
   } else return { error: `invalid system metadata operation type: ${request.Op}` };
   state.indexes.bump('system-metadata', journal);
   journal.touch('table', 'system-metadata');

@@ -315,6 +315,25 @@ describe('changes', () => {
     expect(w.local.dirtyServices.size).toBe(0);
   });
 
+  test('do not wait for the writes of others that are under way', async () => {
+    const w = world();
+    const write = w.catalog.write;
+    const slow = { go: () => {} };
+    w.catalog.write = (async (method: never, args: { Service: { ID: string } }) => {
+      if (args.Service.ID === 'slow') await new Promise<void>((resolve) => (slow.go = resolve));
+      return write(method, args as never);
+    }) as Caller['write'];
+    w.service('slow');
+    const first = w.sync.pushChanges();
+    await settle();
+    w.service('quick');
+    await w.sync.pushChanges();
+    expect(w.catalog.writes).toEqual(['+quick as agent']);
+    slow.go();
+    await first;
+    expect(w.local.dirtyServices.size).toBe(0);
+  });
+
   test('that failed are logged and stay to be pushed', async () => {
     const w = world();
     w.service('web');

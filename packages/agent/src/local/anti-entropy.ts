@@ -97,15 +97,19 @@ export class AntiEntropy {
 
   /**
    * Pushes what is not in sync, every service and check on its own and at once, so that the servers commit them together.
-   * Resolves when all of it was tried; failures are logged and mended by the next full sync.
+   * Resolves when all was tried that changed since the last call, and whatever else was not under way already; failures are
+   * logged and mended by the next full sync.
    */
   async pushChanges(): Promise<void> {
     const { local } = this.#d;
+    const fresh = local.takeFresh();
+    const isService = (id: string) => fresh.services.has(id) || !this.#servicesUnderWay.has(id);
+    const isCheck = (id: string) => fresh.checks.has(id) || !this.#checksUnderWay.has(id);
     const work: Promise<void>[] = [];
-    for (const id of local.goneServices.keys()) work.push(this.#syncService(id));
-    for (const id of local.goneChecks.keys()) work.push(this.#syncCheck(id));
-    for (const id of local.dirtyServices) work.push(this.#syncService(id));
-    for (const id of local.dirtyChecks) work.push(this.#syncCheck(id));
+    for (const id of local.goneServices.keys()) if (isService(id)) work.push(this.#syncService(id));
+    for (const id of local.goneChecks.keys()) if (isCheck(id)) work.push(this.#syncCheck(id));
+    for (const id of local.dirtyServices) if (isService(id)) work.push(this.#syncService(id));
+    for (const id of local.dirtyChecks) if (isCheck(id)) work.push(this.#syncCheck(id));
     if (work.length === 0 && !this.#nodeInSync) work.push(this.#writeNode());
     try {
       await all(work);
@@ -120,22 +124,15 @@ export class AntiEntropy {
   /** The last failure that was logged: many may wait for the same write. */
   #reported: unknown;
 
-  /** Writes under way, by what they are about: at most one for each, so that an older one never lands last. */
-  readonly #underWay = new Map<string, Promise<void>>();
-
-  /** Begins `write` unless one for the same key is under way; then waits for that and sees whether it is still needed. */
-  async #oneAtATime(key: string, isNeeded: () => boolean, write: () => Promise<void>): Promise<void> {
-    for (let running = this.#underWay.get(key); running !== undefined; running = this.#underWay.get(key)) await running;
-    if (!isNeeded()) return;
-    const work = write().finally(() => this.#underWay.delete(key));
-    this.#underWay.set(key, work);
-    await work;
-  }
+  /** Writes under way, by the id of what they are about: at most one for each, so that an older one never lands last. */
+  readonly #servicesUnderWay: UnderWay = new Map();
+  readonly #checksUnderWay: UnderWay = new Map();
 
   #syncService(id: string): Promise<void> {
     const { local } = this.#d;
-    return this.#oneAtATime(
-      serviceKey(id),
+    return oneAtATime(
+      this.#servicesUnderWay,
+      id,
       () => local.goneServices.has(id) || local.dirtyServices.has(id),
       async () => {
         const token = local.goneServices.get(id);
@@ -150,11 +147,12 @@ export class AntiEntropy {
   async #syncCheck(id: string): Promise<void> {
     const { local } = this.#d;
     const service = local.checks.get(id)?.check.ServiceID ?? '';
-    if (service !== '' && (local.dirtyServices.has(service) || this.#underWay.has(serviceKey(service)))) {
+    if (service !== '' && (local.dirtyServices.has(service) || this.#servicesUnderWay.has(service))) {
       await this.#syncService(service);
     }
-    await this.#oneAtATime(
-      checkKey(id),
+    await oneAtATime(
+      this.#checksUnderWay,
+      id,
       () => local.goneChecks.has(id) || local.dirtyChecks.has(id),
       async () => {
         const token = local.goneChecks.get(id);
@@ -189,7 +187,7 @@ export class AntiEntropy {
       const c = local.checks.get(id);
       const goesAlong = c?.check.ServiceID === row.service.ID && c.token === row.token;
       // One that is being written is not written twice at once: nobody could say which lands last.
-      return c !== undefined && goesAlong && !this.#underWay.has(checkKey(id)) ? [c] : [];
+      return c !== undefined && goesAlong && !this.#checksUnderWay.has(id) ? [c] : [];
     });
     const sent = own.map((c) => c.check);
     await this.#d.caller.write(
@@ -203,7 +201,7 @@ export class AntiEntropy {
     );
     this.#nodeInSync = true;
     const now = local.services.get(row.service.ID);
-    if (now?.contentHash === row.contentHash && now.token === row.token) local.markService(row.service.ID, true);
+    if (now?.service === row.service && now.token === row.token) local.markService(row.service.ID, true);
     own.forEach((c, i) => {
       if (local.checks.get(c.check.CheckID) === c && c.check === sent[i]) local.markCheck(c.check.CheckID, true);
     });
@@ -298,7 +296,7 @@ export class AntiEntropy {
     for (const row of [...local.services.values()]) {
       const { ID } = row.service;
       // What is being written has yet to show there.
-      if (this.#underWay.has(serviceKey(ID)) || asked.services.get(ID) !== row) continue;
+      if (this.#servicesUnderWay.has(ID) || asked.services.get(ID) !== row) continue;
       const there = remote?.[ID];
       if (there === undefined) {
         local.markService(ID, false);
@@ -321,9 +319,9 @@ export class AntiEntropy {
     const byId = new Map(remote.map((c) => [c.CheckID, c]));
     for (const row of local.checks.values()) {
       const { CheckID, ServiceID } = row.check;
-      if (this.#underWay.has(checkKey(CheckID)) || asked.checks.get(CheckID) !== row.check) continue;
+      if (this.#checksUnderWay.has(CheckID) || asked.checks.get(CheckID) !== row.check) continue;
       // A service takes its checks along when it goes, and may just be going, to be registered anew.
-      if (ServiceID !== '' && this.#underWay.has(serviceKey(ServiceID))) continue;
+      if (ServiceID !== '' && this.#servicesUnderWay.has(ServiceID)) continue;
       const there = byId.get(CheckID);
       local.markCheck(CheckID, there !== undefined && sameCheck(row.check, there));
     }
@@ -335,8 +333,21 @@ export class AntiEntropy {
   }
 }
 
-const serviceKey = (id: string): string => `service ${id}`;
-const checkKey = (id: string): string => `check ${id}`;
+type UnderWay = Map<string, Promise<void>>;
+
+/** Begins `write` unless one for the same id is under way; then waits for that and sees whether it is still needed. */
+async function oneAtATime(
+  underWay: UnderWay,
+  id: string,
+  isNeeded: () => boolean,
+  write: () => Promise<void>,
+): Promise<void> {
+  for (let running = underWay.get(id); running !== undefined; running = underWay.get(id)) await running;
+  if (!isNeeded()) return;
+  const work = write().finally(() => underWay.delete(id));
+  underWay.set(id, work);
+  await work;
+}
 
 /** Waits for all, then throws what the first failed one threw. */
 async function all(work: readonly Promise<void>[]): Promise<void> {

@@ -89,18 +89,25 @@ function refuseWeights({ Weights }: ServiceDefinition): void {
 
 function proxyOf(definition: ServiceDefinition): ConnectProxyConfig {
   const given = definition.Proxy ?? ConnectProxyConfig.zero();
-  const Upstreams = given.Upstreams?.map((u) =>
+  if (given.Upstreams === null) return given;
+  const Upstreams = given.Upstreams.map((u) =>
     Upstream.make({ ...u, DestinationType: u.DestinationType === '' ? 'service' : u.DestinationType }),
   );
-  return { ...given, Upstreams: Upstreams ?? null };
+  return { ...given, Upstreams };
 }
 
 /** All check definitions of a service: the single one first. */
 export function checkTypesOf(definition: ServiceDefinition): readonly CheckType[] {
   const single = definition.Check;
   // An empty check in place of one is none; in the list it is refused.
-  const isEmpty = single === null || CheckTypeSchema.toJson(single) === CheckTypeSchema.toJson(CheckTypeSchema.zero());
+  const isEmpty = single === null || isZeroCheck(single);
   return [...(isEmpty ? [] : [single]), ...(definition.Checks ?? [])];
+}
+
+/** The common kinds are told from nothing at once. */
+function isZeroCheck(check: CheckType): boolean {
+  if (check.TTL !== 0 || check.HTTP !== '' || check.TCP !== '' || check.GRPC !== '') return false;
+  return CheckTypeSchema.toJson(check) === CheckTypeSchema.toJson(CheckTypeSchema.zero());
 }
 
 const STATUSES = new Set(['passing', 'warning', 'critical']);

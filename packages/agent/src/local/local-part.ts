@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { formatDuration } from '@proconsul/base';
 import type { RuntimeConfig } from '@proconsul/config';
 import type { Caller } from '@proconsul/endpoints';
@@ -47,7 +47,7 @@ export class LocalPart {
       clusterSize: d.clusterSize,
       token: () => context.config().acl.tokens.agent || context.config().acl.tokens.default,
     });
-    const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+    const sha256 = (text: string) => hash('sha256', text);
     this.#persistence = disk === null ? null : new Persistence({ disk, clock, log, sha256 });
     this.spawner = new Spawner({ entry: [process.argv[1] ?? '', SPAWNER_COMMAND] }, { clock });
     this.board = this.#checkBoard();

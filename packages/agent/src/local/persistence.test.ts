@@ -11,12 +11,12 @@ const sha256 = (text: string) => Buffer.from(text).toString('hex').padEnd(64, '0
 
 const service = (ID: string, given: Partial<NodeService> = {}): ServiceRow => ({
   service: NodeService.make({ ID, Service: ID, Port: 80, ...given }),
-  ...{ contentHash: '', token: `token of ${ID}`, origin: 'remote', sidecarOf: '', inSync: false },
+  ...{ token: `token of ${ID}`, origin: 'remote', sidecarOf: '', inSync: false, persisted: false },
 });
 const check = (CheckID: string): CheckRow => ({
   check: HealthCheck.make({ CheckID, Name: CheckID, Status: 'critical' }),
   definition: checkType(CheckType.make({ CheckID, TTL: 30e9 })),
-  ...{ token: '', origin: 'remote', inSync: false },
+  ...{ token: '', origin: 'remote', inSync: false, persisted: null },
 });
 
 /** Copies the disk before each of its changes, and fails or delays them on demand. */
@@ -227,6 +227,36 @@ test('while changes go on only the journal is made durable; once it is quiet, or
   expect((await files()).length).toBeGreaterThan(45);
 });
 
+test('changes of one moment are noted with one write, which whoever made them can wait for', async () => {
+  const disk = new WatchedDisk(new MemoryDisk());
+  const w = await world(disk);
+  let writes = 0;
+  disk.before = (what) => void (what.startsWith('append') && writes++);
+  for (const id of ['a', 'b']) w.persistence.saveService(service(id));
+  w.persistence.saveCheck(check('up'));
+  expect(writes).toBe(0);
+  await w.persistence.noted();
+  expect(writes).toBe(1);
+  const { persistence } = await world(await copyOf(disk));
+  expect(await names(persistence)).toEqual({ services: ['a', 'b'], checks: ['up'] });
+});
+
+test('whoever makes a change while the journal is emptied waits until it is in there', async () => {
+  const disk = new WatchedDisk(new MemoryDisk());
+  const w = await world(disk);
+  w.persistence.saveService(service('first'));
+  let late: Promise<MemoryDisk> | null = null;
+  disk.before = async (what) => {
+    if (!what.startsWith('truncate')) return;
+    w.persistence.saveService(service('second'));
+    late = w.persistence.noted().then(() => copyOf(disk));
+    await settle();
+  };
+  await w.persistence.flush();
+  const { persistence } = await world((await late) as unknown as MemoryDisk);
+  expect((await names(persistence)).services).toEqual(['first', 'second']);
+});
+
 test('a line that was cut off does not take the next one with it', async () => {
   const disk = new MemoryDisk();
   const w = await world(disk);
@@ -242,11 +272,13 @@ test('a line that was cut off does not take the next one with it', async () => {
 
 test('a journal never writes outside of its folders', async () => {
   const disk = new MemoryDisk();
-  const lines = [['node-id', 'x'], [`raft/${'0'.repeat(64)}`, 'x'], [`services/../${'0'.repeat(64)}`, 'x'], ['a'], 7];
+  const hash = '0'.repeat(64);
+  const paths = ['node-id', `raft/${hash}`, `services/../${hash}`];
+  const lines = [...paths.map((path) => [path, {}]), [`services/${hash}`, 'text'], ['a'], 7];
   await disk.writeAtomic('definitions.journal', utf8(`${lines.map((l) => JSON.stringify(l)).join('\n')}\nnot json\n`));
   const w = await world(disk);
   expect(await disk.list('')).toEqual(['checks', 'definitions.journal', 'services']);
-  expect(w.lines.filter((l) => l.includes('a line is damaged'))).toHaveLength(6);
+  expect(w.lines.filter((l) => l.includes('a line is damaged'))).toHaveLength(7);
 });
 
 describe('the state of a TTL check', () => {

@@ -6,6 +6,7 @@ import {
   fromUtf8,
   type Log,
   type Millis,
+  soon,
   type Timer,
   utf8,
 } from '@proconsul/base';
@@ -24,7 +25,7 @@ import type { CheckRow, Origin, ServiceRow } from './state.ts';
 const SERVICES = 'services';
 const CHECKS = 'checks';
 const CHECK_STATE = 'checks/state';
-/** Ours: changes that are not in their files yet, one JSON array `[path, text or null]` a line. */
+/** Ours: changes that are not in their files yet, one JSON array `[path, content or null]` a line. */
 const JOURNAL = 'definitions.journal';
 
 /** Largest definition that is read back. */
@@ -68,6 +69,9 @@ export class Persistence {
   readonly #statePaths = new Map<string, string>();
   #timer: Timer | null = null;
   #journal: AppendFile | null = null;
+  /** Lines that go into the journal together, and when they have. */
+  #gathered = '';
+  #noting: Promise<void> | null = null;
   /** Lines that came while the journal was being emptied: they are appended once it is. Null at other times. */
   #held: Uint8Array[] | null = null;
   /** The last line may have been written in part; an empty one after it keeps the next apart. */
@@ -93,9 +97,10 @@ export class Persistence {
     }
   }
 
-  saveService(row: ServiceRow): void {
+  /** `json` is the record's, where the caller has it. */
+  saveService(row: ServiceRow, json: string = NodeService.toJson(row.service)): void {
     const sidecar = row.service.LocallyRegisteredAsSidecar ? ',"LocallyRegisteredAsSidecar":true' : '';
-    const text = `{"Token":${quoteJson(row.token)},"Service":${NodeService.toJson(row.service)},"Source":"${row.origin}"${sidecar}}`;
+    const text = `{"Token":${quoteJson(row.token)},"Service":${json},"Source":"${row.origin}"${sidecar}}`;
     this.#change(`${SERVICES}/${this.#d.sha256(row.service.ID)}`, text);
   }
 
@@ -199,26 +204,46 @@ export class Persistence {
   }
 
   /**
-   * Notes the change in the journal at once, where it survives the end of this process, and puts it into its file a little
-   * later, once for all changes until then. Replacing a file costs a flush of the disk; a line in a journal does not.
+   * Notes the change in the journal, together with all others of this moment, where it survives the end of this process, and puts
+   * it into its file a little later, once for all changes until then. Replacing a file costs a flush of the disk; a line in a
+   * journal does not.
    */
   #change(path: string, text: string | null): void {
-    const line = utf8(`${JSON.stringify([path, text])}\n`);
-    if (this.#held === null) this.#note([line], path);
-    else this.#held.push(line);
     this.#dirty.set(path, text === null ? null : () => utf8(text));
+    this.#gathered += `["${path}",${text}]\n`;
+    this.#noting ??= new Promise((resolve) => {
+      soon(this.#d.clock, () => {
+        this.#noteGathered();
+        resolve();
+      });
+    });
+  }
+
+  /** Resolves when the changes of before are in the journal, or could not be written into it. */
+  async noted(): Promise<void> {
+    await this.#noting;
+    if (this.#held !== null) await this.#flushing;
+  }
+
+  #noteGathered(): void {
+    this.#noting = null;
+    if (this.#gathered === '') return;
+    const lines = utf8(this.#gathered);
+    this.#gathered = '';
+    if (this.#held === null) this.#note([lines]);
+    else this.#held.push(lines);
     this.#lastNotedAt = this.#d.clock.now();
-    if (this.#journal?.sizeBytes === line.length) this.#firstNotedAt = this.#lastNotedAt;
+    if (this.#journal?.sizeBytes === lines.length) this.#firstNotedAt = this.#lastNotedAt;
     this.#plan();
   }
 
-  #note(lines: readonly Uint8Array[], path: string): void {
+  #note(lines: readonly Uint8Array[]): void {
     try {
       this.#journal?.append(this.#torn ? [utf8('\n'), ...lines] : lines);
       this.#torn = false;
     } catch (error) {
       this.#torn = true;
-      this.#d.log.error('failed to persist', { file: path, error: errorText(error) });
+      this.#d.log.error('failed to persist', { file: JOURNAL, error: errorText(error) });
     }
   }
 
@@ -234,7 +259,7 @@ export class Persistence {
       this.#d.log.error('failed to persist', { file: JOURNAL, error: errorText(error) });
     } finally {
       this.#held = null;
-      if (held.length > 0) this.#note(held, JOURNAL);
+      if (held.length > 0) this.#note(held);
     }
   }
 
@@ -257,6 +282,7 @@ export class Persistence {
 
   /** Makes the journal durable, and brings the files up to date that it does not cover. */
   async #flushAround(): Promise<void> {
+    this.#noteGathered();
     try {
       await this.#journal?.sync();
     } catch (error) {
@@ -280,6 +306,7 @@ export class Persistence {
 
   /** What cannot be written is tried again later; until then the journal keeps it. */
   async #flushAll(): Promise<void> {
+    this.#noteGathered();
     const failed = new Map<string, Content>();
     while (this.#dirty.size > 0) await this.#write([...this.#dirty.keys()], failed);
     if (failed.size === 0) return this.#emptyJournal();
@@ -338,7 +365,8 @@ function journalLine(line: string): [string, string | null] | undefined {
     return undefined;
   }
   if (!Array.isArray(json) || json.length !== 2) return undefined;
-  const [path, text] = json as [unknown, unknown];
+  const [path, content] = json as [unknown, unknown];
   if (typeof path !== 'string' || !JOURNALED_PATH.test(path)) return undefined;
-  return typeof text === 'string' || text === null ? [path, text] : undefined;
+  if (content === null) return [path, null];
+  return isObject(content as never) ? [path, line.slice(`["${path}",`.length, -1)] : undefined;
 }

@@ -7,6 +7,7 @@ import {
   ConnectProxyConfig,
   HealthCheck,
   type NodeService,
+  NodeService as NodeServiceSchema,
   type ServiceDefinition,
   ServiceDefinition as ServiceDefinitionSchema,
 } from '@proconsul/schema';
@@ -14,7 +15,7 @@ import type { AntiEntropy } from './anti-entropy.ts';
 import type { CheckBoard } from './check-board.ts';
 import { type CheckEntry, checkTypesOf, serviceChecks, standaloneCheck, toNodeService } from './definition.ts';
 import type { Persistence } from './persistence.ts';
-import type { CheckRow, LocalState, Origin } from './state.ts';
+import type { CheckRow, LocalState, Origin, ServiceRow } from './state.ts';
 
 export const NODE_MAINTENANCE = '_node_maintenance';
 export const SERVICE_MAINTENANCE = '_service_maintenance:';
@@ -77,8 +78,9 @@ export class Registry {
   }
 
   #put(service: NodeService, checks: readonly CheckEntry[], options: Registration, sidecarOf: string): void {
-    const { local, checks: board, persistence } = this.#d;
-    local.putService(service, { token: options.token, origin: options.origin, sidecarOf });
+    const { local, checks: board } = this.#d;
+    const json = NodeServiceSchema.toJson(service);
+    local.putService(service, { token: options.token, origin: options.origin, sidecarOf }, json);
     const kept = new Set(checks.map((c) => c.check.CheckID));
     if (options.replaceExistingChecks) {
       for (const row of [...local.checks.values()]) {
@@ -89,11 +91,27 @@ export class Registry {
       local.putCheck(check, definition, options);
       const row = local.checks.get(check.CheckID) as CheckRow;
       board.watch(row);
-      if (options.persist) persistence?.saveCheck(row);
+      if (options.persist) this.#persistCheck(row);
     }
-    const row = local.services.get(service.ID);
-    if (options.persist && row !== undefined) persistence?.saveService(row);
+    if (options.persist) this.#persistService(local.services.get(service.ID) as ServiceRow, json);
     board.evaluateAliases();
+  }
+
+  #persistService(row: ServiceRow, json: string): void {
+    if (row.persisted) return;
+    this.#d.persistence?.saveService(row, json);
+    row.persisted = true;
+  }
+
+  #persistCheck(row: CheckRow): void {
+    if (row.persisted === row.check) return;
+    this.#d.persistence?.saveCheck(row);
+    row.persisted = row.check;
+  }
+
+  /** Resolves when what was put in and taken out survives the end of this process. */
+  async persisted(): Promise<void> {
+    await this.#d.persistence?.noted();
   }
 
   #refuseScript({ definition }: CheckEntry, origin: Origin): void {
@@ -193,7 +211,7 @@ export class Registry {
     local.putCheck(entry.check, entry.definition, { token, origin: options.origin });
     const row = local.checks.get(entry.check.CheckID) as CheckRow;
     checks.watch(row);
-    if (options.persist) this.#d.persistence?.saveCheck(row);
+    if (options.persist) this.#persistCheck(row);
     checks.evaluateAliases();
   }
 

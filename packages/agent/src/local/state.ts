@@ -1,4 +1,4 @@
-import type { CheckType } from '@proconsul/checks';
+import { type CheckType, sameDefinition } from '@proconsul/checks';
 import type { LocalService } from '@proconsul/http-api';
 import {
   type HealthCheck,
@@ -17,6 +17,8 @@ export interface ServiceRow extends LocalService {
   readonly sidecarOf: string;
   /** Whether the catalog has it like this; {@link LocalState.markService} changes it. */
   inSync: boolean;
+  /** Whether it was persisted like this. */
+  persisted: boolean;
 }
 
 export interface CheckRow {
@@ -26,21 +28,14 @@ export interface CheckRow {
   readonly origin: Origin;
   /** Whether the catalog has it like this; {@link LocalState.markCheck} changes it. */
   inSync: boolean;
+  /** What `check` was when all this was persisted; null when it was not. */
+  persisted: HealthCheck | null;
 }
 
-/** FNV-1a over the text, 64 bits as 16 hexadecimal digits: tells versions of a service apart, nothing more. */
-export function contentHash(text: string): string {
-  let low = 0x84222325;
-  let high = 0xcbf29ce4;
-  for (let i = 0; i < text.length; i++) {
-    low ^= text.charCodeAt(i);
-    // Times 0x100000001b3, in two halves: the low product may carry into the high half.
-    const l = (low >>> 0) * 0x1b3;
-    const carry = Math.floor(l / 2 ** 32);
-    high = (Math.imul(high >>> 0, 0x1b3) + carry + ((low & 0xffffff) << 8)) >>> 0;
-    low = l >>> 0;
-  }
-  return (high >>> 0).toString(16) + (low >>> 0).toString(16).padStart(8, '0');
+/** Ids of services and checks. */
+export interface LocalIds {
+  readonly services: ReadonlySet<string>;
+  readonly checks: ReadonlySet<string>;
 }
 
 /**
@@ -56,6 +51,8 @@ export class LocalState {
   /** Ids of what is not in sync, so that finding it costs nothing however much is. */
   readonly dirtyServices = new Set<string>();
   readonly dirtyChecks = new Set<string>();
+  #freshServices = new Set<string>();
+  #freshChecks = new Set<string>();
   #serviceViews: Readonly<Record<string, LocalService>> | null = null;
   #checkViews: Readonly<Record<string, HealthCheck>> | null = null;
   readonly #waiting = new Set<() => void>();
@@ -77,18 +74,25 @@ export class LocalState {
     return this.#checkViews;
   }
 
-  /** False when nothing changed. */
-  putService(service: NodeService, options: { token: string; origin: Origin; sidecarOf: string }): boolean {
-    const hash = contentHash(NodeServiceSchema.toJson(service));
+  /**
+   * A record that says what the one before said leaves that in place: a service is the same as before when its record is the same
+   * object. `json` is the record's, where the caller has it.
+   */
+  putService(
+    service: NodeService,
+    options: { token: string; origin: Origin; sidecarOf: string },
+    json: string = NodeServiceSchema.toJson(service),
+  ): void {
     const before = this.services.get(service.ID);
     this.goneServices.delete(service.ID);
-    const same = before !== undefined && before.contentHash === hash && before.token === options.token;
+    const same = before !== undefined && before.token === options.token && isSame(before.service, service, json);
     const inSync = same && before.inSync;
     const { token, origin, sidecarOf } = options;
-    this.services.set(service.ID, { service, contentHash: hash, token, origin, sidecarOf, inSync });
+    const persisted = same && before.origin === origin && before.persisted;
+    const record = same ? before.service : service;
+    this.services.set(service.ID, { service: record, token, origin, sidecarOf, inSync, persisted });
     this.markService(service.ID, inSync);
     if (!same) this.#servicesChanged();
-    return !same;
   }
 
   /** Removes a service with its checks; in the catalog they go with it. Answers the ids of those checks. */
@@ -102,26 +106,32 @@ export class LocalState {
       this.checks.delete(checkId);
       this.dirtyChecks.delete(checkId);
     }
+    this.#freshServices.add(id);
     if (checks.length > 0) this.#checkViews = null;
     this.goneServices.set(id, row.token);
     this.#servicesChanged();
     return checks;
   }
 
-  /** A check that is registered again keeps its status and output, unless its definition gives one. */
+  /**
+   * A check that is registered again keeps its status and output, unless its definition gives one. As with services, a record that
+   * says the same stays in place.
+   */
   putCheck(check: HealthCheck, definition: CheckType | null, options: { token: string; origin: Origin }): void {
     const before = this.checks.get(check.CheckID);
     this.goneChecks.delete(check.CheckID);
     const given = definition !== null && definition.Status !== '';
     const kept =
       before === undefined || given ? check : { ...check, Status: before.check.Status, Output: before.check.Output };
-    const same =
-      before !== undefined &&
-      before.token === options.token &&
-      HealthCheckSchema.toJson(before.check) === HealthCheckSchema.toJson(kept);
     const { token, origin } = options;
+    const isSameRecord =
+      before !== undefined && HealthCheckSchema.toJson(before.check) === HealthCheckSchema.toJson(kept);
+    const same = isSameRecord && before.token === token;
     const inSync = same && before.inSync;
-    this.checks.set(check.CheckID, { check: kept, definition, token, origin, inSync });
+    const isSameFile = same && before.origin === origin && isSameDefinition(before.definition, definition);
+    const persisted = isSameFile ? before.persisted : null;
+    const record = isSameRecord ? before.check : kept;
+    this.checks.set(check.CheckID, { check: record, definition, token, origin, inSync, persisted });
     this.markCheck(check.CheckID, inSync);
     this.#checkViews = null;
   }
@@ -132,6 +142,7 @@ export class LocalState {
     this.checks.delete(id);
     this.dirtyChecks.delete(id);
     this.goneChecks.set(id, row.token);
+    this.#freshChecks.add(id);
     this.#checkViews = null;
     return true;
   }
@@ -143,6 +154,7 @@ export class LocalState {
     const { Status, Output } = row.check;
     if (Status === status && Output === output) return 'nothing';
     row.check = { ...row.check, Status: status, Output: output };
+    this.#freshChecks.add(id);
     this.#checkViews = null;
     return Status === status ? 'output' : 'status';
   }
@@ -152,7 +164,10 @@ export class LocalState {
     if (row === undefined) return;
     row.inSync = inSync;
     if (inSync) this.dirtyServices.delete(id);
-    else this.dirtyServices.add(id);
+    else {
+      this.dirtyServices.add(id);
+      this.#freshServices.add(id);
+    }
   }
 
   markCheck(id: string, inSync: boolean): void {
@@ -160,7 +175,18 @@ export class LocalState {
     if (row === undefined) return;
     row.inSync = inSync;
     if (inSync) this.dirtyChecks.delete(id);
-    else this.dirtyChecks.add(id);
+    else {
+      this.dirtyChecks.add(id);
+      this.#freshChecks.add(id);
+    }
+  }
+
+  /** What was changed here, or found not to be in sync, since this was asked last. */
+  takeFresh(): LocalIds {
+    const fresh = { services: this.#freshServices, checks: this.#freshChecks };
+    this.#freshServices = new Set();
+    this.#freshChecks = new Set();
+    return fresh;
   }
 
   /** Calls `fn` at the next change of any service. The returned function forgets it. */
@@ -176,3 +202,12 @@ export class LocalState {
     for (const fn of waiting) fn();
   }
 }
+
+function isSame(before: NodeService, now: NodeService, json: string): boolean {
+  return (
+    before.LocallyRegisteredAsSidecar === now.LocallyRegisteredAsSidecar && NodeServiceSchema.toJson(before) === json
+  );
+}
+
+const isSameDefinition = (a: CheckType | null, b: CheckType | null): boolean =>
+  a === b || (a !== null && b !== null && sameDefinition(a, b));

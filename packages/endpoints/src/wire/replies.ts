@@ -26,7 +26,7 @@ export function member<R extends QueryMeta, K extends keyof R & string, T = R[K]
   return {
     encodeReply: (value, meta) => {
       const held = emptyIsNil && Array.isArray(value) && value.length === 0 ? null : value;
-      const record = reply.zero();
+      const record = reply.make();
       record[name] = held as R[K];
       setMeta(record, meta);
       return reply.encodeWire(record);

@@ -45,9 +45,9 @@ function argsOf<A, R extends object>(request: R, { same, read }: Fitting<A, R>):
   return (read === undefined ? args : Object.assign(args, read(request))) as A;
 }
 
-/** A request without options. The zero record has all fields already, which is quick. */
+/** A request without options. A fresh record has all fields already, which is quick. */
 function requestOf<A extends CommonArgs, R extends object>(of: Struct<R>, args: A, { same, write }: Fitting<A, R>): R {
-  const request = of.zero() as Record<string, unknown>;
+  const request = of.make() as Record<string, unknown>;
   if ('Datacenter' in request) request['Datacenter'] = args.Datacenter;
   request['Token'] = args.Token;
   for (const name of same) request[name] = args[name];
