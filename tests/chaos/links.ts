@@ -105,7 +105,11 @@ export class Links {
 
   async close(): Promise<void> {
     await this.heal();
-    for (const { node } of this.#hosts.values()) await works('ip', 'netns', 'del', node);
+    for (const { node } of this.#hosts.values()) {
+      // The link first: with its namespace it would go some time later.
+      await works('ip', 'link', 'del', near(node));
+      await works('ip', 'netns', 'del', node);
+    }
   }
 
   #of(host: string): { readonly node: string } {

@@ -113,10 +113,17 @@ async function one(kind: Kind, seed: number, isNamespaced: boolean, folder: stri
     );
     if (wrong.length > 0 || options.keep) explain(result);
     return result;
+  } catch (error) {
+    const why = `no cluster: ${(error as Error).stack}`;
+    console.log(`${kind.name} seed ${seed}, ${servers} servers: ${why}`);
+    return { ...NOTHING, kind: kind.name, seed, servers, wrong: [why] };
   } finally {
     await world.close();
   }
 }
+
+/** A run that never began. */
+const NOTHING = { gapMs: 0, staleGapMs: 0, noticedMs: [], wholeMs: 0, writes: 0, operations: 0, keep: () => {} };
 
 /** More of them say no more. */
 const SHOWN_MAX = 8;
