@@ -60,7 +60,6 @@ import { CONNECTIONS_MAX as HTTP_CONNECTIONS_MAX } from '../packages/http-api/sr
 import { REMEMBERED_MAX } from '../packages/http-api/src/http-api.ts';
 import { METHODS_KEPT_MAX, RequestReport } from '../packages/http-api/src/request-report.ts';
 import { MONITOR_LINES_MAX } from '../packages/http-api/src/routes/agent.ts';
-import { CONFIG_VALUES_MAX } from '../packages/http-api/src/routes/config.ts';
 import { TXN_OPS_MAX } from '../packages/http-api/src/routes/txn.ts';
 import { FakeExchange, fakeApi } from '../packages/http-api/src/testing/fake-front.ts';
 import { cachedHeaders, cacheHeaders, HeaderScan } from '../packages/http1/src/headers.ts';
@@ -107,6 +106,7 @@ import {
   STREAMS_MAX,
 } from '../packages/rpc/src/index.ts';
 import { ERROR_TEXT_BYTES_MAX, encodeErrorReply, encodeRequest } from '../packages/rpc/src/message.ts';
+import { UNKNOWN_KEYS_MAX } from '../packages/schema/src/config-entries/field.ts';
 import type { Coordinate } from '../packages/schema/src/index.ts';
 import { DirEntry } from '../packages/schema/src/index.ts';
 import { COUNTED_NAMES_MAX, CountedNames } from '../packages/serf/src/counted-names.ts';
@@ -796,17 +796,25 @@ describe('HTTP', () => {
     expect([await of(BODY_BYTES_MAX), await of(BODY_BYTES_MAX + 1)]).toEqual([200, 413]);
   });
 
-  test('JSON_VALUES_MAX, CONFIG_VALUES_MAX: a body of more values is refused with 413', async () => {
-    const { ask, caller } = fakeApi();
-    caller.results.set('ConfigEntry.Apply', true);
+  test('JSON_VALUES_MAX: a body of more values is refused with 413', async () => {
+    const { ask } = fakeApi();
     // The object and what stands before its list, the list, what is in it.
-    const body = (head: string, values: number) => `{${head}:[${'"",'.repeat(values)}""]}`;
-    const status = async (path: string, text: string) => (await ask('PUT', path, { body: text })).status;
-    const tags = (values: number) => status('/v1/catalog/deregister', body('"Node":"n","Other"', values - 4));
-    expect([await tags(JSON_VALUES_MAX), await tags(JSON_VALUES_MAX + 1)]).toEqual([400, 413]);
-    const splits = (values: number) =>
-      status('/v1/config', body('"Kind":"service-splitter","Name":"n","Splits"', values - 5));
-    expect([await splits(CONFIG_VALUES_MAX), await splits(CONFIG_VALUES_MAX + 1)]).toEqual([400, 413]);
+    const of = async (path: string, head: string, before: number, values: number) => {
+      const body = `{${head}:[${'"",'.repeat(values - before - 1)}""]}`;
+      return (await ask('PUT', path, { body })).status;
+    };
+    for (const values of [JSON_VALUES_MAX, JSON_VALUES_MAX + 1]) {
+      const status = values > JSON_VALUES_MAX ? 413 : 400;
+      expect(await of('/v1/catalog/deregister', '"Node":"n","Other"', 3, values)).toBe(status);
+      expect(await of('/v1/config', '"Kind":"service-splitter","Name":"n","Splits"', 4, values)).toBe(status);
+    }
+  });
+
+  test('UNKNOWN_KEYS_MAX: the refusal of a config entry tells of so many names', async () => {
+    const { ask } = fakeApi();
+    const names = Array.from({ length: UNKNOWN_KEYS_MAX + 5 }, (_, i) => `"k${i}":1`).join(',');
+    const { body } = await ask('PUT', '/v1/config', { body: `{"Kind":"service-splitter","Name":"n",${names}}` });
+    expect(body.match(/invalid config key/g)).toHaveLength(UNKNOWN_KEYS_MAX);
   });
 
   test('AGENT_CACHE_MAX: of further cached answers the oldest are forgotten', () => {
@@ -1000,6 +1008,7 @@ const OTHERWISE: Readonly<Record<string, string>> = {
   KEPT_ENTRIES_BYTES_MAX: 'what this side sends',
   PEER_ATTEMPTS_MAX: 'what this side asks',
   VERIFY_MAX: 'what this side asks',
+  LOOKS_MAX: 'what this side asks',
   GRPC_REPLY_BYTES_MAX: 'handed to the layer of HTTP/2, which cuts longer answers off',
   DRAIN_BYTES_MAX: 'bytes that are thrown away, none of them kept',
   UDP_BYTES_MAX: 'the size of own answers',

@@ -28,7 +28,8 @@ export const BODY_BYTES_MAX = 2 * 1024 * 1024;
 
 /**
  * Values in the JSON of one body: texts, numbers, lists, objects. Each costs far more time and memory than it has bytes, so that the
- * bound on bytes alone would let one client hold up all others. A service or a transaction has hundreds.
+ * bound on bytes alone would let one client hold up all others. A service or a transaction has
+ * hundreds, a large config entry thousands.
  */
 export const JSON_VALUES_MAX = 32_768;
 
@@ -312,15 +313,10 @@ export class ApiExchange {
     return this.decode(body, (json) => struct.decode(json, options), prefix);
   }
 
-  async decode<T>(
-    body: Uint8Array,
-    read: (json: JsonValue) => T,
-    prefix: string,
-    maxValues: number = JSON_VALUES_MAX,
-  ): Promise<T> {
+  async decode<T>(body: Uint8Array, read: (json: JsonValue) => T, prefix: string): Promise<T> {
     try {
-      if (body.length <= BODY_AT_ONCE_BYTES) return read(parseJson(body, { maxValues }));
-      return await this.api.longBodies.read(body, maxValues, read);
+      if (body.length <= BODY_AT_ONCE_BYTES) return read(parseJson(body, { maxValues: JSON_VALUES_MAX }));
+      return await this.api.longBodies.read(body, JSON_VALUES_MAX, read);
     } catch (error) {
       if (error instanceof TooManyValuesError) {
         throw new HttpError(413, `Request body has too many values, max: ${error.maxValues}.`);

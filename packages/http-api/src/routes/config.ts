@@ -27,12 +27,9 @@ const record = (entry: ConfigEntry, ModifyIndex: number): ConfigEntryRecord => (
   ModifyIndex,
 });
 
-/** Values in the JSON of a config entry, which is the largest of bodies: intentions of thousands of sources. */
-export const CONFIG_VALUES_MAX = 65_536;
-
 async function put(x: ApiExchange): Promise<void> {
   const body = await x.readBody();
-  const entry = await x.decode(body, readConfigEntry, 'Request decoding failed: ', CONFIG_VALUES_MAX);
+  const entry = await x.decode(body, readConfigEntry, 'Request decoding failed: ');
   const cas = casOf(x);
   const applied = await x.api.caller.write(ConfigEntryMethods.Apply, {
     ...x.commonArgs(),

@@ -19,6 +19,9 @@ import {
 } from '@proconsul/msgpack';
 import { DecodeError, isObject } from '../kind.ts';
 
+/** Names that an entry does not have of which its refusal tells. */
+export const UNKNOWN_KEYS_MAX = 1000;
+
 /** What decoding found wrong, collected over the whole document. */
 export interface Problems {
   readonly unknownKeys: string[];
@@ -362,7 +365,10 @@ export function map(of: Part): Part {
 }
 
 /** Field names are compared without regard to case and to underscores: `ca_file` is `CAFile`. */
-const plainName = (name: string): string => name.toLowerCase().replaceAll('_', '');
+function plainName(name: string): string {
+  const lower = name.toLowerCase();
+  return lower.includes('_') ? lower.replaceAll('_', '') : lower;
+}
 
 /** A structure; its fields print in the order of the table. */
 export interface Shape extends Part {
@@ -400,15 +406,16 @@ export function shape(table: Readonly<Record<string, Part>>): Shape {
     const { byName } = plan();
     const out: Record<string, unknown> = Object.create(null);
     const unknown: string[] = [];
-    for (const [key, value] of Object.entries(json)) {
+    for (const key of Object.keys(json)) {
       const field = byName.get(plainName(key));
+      const value = json[key] as JsonValue;
       if (field === undefined) unknown.push(path === '' ? key : `${path}.${key}`);
       else if (value !== null) {
         const read = field.part.read(value, path === '' ? field.name : `${path}.${field.name}`, problems);
         if (read !== undefined) out[field.name] = read;
       }
     }
-    problems.unknownKeys.push(...unknown);
+    for (const key of unknown) if (problems.unknownKeys.length < UNKNOWN_KEYS_MAX) problems.unknownKeys.push(key);
     return out;
   };
   return {
