@@ -1,24 +1,30 @@
 import type { Caller, Consistency } from '@proconsul/endpoints';
 import { expect, test } from 'vitest';
 import { CatalogDnsSource } from './dns-source.ts';
+import { TestClock } from './testing/test-clock.ts';
 
-/** A server whose state is so old, and what it is asked. */
+/** A server with a state that does not change and is so old, and what it is asked. */
 function oldServer(lastContactMs: number) {
   const asked: Consistency[] = [];
+  const clock = new TestClock();
+  const view = (consistency: Consistency) => {
+    const name = consistency === 'stale' ? 'old' : 'new';
+    const value = { Nodes: [], Node: { Node: name }, DNS: { TTL: '' }, Service: consistency };
+    return { index: 1, value, valid: true, memo: new Map() };
+  };
+  const views = { stale: view('stale'), default: view('default'), consistent: view('consistent') };
   const caller = {
-    leads: () => false,
-    peek: () => undefined,
+    isLeader: false,
+    leads: () => caller.isLeader,
+    peek: () => (caller.isLeader ? views.default : undefined),
     read(_method: unknown, _args: unknown, { consistency }: { consistency: Consistency }, done: unknown) {
       asked.push(consistency);
-      const isStale = consistency === 'stale';
-      const value = { Nodes: [], Node: { Node: isStale ? 'old' : 'new' }, DNS: { TTL: '' }, Service: consistency };
-      const view = { index: 1, value, valid: false, memo: new Map() };
-      const meta = { knownLeader: true, lastContactMs: isStale ? lastContactMs : 0 };
-      (done as (error: null, view: unknown, meta: unknown) => void)(null, view, meta);
+      const meta = { knownLeader: true, lastContactMs: consistency === 'stale' ? lastContactMs : 0 };
+      (done as (error: null, view: unknown, meta: unknown) => void)(null, views[consistency], meta);
       return () => {};
     },
   };
-  return { asked, source: new CatalogDnsSource(caller as unknown as Caller, () => '', 'me') };
+  return { asked, caller, clock, source: new CatalogDnsSource(caller as unknown as Caller, () => '', 'me', clock) };
 }
 
 const OPTIONS = {
@@ -51,3 +57,32 @@ test('without allow_stale only the leader is asked', async () => {
   await server.source.node('n', { ...OPTIONS, allowStale: false });
   expect(server.asked).toEqual(['default']);
 });
+
+test('an answer of a follower may be given again until it is too old, even if nothing changes, and again after a further look', async () => {
+  const { source, clock } = oldServer(2000);
+  const view = await source.node('n', OPTIONS);
+  await clock.advance(3000);
+  expect(view.valid).toBe(true);
+  await clock.advance(1);
+  expect(view.valid).toBe(false);
+  expect((await source.node('n', OPTIONS)).valid).toBe(true);
+});
+
+test.for([
+  [true, [true, true, false]],
+  [false, [true, false, false]],
+] as const)(
+  'an answer of a leader holds while it leads, then only for as long as it may be old (stale allowed: %s)',
+  async ([allowStale, holds]) => {
+    const { source, clock, caller } = oldServer(0);
+    caller.isLeader = true;
+    const view = await source.node('n', { ...OPTIONS, allowStale });
+    await clock.advance(4000);
+    const seen = [view.valid];
+    caller.isLeader = false;
+    seen.push(view.valid);
+    await clock.advance(1001);
+    seen.push(view.valid);
+    expect(seen).toEqual(holds);
+  },
+);

@@ -1,4 +1,4 @@
-import { parseDuration } from '@proconsul/base';
+import { type Clock, type Millis, parseDuration } from '@proconsul/base';
 import {
   constantView,
   type DnsSource,
@@ -29,21 +29,32 @@ import {
   type View,
 } from '@proconsul/endpoints';
 
-/** A view of something that follows from another view, and is made once for it. */
-function derived<S, T>(from: View<S>, name: string, make: (value: S) => T): DnsView<T> {
-  const key = `dns:${name}`;
-  const known = from.memo.get(key) as DnsView<T> | undefined;
-  if (known !== undefined) return known;
-  const value = make(from.value);
-  const view: DnsView<T> = {
-    value,
-    memo: new Map(),
-    get valid() {
-      return from.valid;
-    },
-  };
-  from.memo.set(key, view);
-  return view;
+/**
+ * A view of something that follows from another view, and is made once for it. Where nobody leads any more, or never did, the state
+ * that it was made from gets older without changing: then it holds only for as long as an answer may be old.
+ */
+class DerivedView<S, T> implements DnsView<T> {
+  readonly value: T;
+  readonly memo: NonNullable<DnsView<T>['memo']> = new Map();
+  readonly #from: View<S>;
+  readonly #isFresh: (until: Millis) => boolean;
+  #freshUntil: Millis = Number.NEGATIVE_INFINITY;
+
+  constructor(from: View<S>, value: T, isFresh: (until: Millis) => boolean) {
+    this.value = value;
+    this.#from = from;
+    this.#isFresh = isFresh;
+  }
+
+  get valid(): boolean {
+    return this.#from.valid && this.#isFresh(this.#freshUntil);
+  }
+
+  /** It was read again just now: it is not too old before `until`. */
+  seen(until: Millis): this {
+    this.#freshUntil = Math.max(this.#freshUntil, until);
+    return this;
+  }
 }
 
 function dnsError(error: unknown): DnsSourceError {
@@ -84,12 +95,31 @@ export class CatalogDnsSource implements DnsSource {
   readonly #caller: Caller;
   readonly #token: () => string;
   readonly #node: string;
+  readonly #clock: Clock;
+  readonly #isFresh = (until: Millis): boolean => this.#caller.leads() || this.#clock.now() <= until;
 
   /** `node` is the name of this agent's node, which queries near `_agent` mean. */
-  constructor(caller: Caller, token: () => string, node: string) {
+  constructor(caller: Caller, token: () => string, node: string, clock: Clock) {
     this.#caller = caller;
     this.#token = token;
     this.#node = node;
+    this.#clock = clock;
+  }
+
+  #derived<S, T>(
+    from: View<S>,
+    name: string,
+    make: (value: S) => T,
+    { allowStale, maxStaleMs }: ReadOptions,
+    ageMs: Millis,
+  ): DnsView<T> {
+    const key = `dns:${name}`;
+    let view = from.memo.get(key) as DerivedView<S, T> | undefined;
+    if (view === undefined) {
+      view = new DerivedView(from, make(from.value), this.#isFresh);
+      from.memo.set(key, view);
+    }
+    return allowStale ? view.seen(this.#clock.now() + maxStaleMs - ageMs) : view;
   }
 
   /** At once where we lead; else by a read that may be stale, as the settings allow. */
@@ -102,16 +132,16 @@ export class CatalogDnsSource implements DnsSource {
   ): Read<T> {
     try {
       const view = this.#caller.peek(method, args);
-      if (view !== undefined) return derived(view, name, make);
+      if (view !== undefined) return this.#derived(view, name, make, options, 0);
     } catch (error) {
       throw dnsError(error);
     }
     return new Promise((resolve, reject) => {
       const consistency = options.allowStale ? 'stale' : 'default';
       const now = { consistency, minIndex: 0, waitMs: 0 } as const;
-      boundedRead(this.#caller, method, args, now, options.maxStaleMs, (_, error, view) => {
+      boundedRead(this.#caller, method, args, now, options.maxStaleMs, (_, error, view, meta) => {
         if (error !== null || view === null) reject(dnsError(error));
-        else resolve(derived(view, name, make));
+        else resolve(this.#derived(view, name, make, options, meta.lastContactMs));
       });
     });
   }

@@ -55,7 +55,7 @@ export class Fronts {
     const dnsLog = log.named('dns');
     const recursors = new Recursors(dnsSettings(config), { network, clock, rng, log: dnsLog });
     const token = () => context.config().acl.tokens.dns || context.config().acl.tokens.default;
-    const source = new CatalogDnsSource(caller, token, config.nodeName);
+    const source = new CatalogDnsSource(caller, token, config.nodeName, clock);
     this.#dnsHandler = new DnsHandler(dnsSettings(config), { source, clock, rng, log: dnsLog, metrics, recursors });
     this.#dns = new DnsServer({ network, clock, log, handler: this.#dnsHandler, recursors });
   }
