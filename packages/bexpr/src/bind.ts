@@ -2,6 +2,7 @@ import type { Expression, Match, Operator } from './ast.ts';
 import { CoercionError, coerce, type Scalar, type ScalarKind, zeroOf } from './coerce.ts';
 import { FilterError } from './errors.ts';
 import { quoteGo } from './go-text.ts';
+import type { Patience } from './patience.ts';
 import { compileRegex, RegexError } from './regex.ts';
 
 /** Kind of a field: plain, a list, a map with string keys, or a structure. */
@@ -14,28 +15,32 @@ export interface FieldMap {
 
 type Test = (value: unknown) => boolean;
 
+interface Bound extends Match {
+  readonly patience: Patience | undefined;
+}
+
 /** Checks an expression against the fields of a record and makes the function that evaluates it. Throws FilterError. */
-export function bindFilter(expression: Expression, fields: FieldMap): Test {
+export function bindFilter(expression: Expression, fields: FieldMap, patience?: Patience): Test {
   switch (expression.kind) {
     case 'and': {
-      const tests = expression.operands.map((operand) => bindFilter(operand, fields));
+      const tests = expression.operands.map((operand) => bindFilter(operand, fields, patience));
       return (record) => tests.every((test) => test(record));
     }
     case 'or': {
-      const tests = expression.operands.map((operand) => bindFilter(operand, fields));
+      const tests = expression.operands.map((operand) => bindFilter(operand, fields, patience));
       return (record) => tests.some((test) => test(record));
     }
     case 'not': {
-      const test = bindFilter(expression.operand, fields);
+      const test = bindFilter(expression.operand, fields, patience);
       return (record) => !test(record);
     }
     case 'match':
-      return bindMatch(expression, fields, 0);
+      return bindMatch({ ...expression, patience }, fields, 0);
   }
 }
 
 /** The test of a match for values of `kind`, which is where the first `depth` names of the selector lead. */
-function bindMatch(match: Match, kind: FieldKind, depth: number): Test {
+function bindMatch(match: Bound, kind: FieldKind, depth: number): Test {
   const { selector } = match;
   const name = selector[depth];
   if (typeof kind === 'string') return name === undefined ? bindScalar(match, kind) : invalidSelector(match, depth);
@@ -50,7 +55,7 @@ function bindMatch(match: Match, kind: FieldKind, depth: number): Test {
 }
 
 /** One element that matches is enough, also for the negated operators. */
-function bindList(match: Match, element: FieldKind, depth: number): Test {
+function bindList(match: Bound, element: FieldKind, depth: number): Test {
   if (match.selector.length > depth) {
     const inner = bindMatch(match, element, depth);
     return (value) => anyOf(value, inner);
@@ -63,7 +68,7 @@ function bindList(match: Match, element: FieldKind, depth: number): Test {
   return bindEmptiness(match, (value) => (value as ArrayLike<unknown> | null | undefined)?.length === 0);
 }
 
-function bindMap(match: Match, element: FieldKind, depth: number): Test {
+function bindMap(match: Bound, element: FieldKind, depth: number): Test {
   const { selector, operator, value: key } = match;
   const name = selector[depth];
   if (name !== undefined) {
@@ -95,7 +100,7 @@ function bindEmptiness(match: Match, isEmpty: Test): Test {
   return invalidOperator(match);
 }
 
-function bindScalar(match: Match, kind: ScalarKind): Test {
+function bindScalar(match: Bound, kind: ScalarKind): Test {
   const zero = zeroOf(kind);
   switch (match.operator) {
     case 'Equal': {
@@ -111,32 +116,32 @@ function bindScalar(match: Match, kind: ScalarKind): Test {
   }
 }
 
-function bindText(match: Match): Test {
+function bindText(match: Bound): Test {
   switch (match.operator) {
     case 'In':
       return (value) => String(value ?? '').includes(match.value);
     case 'Not In':
       return (value) => !String(value ?? '').includes(match.value);
     case 'Matches': {
-      const regex = regexOf(match);
-      return (value) => regex.test(String(value ?? ''));
+      return regexOf(match);
     }
     case 'Not Matches': {
-      const regex = regexOf(match);
-      return (value) => !regex.test(String(value ?? ''));
+      const test = regexOf(match);
+      return (value) => !test(value);
     }
     default:
       return invalidOperator(match);
   }
 }
 
-function regexOf(match: Match): ReturnType<typeof compileRegex> {
+function regexOf({ value: pattern, patience }: Bound): Test {
   try {
-    return compileRegex(match.value);
+    const regex = compileRegex(pattern);
+    if (patience === undefined) return (value) => regex.test(String(value ?? ''));
+    return (value) => patience.timed(() => regex.test(String(value ?? '')));
   } catch (error) {
     if (!(error instanceof RegexError)) throw error;
-    const pattern = quoteGo(match.value);
-    throw new FilterError('FILTER_VALUE', `Failed to compile regular expression ${pattern}: ${error.message}`);
+    throw new FilterError('FILTER_VALUE', `Failed to compile regular expression ${quoteGo(pattern)}: ${error.message}`);
   }
 }
 

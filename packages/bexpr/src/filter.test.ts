@@ -7,6 +7,7 @@ import {
   FILTER_ERROR_PREFIX,
   type FieldMap,
   FilterError,
+  MATCH_FREE_MS,
   MAX_FILTER_DEPTH,
   MAX_FILTER_LENGTH,
   MEMBER_FIELDS,
@@ -14,6 +15,7 @@ import {
   parseFilter,
   SERVICE_FIELDS,
   SERVICE_NODE_FIELDS,
+  SLOW_MATCHES_MS_MAX,
 } from './index.ts';
 import vectors from './testdata/filters.json' with { type: 'json' };
 
@@ -189,4 +191,29 @@ test('a long quoted text with an escape is read as a whole', () => {
   const value = '\u4e2d'.repeat(65_000);
   const filter = compileFilter(`Name == "${value}\\n"`, MEMBER_FIELDS);
   expect(filter.matches({ Name: `${value}\n` })).toBe(true);
+});
+
+test('a filter whose patterns take too long is given up, one that is only slow once is not', () => {
+  let ms = 0;
+  let takes = 0;
+  const now = () => {
+    ms += takes / 2;
+    return ms;
+  };
+  const filter = () => compileFilter('Service matches "^w" or ID not matches "^w"', SERVICE_FIELDS, now);
+  const record = { Service: 'x', ID: 'web' };
+  const count = (f: { matches(record: unknown): boolean }, times: number) => {
+    for (let i = 0; i < times; i++) expect(f.matches(record)).toBe(false);
+  };
+  takes = 2 * MATCH_FREE_MS;
+  count(filter(), 10_000);
+  takes = 2 * (SLOW_MATCHES_MS_MAX / 4);
+  count(filter(), 2);
+  const slow = filter();
+  count(slow, 2);
+  expect(() => slow.matches(record)).toThrow(
+    expect.objectContaining({ code: 'FILTER_LIMIT', message: 'the patterns of the filter take too long' }),
+  );
+  // Nobody watches: as long as it takes.
+  count(compileFilter('Service matches "^w"', SERVICE_FIELDS), 10);
 });

@@ -4,6 +4,7 @@ export type { ScalarKind } from './coerce.ts';
 export { FILTER_ERROR_PREFIX, FilterError, type FilterErrorCode } from './errors.ts';
 export { compileFilter, type Filter } from './filter.ts';
 export { MAX_FILTER_DEPTH, MAX_FILTER_LENGTH, parseFilter } from './parse.ts';
+export { MATCH_FREE_MS, SLOW_MATCHES_MS_MAX } from './patience.ts';
 export {
   CHECK_FIELDS,
   CHECK_SERVICE_NODE_FIELDS,

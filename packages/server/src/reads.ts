@@ -1,3 +1,4 @@
+import type { Millis } from '@proconsul/base';
 import {
   CHECK_FIELDS,
   CHECK_SERVICE_NODE_FIELDS,
@@ -45,19 +46,23 @@ export type ReadHandler = (store: Store, args: never, datacenter: string) => Ans
 
 const FILTER_PREFIX = 'Failed to create boolean expression evaluator: ';
 
-/** A predicate for a filter expression; null without one. Throws what clients know. */
+/** A predicate for a filter expression, for one request; null without one. It and this throw what clients know. */
 export function filterOf<T>(
   text: string,
   fields: Parameters<typeof compileFilter>[1],
+  now?: () => Millis,
 ): ((record: T) => boolean) | null {
   if (text === '') return null;
-  try {
-    const filter = compileFilter(text, fields);
-    return (record) => filter.matches(record as never);
-  } catch (error) {
-    const message = (error as Error).message;
-    throw invalid(message.startsWith(FILTER_PREFIX) ? message : FILTER_PREFIX + message);
-  }
+  const told = <R>(work: () => R): R => {
+    try {
+      return work();
+    } catch (error) {
+      const message = (error as Error).message;
+      throw invalid(message.startsWith(FILTER_PREFIX) ? message : FILTER_PREFIX + message);
+    }
+  };
+  const filter = told(() => compileFilter(text, fields, now));
+  return (record) => told(() => filter.matches(record));
 }
 
 function refined<T>(
@@ -130,22 +135,33 @@ function add<A extends CommonArgs, T>(
   table.set(method.name, handler as unknown as ReadHandler);
 }
 
+type Now = (() => Millis) | undefined;
+
+export interface ReadHandlerOptions {
+  readonly allowWithoutIntention?: boolean;
+  /** The monotonic clock; with it filters whose patterns take too long are given up. */
+  readonly now?: Now;
+}
+
 /** Read methods over the replicated tables, by name. */
-export function readHandlers({ allowWithoutIntention = true } = {}): ReadonlyMap<string, ReadHandler> {
+export function readHandlers({
+  allowWithoutIntention = true,
+  now,
+}: ReadHandlerOptions = {}): ReadonlyMap<string, ReadHandler> {
   const t: Table = new Map();
-  addCatalog(t);
-  addHealth(t);
+  addCatalog(t, now);
+  addHealth(t, now);
   addKv(t);
-  addRest(t);
+  addRest(t, now);
   for (const [method, handler] of intentionReads(allowWithoutIntention)) t.set(method, handler);
   return t;
 }
 
-function addCatalog(t: Table): void {
+function addCatalog(t: Table, now: Now): void {
   add(t, Catalog.ListNodes, (s, a, dc) =>
     refined(
       s.catalog.nodes(a.NodeMetaFilters),
-      filterOf(a.Filter, NODE_FIELDS),
+      filterOf(a.Filter, NODE_FIELDS, now),
       near(s, a, dc, (n) => n.Node),
     ),
   );
@@ -153,19 +169,21 @@ function addCatalog(t: Table): void {
     const { value, ...answer } = s.catalog.services(null);
     return { ...answer, value: Object.keys(value).map((Name) => ({ Name })) };
   });
-  add(t, Catalog.ListServices, (s, a) => servicesKept(s, a.NodeMetaFilters, filterOf(a.Filter, SERVICE_NODE_FIELDS)));
+  add(t, Catalog.ListServices, (s, a) =>
+    servicesKept(s, a.NodeMetaFilters, filterOf(a.Filter, SERVICE_NODE_FIELDS, now)),
+  );
   add(t, Catalog.ServiceNodes, (s, a, dc) => {
     if (a.PeerName !== '') return nothing([]);
     const answer = s.catalog.serviceNodes(a);
     const kept = refined(
       answer,
-      filterOf(a.Filter, SERVICE_NODE_FIELDS),
+      filterOf(a.Filter, SERVICE_NODE_FIELDS, now),
       near(s, a, dc, (n) => n.Node),
     );
     return a.Connect ? { ...kept, ...connectIndex(s, a.ServiceName, answer.index) } : kept;
   });
   add(t, Catalog.NodeServices, (s, a) => {
-    const filter = filterOf<NodeService>(a.Filter, SERVICE_FIELDS);
+    const filter = filterOf<NodeService>(a.Filter, SERVICE_FIELDS, now);
     const answer = s.catalog.nodeServices(a.Node);
     if (filter === null || answer.value === null) return answer;
     const Services: Record<string, NodeService> = Object.create(null);
@@ -174,7 +192,7 @@ function addCatalog(t: Table): void {
     return { ...answer, value: { ...answer.value, Services } };
   });
   add(t, Catalog.NodeServiceList, (s, a) => {
-    const filter = filterOf<NodeService>(a.Filter, SERVICE_FIELDS);
+    const filter = filterOf<NodeService>(a.Filter, SERVICE_FIELDS, now);
     const answer = s.catalog.nodeServiceList(a.Node);
     if (filter === null || answer.value.Node === null) return answer;
     return { ...answer, value: { ...answer.value, Services: (answer.value.Services ?? []).filter(filter) } };
@@ -182,19 +200,21 @@ function addCatalog(t: Table): void {
   add(t, Catalog.GatewayServices, (s, a) => s.catalog.gatewayServices(a.ServiceName));
 }
 
-function addHealth(t: Table): void {
-  add(t, Health.NodeChecks, (s, a) => refined(s.health.nodeChecks(a.Node), filterOf(a.Filter, CHECK_FIELDS), (x) => x));
+function addHealth(t: Table, now: Now): void {
+  add(t, Health.NodeChecks, (s, a) =>
+    refined(s.health.nodeChecks(a.Node), filterOf(a.Filter, CHECK_FIELDS, now), (x) => x),
+  );
   add(t, Health.ServiceChecks, (s, a, dc) =>
     refined(
       serviceChecks(s, a.ServiceName, a.NodeMetaFilters),
-      filterOf(a.Filter, CHECK_FIELDS),
+      filterOf(a.Filter, CHECK_FIELDS, now),
       near(s, a, dc, (c) => c.Node),
     ),
   );
   add(t, Health.ChecksInState, (s, a, dc) =>
     refined(
       s.health.checksInState(a.State, a.NodeMetaFilters),
-      filterOf(a.Filter, CHECK_FIELDS),
+      filterOf(a.Filter, CHECK_FIELDS, now),
       near(s, a, dc, (c) => c.Node),
     ),
   );
@@ -202,14 +222,14 @@ function addHealth(t: Table): void {
     if (a.PeerName !== '') return nothing([]);
     return refined(
       s.health.serviceNodes(a),
-      filterOf(a.Filter, CHECK_SERVICE_NODE_FIELDS),
+      filterOf(a.Filter, CHECK_SERVICE_NODE_FIELDS, now),
       near(s, a, dc, nodeOfInstance),
     );
   });
   add(t, Internal.NodeDump, (s, a, dc) =>
     refined(
       s.catalog.nodeDump(),
-      filterOf(a.Filter, NODE_INFO_FIELDS),
+      filterOf(a.Filter, NODE_INFO_FIELDS, now),
       near(s, a, dc, (n) => n.Node),
     ),
   );
@@ -217,7 +237,7 @@ function addHealth(t: Table): void {
   add(t, Internal.ServiceDump, (s, a, dc) =>
     refined(
       s.catalog.serviceDump(a.UseServiceKind ? a.ServiceKind : null),
-      filterOf(a.Filter, CHECK_SERVICE_NODE_FIELDS),
+      filterOf(a.Filter, CHECK_SERVICE_NODE_FIELDS, now),
       near(s, a, dc, nodeOfInstance),
     ),
   );
@@ -241,7 +261,7 @@ function addKv(t: Table): void {
   });
 }
 
-function addRest(t: Table): void {
+function addRest(t: Table, now: Now): void {
   add(t, CoordinateMethods.ListNodes, (s, a, dc) =>
     refined(
       s.coordinates.list(),
@@ -294,7 +314,7 @@ function addRest(t: Table): void {
   add(t, Intentions.List, (s, a) => {
     const { value, ...answer } = refined(
       a.Legacy ? s.connect.legacyIntentions() : intentionsOf(s.config.list('service-intentions')),
-      filterOf(a.Filter, INTENTION_FIELDS),
+      filterOf(a.Filter, INTENTION_FIELDS, now),
       (found) => found,
     );
     return { ...answer, value: { DataOrigin: a.Legacy ? 'legacy' : 'config', Intentions: value } };

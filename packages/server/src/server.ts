@@ -84,9 +84,9 @@ export class Server implements Caller {
 
   constructor(options: ServerOptions, dependencies: ServerDependencies) {
     this.#options = options;
-    this.#reads = readHandlers(options);
     this.#d = dependencies;
     const { clock, rng, store } = dependencies;
+    this.#reads = readHandlers({ ...options, now: () => clock.now() });
     this.#views = new Views(store, clock);
     this.lockDelays = new LockDelays(clock);
     this.sessionTimers = new SessionTimers(clock, (id) => this.#expireSession(id));

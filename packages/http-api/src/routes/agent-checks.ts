@@ -11,7 +11,7 @@ const DECODE = 'Request decode failed: ';
 function checks(x: ApiExchange): void {
   const text = x.query.get('filter');
   const all = x.api.agent.checks();
-  const filter = text === '' ? null : compileCheckFilter(text);
+  const filter = text === '' ? null : compileCheckFilter(text, x);
   const out: string[] = [];
   for (const id of Object.keys(all).sort()) {
     const c = all[id] as HealthCheck;
@@ -24,9 +24,9 @@ function checks(x: ApiExchange): void {
 const PREFIX = 'Failed to create boolean expression evaluator: ';
 
 /** Unknown selectors are found late here, so their text stands without the prefix. Source: recorded answers. */
-function compileCheckFilter(text: string) {
+function compileCheckFilter(text: string, x: ApiExchange) {
   try {
-    return compileFilter(text, CHECK_FIELDS);
+    return compileFilter(text, CHECK_FIELDS, () => x.api.clock.now());
   } catch (error) {
     const message = (error as Error).message;
     const bare = message.startsWith(PREFIX) ? message.slice(PREFIX.length) : message;

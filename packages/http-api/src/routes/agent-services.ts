@@ -105,7 +105,7 @@ const AGENT_SERVICE_FIELDS = { ...SERVICE_FIELDS, ContentHash: 'string', Datacen
 
 function services(x: ApiExchange): void {
   const text = x.query.get('filter');
-  const filter = text === '' ? null : compileOrFail(text);
+  const filter = text === '' ? null : compileOrFail(text, x);
   const out: string[] = [];
   const all = x.api.agent.services();
   for (const id of Object.keys(all).sort()) {
@@ -115,9 +115,9 @@ function services(x: ApiExchange): void {
   x.json(`{${out.join(',')}}`);
 }
 
-function compileOrFail(text: string) {
+function compileOrFail(text: string, x: ApiExchange) {
   try {
-    return compileFilter(text, AGENT_SERVICE_FIELDS);
+    return compileFilter(text, AGENT_SERVICE_FIELDS, () => x.api.clock.now());
   } catch (error) {
     const message = (error as Error).message;
     const prefix = 'Failed to create boolean expression evaluator: ';

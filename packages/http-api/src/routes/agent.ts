@@ -22,10 +22,10 @@ export function orderedJson(value: unknown): string {
 
 const PREFIX = 'Failed to create boolean expression evaluator: ';
 
-function memberFilter(text: string) {
+function memberFilter(text: string, x: ApiExchange) {
   if (text === '') return null;
   try {
-    return compileFilter(text, MEMBER_FIELDS);
+    return compileFilter(text, MEMBER_FIELDS, () => x.api.clock.now());
   } catch (error) {
     const message = (error as Error).message;
     throw invalid(message.startsWith(PREFIX) ? message : PREFIX + message);
@@ -43,7 +43,7 @@ function members(x: ApiExchange): void {
   const wan = x.query.get('wan') !== '';
   const segment = x.query.get('segment');
   if (wan && segment !== '' && segment !== '_all') throw badRequest('Cannot provide a segment with wan=true');
-  const filter = memberFilter(x.query.get('filter'));
+  const filter = memberFilter(x.query.get('filter'), x);
   const all = x.api.agent.members({ wan, segment });
   // Every pool has us for a member: it is a pool that this agent is not in.
   if (all.length === 0) return x.json('null');

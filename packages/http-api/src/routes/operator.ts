@@ -42,7 +42,7 @@ const raftConfiguration: ReadSpec<CommonArgs, { readonly Servers: readonly RaftS
 async function removePeer(x: ApiExchange): Promise<void> {
   const id = x.query.get('id');
   const address = x.query.get('address');
-  if (id === '' && address === '') {
+  if (!x.query.has('id') && !x.query.has('address')) {
     throw badRequest("Must specify either ?id with the server's ID or ?address with IP:port of peer to remove");
   }
   if (id !== '' && address !== '') throw badRequest('Must specify only one of ?id or ?address');
