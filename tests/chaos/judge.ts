@@ -14,7 +14,7 @@ import { SERVICE, type ServiceWorker } from './work/services.ts';
 /** After everything is healed and nobody writes any more, all is in its place within this time. */
 const AT_REST_WITHIN_MS = 30_000;
 /** A stale read is never away; this long it may take on a machine with so many processes. */
-const STALE_GAP_MS_MAX = 5_000;
+const STALE_GAP_MS_MAX = 10_000;
 /** So many instances fit into any answer by DNS. */
 const TOLD_LEAST = 3;
 

@@ -134,6 +134,15 @@ export const DISK_KINDS: readonly Kind[] = [
   disk('power-cut-all', 'all servers lose their power at once, and all that was not synced', async (scene) => {
     await cutPower(scene, scene.servers);
   }),
+  disk('stall-kill-all', 'all servers are killed while their disks stand still', async (scene) => {
+    const forMs = scene.between(1000, 2500);
+    for (const m of scene.servers) disksOf(scene).freeze(m.agent.dataDir, forMs);
+    await scene.pause(forMs * (0.5 + 0.3 * scene.random()));
+    scene.note(`kill -9 of all servers in a standstill of ${forMs} ms`);
+    // What stands still in the system dies when that goes on.
+    await Promise.all(scene.servers.map((m) => m.kill()));
+    for (const m of scene.shuffled(scene.servers)) scene.start(m);
+  }),
   kind('torn-tail', 'a follower is killed, and its log ends in a write that was torn', [], async (scene) => {
     const m = await scene.follower();
     await scene.kill(m);
