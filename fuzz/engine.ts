@@ -58,6 +58,8 @@ const FINDINGS_MAX = 20;
 const SLOW_KEPT = 8;
 /** Inputs stretched to the size of a whole task. */
 const STRETCHES = 60;
+/** Longer ones meet only the target's `task`: all checks would take most of the run. */
+const THOROUGH_BYTES_MAX = 128 * 1024;
 const CORPUS_MAX = 20_000;
 /** Frames kept of a fault. */
 const STACK_FRAMES = 12;
@@ -261,7 +263,7 @@ class Run {
       const parent = this.#corpus[this.#rng.int(this.#corpus.length)]!;
       let bytes = this.#mutator.stretch(parent, this.#target.taskBytesMax);
       if (this.#target.repair !== undefined) bytes = this.#target.repair(bytes);
-      await this.#execute(bytes);
+      await this.#execute(bytes, this.#target.task !== undefined && bytes.length > THOROUGH_BYTES_MAX);
       this.#coverage.reset();
     }
   }

@@ -70,7 +70,8 @@ export class Mutator {
     const end = Math.max(start, bytes - tail.length);
     out.set(piece.subarray(0, end - start), start);
     // What is there is doubled.
-    for (let size = piece.length; size < end - start; size *= 2) out.copyWithin(start + size, start, Math.min(start + size, end - size));
+    for (let size = piece.length; size < end - start; size *= 2)
+      out.copyWithin(start + size, start, Math.min(start + size, end - size));
     out.set(tail.subarray(0, bytes - end), end);
     return out;
   }

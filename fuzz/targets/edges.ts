@@ -12,11 +12,12 @@ import { TemplateError } from '../../packages/config/src/template.ts';
 import { load, RECORDED_INTERFACES } from '../../packages/config/src/testing/world.ts';
 import { CLIENT, world } from '../../packages/dns/src/handler.fixture.ts';
 import type { AgentApi } from '../../packages/http-api/src/agent-api.ts';
+import { BODY_BYTES_MAX, JSON_VALUES_MAX } from '../../packages/http-api/src/api-exchange.ts';
 import { fakeApi } from '../../packages/http-api/src/testing/fake-front.ts';
 import { InterpolationError, interpolate } from '../../packages/server/src/queries/interpolation.ts';
 import { renderTemplate, templateError } from '../../packages/server/src/queries/template.ts';
 import { recordedTexts, texts } from '../seeds.ts';
-import { check, must, refusesWith, START_MS_MAX, type Target } from '../target.ts';
+import { check, must, refusesWith, START_MS_MAX, type Target, tasksMsMax } from '../target.ts';
 import { dnsMessages } from './codecs.ts';
 
 /** Every structure that has a JSON form. */
@@ -49,11 +50,12 @@ const jsonBody: Target = {
     ',"',
   ],
   inputBytesMax: 1500,
-  taskBytesMax: 64 * 1024,
+  taskBytesMax: BODY_BYTES_MAX,
+  taskMsMax: tasksMsMax(3),
   runs: 250_000,
   isRefusal: refusesWith(GoJsonError, DecodeError, ProtocolError),
   task(bytes) {
-    structs[(bytes[0] ?? 0) % structs.length]!.decode(parseJson(bytes.subarray(1)));
+    structs[(bytes[0] ?? 0) % structs.length]!.decode(parseJson(bytes.subarray(1), { maxValues: JSON_VALUES_MAX }));
   },
   run(bytes) {
     const struct = structs[(bytes[0] ?? 0) % structs.length]!;

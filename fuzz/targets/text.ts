@@ -11,9 +11,10 @@ import {
 import { GoJsonError, indentJson, parseJson, parseJsonDocument, stringifyAny } from '@proconsul/gojson';
 import { HclError, parseHcl, plainOf, treeOf } from '@proconsul/hcl';
 import { parseLenientJson } from '../../packages/hcl/src/lenient-json.ts';
+import { BODY_BYTES_MAX, JSON_VALUES_MAX } from '../../packages/http-api/src/api-exchange.ts';
 import { Query, unescapePath } from '../../packages/http-api/src/query.ts';
 import { recordedTexts, texts } from '../seeds.ts';
-import { check, must, refusesWith, START_MS_MAX, type Target } from '../target.ts';
+import { check, must, refusesWith, START_MS_MAX, type Target, tasksMsMax } from '../target.ts';
 
 const json: Target = {
   name: 'json',
@@ -29,9 +30,11 @@ const json: Target = {
     ),
   ],
   words: ['{"', '":', '[]', 'null', 'true', 'false', '\\u', '\\ud83d\\ude00', '\\"', '1e309', '\ufeff', '\u2028'],
-  taskBytesMax: 64 * 1024,
+  taskBytesMax: BODY_BYTES_MAX,
+  // Long bodies are looked through, made text and read one after the other.
+  taskMsMax: tasksMsMax(3),
   isRefusal: refusesWith(GoJsonError),
-  task: (bytes) => void parseJson(bytes),
+  task: (bytes) => void parseJson(bytes, { maxValues: JSON_VALUES_MAX }),
   run(bytes) {
     const value = parseJson(bytes);
     const text = must('what was read can be written', () => stringifyAny(value));
@@ -176,8 +179,6 @@ const regex: Target = {
   ],
   inputBytesMax: 256,
   taskBytesMax: 2048,
-  // The engine of patterns is not ours.
-  taskMsMax: 100,
   runs: 200_000,
   isRefusal: refusesWith(RegexError),
   run(bytes) {
