@@ -104,7 +104,9 @@ export function ensureNode(state: State, journal: Journal, given: Node): NodeEnt
     CreateIndex = owner.row.CreateIndex;
     removeNode(state, journal, owner);
   }
-  if (named !== undefined && CreateIndex === named.row.CreateIndex && sameButIndexes(named.row, given)) return named;
+  // A name in another case is the same name.
+  const isSame = named !== undefined && sameButIndexes(named.row, { ...given, Node: named.row.Node });
+  if (isSame && CreateIndex === named.row.CreateIndex) return named;
   return putNode(state, journal, ownRow(given, CreateIndex, journal.index));
 }
 
@@ -140,9 +142,14 @@ export function ensureService(state: State, journal: Journal, node: NodeEntry, g
   return putInstance(state, journal, node, ownRow(row, CreateIndex, journal.index));
 }
 
+const DEFAULT_WEIGHTS = { Passing: 1, Warning: 1 };
+/** The most that a DNS record can say. */
+const WEIGHT_MAX = 65_535;
+
 /** Weights that make no sense become the default. Source: records of the reference after such writes. */
 function validWeights(given: NodeService['Weights']): NodeService['Weights'] {
-  return given === null || given.Passing < 1 || given.Warning < 0 ? { Passing: 1, Warning: 1 } : given;
+  if (given === null || given.Passing < 1 || given.Warning < 0) return DEFAULT_WEIGHTS;
+  return Math.max(given.Passing, given.Warning) > WEIGHT_MAX ? DEFAULT_WEIGHTS : given;
 }
 
 function withVirtualIp(state: State, journal: Journal, row: NodeService): NodeService {

@@ -148,7 +148,8 @@ function kvReadStep(state: State, verb: string, entry: DirEntry): Step {
   if (verb === 'check-not-exists') return row === undefined ? NOTHING : refuse(`key ${key} exists`);
   if (verb === 'get-or-empty' && row === undefined) return kvResult(emptyEntry(entry.Key));
   if (!READ_VERBS.has(verb)) refuse(`unknown KV operation: ${verb}`);
-  if (row === undefined) return refuse(`key ${key} doesn't exist`);
+  const failed = verb === 'check-index' || verb === 'check-session' ? `failed to ${verb.replace('-', ' ')}, ` : '';
+  if (row === undefined) return refuse(`${failed}key ${key} doesn't exist`);
   switch (verb) {
     case 'check-index':
       if (row.ModifyIndex === entry.ModifyIndex) return kvResult(withoutValue(row));

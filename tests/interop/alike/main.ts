@@ -22,6 +22,8 @@ interface Difference {
   readonly request: Request;
   readonly ours: Alike;
   readonly theirs: Alike;
+  /** What had been written, in the order that indexes are counted in. */
+  readonly writes: readonly Request[];
 }
 
 const shape = ({ method, path }: Request): string =>
@@ -44,22 +46,24 @@ async function run(seed: number, found: Map<string, Difference[]>): Promise<numb
     const sides = [new Side(agents[0], '127.8.0.1'), new Side(agents[1], '127.8.0.2')] as const;
     const rng = seededRng(`alike ${seed}`);
     await Promise.all(sides.map((side) => side.settle()));
+    const writes: Request[] = [{ method: 'START', path: '' }];
     for (let n = 0; n < Number(options.requests); n++) {
       const request = anyRequest(rng);
       let answers = await Promise.all(sides.map((side) => side.ask(request)));
       if (request.method !== 'GET') {
         if (request.path.startsWith('/v1/agent')) await pause(SYNC_MS);
         await Promise.all(sides.map((side) => side.settle()));
+        writes.push(request);
       }
       for (let i = 0; i < RETRIES && request.method === 'GET' && !isDeepStrictEqual(answers[0], answers[1]); i++) {
         await pause(SYNC_MS);
         answers = await Promise.all(sides.map((side) => side.ask(request)));
       }
       const [ours, theirs] = answers as [Alike, Alike];
-      if (isDeepStrictEqual(ours, theirs)) continue;
+      if (theirs.status === 0 || isDeepStrictEqual(ours, theirs)) continue;
       const key = `${shape(request)} ${ours.status} ${theirs.status}`;
       const same = found.get(key) ?? [];
-      found.set(key, [...same, { request, ours, theirs }]);
+      found.set(key, [...same, { request, ours, theirs, writes: [...writes] }]);
       // What follows a write that went otherwise differs with it.
       if (request.method !== 'GET' && (ours.status === 200) !== (theirs.status === 200)) return n;
     }
@@ -88,9 +92,17 @@ for (let i = 0; i < Number(options.seeds); i++) {
 }
 for (const [key, differences] of found) {
   console.log(`\n== ${key} (${differences.length})`);
-  for (const { request, ours, theirs } of differences.slice(0, 3)) {
+  for (const { request, ours, theirs, writes } of differences.slice(0, 3)) {
     console.log(`${request.method} ${request.path} ${request.body ?? ''}`);
-    for (const place of places(ours, theirs).slice(0, 5)) console.log(`   ${place.slice(0, 400)}`);
+    for (const place of places(ours, theirs).slice(0, 5)) {
+      console.log(`   ${place.slice(0, 400)}`);
+      const indexes = /[iI]ndex: "?(\d+)"? instead of "?(\d+)/.exec(place);
+      for (const n of indexes?.slice(1) ?? []) {
+        const write = writes[Number(n)];
+        if (write !== undefined)
+          console.log(`      ${n}: ${write.method} ${write.path} ${(write.body ?? '').slice(0, 300)}`);
+      }
+    }
   }
 }
 console.log(`\n${asked} requests, ${[...found.values()].flat().length} answers otherwise, of ${found.size} kinds`);

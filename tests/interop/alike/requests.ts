@@ -500,7 +500,7 @@ const KINDS: readonly (readonly [number, (rng: Rng) => Request])[] = [
   [2, read(path('/v1/agent/health/service/id/', IDS), undefined, flag(0.2, 'format=text', 'format=json', 'format=x'))],
   [2, read(path('/v1/agent/health/service/name/', SERVICES), undefined, flag(0.2, 'format=text', 'format=json'))],
   [1, read(at('/v1/agent/members'), undefined, flag(0.3, 'wan=1', 'segment=_all', 'segment=x', 'wan'))],
-  [1, write('PUT', path('/v1/agent/join/', ['127.0.0.1:1', 'nope.invalid', '']), undefined, flag(0.2, 'wan=1'))],
+  [1, write('PUT', path('/v1/agent/join/', ['127.0.0.1:1', '']), undefined, flag(0.2, 'wan=1'))],
   [1, write('PUT', path('/v1/agent/force-leave/', ['nope', 'n1', '']), undefined, flag(0.3, 'prune'))],
   [
     1,
@@ -558,7 +558,7 @@ const KINDS: readonly (readonly [number, (rng: Rng) => Request])[] = [
       at('/v1/operator/raft/peer'),
       undefined,
       value(0.5, 'address', ['127.0.0.1:1', '']),
-      value(0.3, 'id', ['x', '']),
+      value(0.3, 'id', ['x']),
     ),
   ],
   [1, read(at('/v1/operator/keyring'))],
@@ -674,7 +674,6 @@ const KINDS: readonly (readonly [number, (rng: Rng) => Request])[] = [
   [1, read(at('/v1/internal/ui/services'), 'odd')],
   [1, read(at('/v1/internal/ui/nodes'), 'odd')],
   [1, read(path('/v1/internal/ui/node/', NODES))],
-  [1, read(at('/v1/internal/ui/catalog-overview'))],
   [
     1,
     (rng) => ({

@@ -15,6 +15,7 @@ import {
   SCHEDULER_DEFAULTS,
   TtlChecks,
 } from '@proconsul/checks';
+import type { FarTarget } from './far-aliases.ts';
 import type { CheckRow, LocalState } from './state.ts';
 
 export interface CheckBoardOptions {
@@ -31,6 +32,8 @@ export interface CheckBoardDependencies {
   readonly rng: Rng;
   readonly log: Log;
   readonly run: (check: CheckType, signal: AbortSignal) => Promise<RawResult>;
+  /** Aliases of what stands on other nodes. */
+  readonly far: { follow(id: string, target: FarTarget): void; forget(id: string): void; stop(): void };
   /** Something changed that the servers should know now. */
   changed(): void;
   /** A service was critical for too long. */
@@ -79,6 +82,7 @@ export class CheckBoard {
     this.#ttls.stop();
     this.#reaper.stop();
     this.#aliasTimer?.cancel();
+    this.#d.far.stop();
     for (const timer of this.#deferred.values()) timer.cancel();
     this.#deferred.clear();
   }
@@ -91,14 +95,22 @@ export class CheckBoard {
     const kind = checkKind(definition);
     if (kind === 'ttl') this.#watchTtl(id, definition, check.Output);
     else this.#ttls.remove(id);
-    if (kind === 'alias') this.#aliases.add(id);
-    else this.#aliases.delete(id);
+    this.#watchAlias(id, kind === 'alias' ? definition : null);
     if (hasInterval(definition) && kind !== 'ttl' && kind !== 'alias') this.#scheduler.add(id, definition);
     else this.#scheduler.remove(id);
     const after = deregisterAfterMs(definition);
     if (after !== undefined && check.ServiceID !== '') this.#reaper.watch(id, check.ServiceID, after, check.Status);
     else this.#reaper.forget(id);
     this.evaluateAliasesSoon();
+  }
+
+  #watchAlias(id: string, definition: CheckType | null): void {
+    const node = definition?.AliasNode ?? '';
+    const isFar = node !== '' && node.toLowerCase() !== this.#d.nodeName.toLowerCase();
+    if (definition !== null && !isFar) this.#aliases.add(id);
+    else this.#aliases.delete(id);
+    if (isFar) this.#d.far.follow(id, { node, service: definition?.AliasService ?? '' });
+    else this.#d.far.forget(id);
   }
 
   #watchTtl(id: string, definition: CheckType, lastOutput: string): void {
@@ -114,7 +126,7 @@ export class CheckBoard {
   forget(id: string): void {
     this.#scheduler.remove(id);
     this.#ttls.remove(id);
-    this.#aliases.delete(id);
+    this.#watchAlias(id, null);
     this.#reaper.forget(id);
     this.#deferred.get(id)?.cancel();
     this.#deferred.delete(id);
@@ -187,17 +199,15 @@ export class CheckBoard {
     });
   }
 
-  /** Brings every alias up to date with the checks that it follows. */
+  /** Brings every alias of something on this node up to date with the checks that it follows. */
   evaluateAliases(): void {
     for (const id of [...this.#aliases]) this.#evaluateAlias(id);
   }
 
   #evaluateAlias(id: string): void {
-    const { local, nodeName } = this.#d;
+    const { local } = this.#d;
     const definition = local.checks.get(id)?.definition;
     if (definition === undefined || definition === null) return;
-    const isLocal = definition.AliasNode === '' || definition.AliasNode.toLowerCase() === nodeName.toLowerCase();
-    if (!isLocal) return;
     const checks = [...local.checks.values()].map((row) => row.check).sort((a, b) => (a.CheckID < b.CheckID ? -1 : 1));
     const service = definition.AliasService;
     this.result(

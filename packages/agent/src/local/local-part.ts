@@ -9,6 +9,7 @@ import { SPAWNER_COMMAND } from '../runners/spawner-main.ts';
 import type { Stats } from '../self.ts';
 import { AntiEntropy } from './anti-entropy.ts';
 import { CheckBoard } from './check-board.ts';
+import { FarAliases } from './far-aliases.ts';
 import { applyFileDefinitions, restorePersisted } from './load-definitions.ts';
 import { Persistence } from './persistence.ts';
 import { Registry } from './registry.ts';
@@ -50,11 +51,11 @@ export class LocalPart {
     const sha256 = (text: string) => hash('sha256', text);
     this.#persistence = disk === null ? null : new Persistence({ disk, clock, log, sha256 });
     this.spawner = new Spawner({ entry: [process.argv[1] ?? '', SPAWNER_COMMAND] }, { clock });
-    this.board = this.#checkBoard();
+    this.board = this.#checkBoard(d.caller);
     this.registry = this.#makeRegistry();
   }
 
-  #checkBoard(): CheckBoard {
+  #checkBoard(caller: Caller): CheckBoard {
     const { clock, rng, log, config } = this.#context;
     const { local, spawner } = this;
     const { nodeName, checkOutputMaxSizeBytes: outputMaxSize } = config();
@@ -64,6 +65,11 @@ export class LocalPart {
       clock,
       rng,
       log,
+      far: new FarAliases({
+        ...{ caller, clock, rng, log },
+        token: () => config().acl.tokens.agent || config().acl.tokens.default,
+        result: (id, result) => this.board.result(id, result),
+      }),
       run: createCheckRunner({ outputMaxSize, dockerHost: process.env['DOCKER_HOST'] ?? '', spawner }, { clock }),
       changed: () => void this.sync.pushChanges(),
       reap: ({ serviceId, checkId, timeoutMs }) => {

@@ -11,6 +11,7 @@ import { describe, expect, test } from 'vitest';
 import { TestClock } from '../testing/test-clock.ts';
 import type { AntiEntropy } from './anti-entropy.ts';
 import { CheckBoard } from './check-board.ts';
+import type { FarTarget } from './far-aliases.ts';
 import { Persistence } from './persistence.ts';
 import { NODE_MAINTENANCE, Registry, type RegistryOptions, SERVICE_MAINTENANCE } from './registry.ts';
 import { LocalState } from './state.ts';
@@ -26,8 +27,10 @@ async function world(given: Partial<RegistryOptions> & { updateIntervalMs?: numb
   await persistence.prepare();
   const pushed: number[] = [];
   const reaped: string[] = [];
+  const far = new Map<string, FarTarget>();
   const checks = new CheckBoard({
     ...{ local, nodeName: 'n1', clock, rng, log: silentLog },
+    far: { follow: (id, to) => void far.set(id, to), forget: (id) => void far.delete(id), stop: () => far.clear() },
     run: async () => ({ status: 'passing', output: 'ran' }),
     changed: () => void pushed.push(clock.now()),
     reap: (r) => {
@@ -48,7 +51,7 @@ async function world(given: Partial<RegistryOptions> & { updateIntervalMs?: numb
     });
   const addCheck = (definition: Partial<CheckDefinition>, token = '') =>
     registry.addCheck(CheckDefinition.make(definition), { token, origin: 'remote', persist: true });
-  return { clock, local, disk, persistence, checks, registry, pushed, reaped, add, addCheck };
+  return { clock, local, disk, persistence, checks, registry, pushed, reaped, far, add, addCheck };
 }
 const ttl = (given: Partial<CheckType> = {}) => CheckType.make({ TTL: 10e9, ...given });
 const withSidecar = (given: Partial<SidecarDefinition> = {}) => ({
@@ -56,6 +59,15 @@ const withSidecar = (given: Partial<SidecarDefinition> = {}) => ({
   SidecarService: SidecarDefinition.make(given),
 });
 const status = (w: { local: LocalState }, id: string) => w.local.checks.get(id)?.check.Status;
+
+test('an alias of something on another node is followed in the catalog, until it goes', async () => {
+  const w = await world();
+  w.add({ Name: 'web', Checks: [CheckType.make({ AliasNode: 'other', AliasService: 'db' })] });
+  w.addCheck({ Name: 'mine', AliasNode: 'N1' });
+  expect([...w.far]).toEqual([['service:web', { node: 'other', service: 'db' }]]);
+  w.registry.removeService('web');
+  expect(w.far.size).toBe(0);
+});
 
 describe('a service', () => {
   test('has its name for an id, weights of one, and its checks numbered', async () => {

@@ -45,7 +45,7 @@ async function removePeer(x: ApiExchange): Promise<void> {
   if (!x.query.has('id') && !x.query.has('address')) {
     throw badRequest("Must specify either ?id with the server's ID or ?address with IP:port of peer to remove");
   }
-  if (id !== '' && address !== '') throw badRequest('Must specify only one of ?id or ?address');
+  if (x.query.has('id') && x.query.has('address')) throw badRequest('Must specify only one of ?id or ?address');
   await x.api.caller.write(Operator.RaftRemovePeer, { ...x.commonArgs(), ID: id, Address: address });
   x.ok();
 }
