@@ -9,7 +9,7 @@ import { difference, uncatalogued } from './settled.ts';
 import { checkWatched } from './watching.ts';
 import { askNames } from './work/names.ts';
 import { REGISTERS } from './work/registers.ts';
-import { SERVICE, type ServiceWorker } from './work/services.ts';
+import { SERVICE } from './work/services.ts';
 
 /** After everything is healed and nobody writes any more, all is in its place within this time. */
 const AT_REST_WITHIN_MS = 30_000;
@@ -25,7 +25,6 @@ export async function judge(scene: Scene, programs: Programs): Promise<void> {
   const leader = await scene.leader();
   for (const m of scene.machines)
     await atRest(scene, 'the catalog has what agents have', () => uncatalogued(m, leader));
-  for (const worker of programs.services) await worker.look();
   const wrong = [
     ...(await acknowledged(leader, programs)),
     ...checkRegisters(programs.registers.ops),
@@ -33,7 +32,7 @@ export async function judge(scene: Scene, programs: Programs): Promise<void> {
     ...checkLocks(programs.locks.grants, programs.locks.fenced),
     ...(await watchers(scene, leader, programs)),
     ...(await names(scene, programs)),
-    ...programs.services.flatMap(unexpected),
+    ...(await services(programs)),
     ...programs.stale.flatMap(({ worstMs, at }) =>
       worstMs > STALE_GAP_MS_MAX ? [`${at.name} gave no stale answer for ${Math.round(worstMs)} ms`] : [],
     ),
@@ -134,9 +133,8 @@ const same = (told: readonly number[], wanted: readonly number[]): boolean =>
   told.every((port) => wanted.includes(port)) && told.length >= Math.min(wanted.length, TOLD_LEAST);
 
 /** What an agent said that it had taken on is there, also after it was killed. */
-function unexpected({ at, expected, found }: ServiceWorker): string[] {
-  return [...expected].flatMap(([id, port]) => {
-    const there = found.get(id) ?? 0;
-    return port === undefined || port === there ? [] : [`${at.name} has ${id} at port ${there} instead of ${port}`];
-  });
+async function services(programs: Programs): Promise<string[]> {
+  const wrong: string[] = [];
+  for (const worker of programs.services) wrong.push(...worker.lost, ...((await worker.missing()) ?? []));
+  return wrong;
 }

@@ -10,6 +10,8 @@ const FULL_MS = [2000, 5000] as const;
 /** How soon a process ends whose disk has failed, under writes. */
 const ENDED_WITHIN_MS = 30_000;
 const SEGMENT_HEADER_BYTES = 36;
+const RECORD_HEADER_BYTES = 40;
+const FLAG_BATCH_END = 4;
 const HEAVY = 'h'.repeat(500_000);
 const HEAVY_WITHIN_MS = 3_000;
 /** More of them than any log has reserved space for. */
@@ -31,6 +33,20 @@ function endOf(bytes: Uint8Array): number {
   let end = bytes.length;
   while (end > 0 && bytes[end - 1] === 0) end--;
   return end;
+}
+
+/** The beginning of the record that would come next, made from the last one. Layout: packages/raft/src/segment.ts. */
+function nextTorn(bytes: Buffer, end: number, part: number): Buffer {
+  let last = SEGMENT_HEADER_BYTES;
+  for (let at = last; at + RECORD_HEADER_BYTES < end; ) {
+    last = at;
+    const isBatchEnd = (bytes.readUInt8(at + 13) & FLAG_BATCH_END) !== 0;
+    at += RECORD_HEADER_BYTES + bytes.readUInt32LE(at + 4) + (isBatchEnd ? 1 : 0);
+  }
+  const size = bytes.readUInt32LE(last + 4);
+  const torn = Buffer.from(bytes.subarray(last, last + RECORD_HEADER_BYTES + Math.floor(size * part)));
+  if (torn.length >= RECORD_HEADER_BYTES) torn.writeBigUInt64LE(torn.readBigUInt64LE(16) + 1n, 16);
+  return torn;
 }
 
 /** Loses what was not synced, and the process with it. */
@@ -148,8 +164,8 @@ export const DISK_KINDS: readonly Kind[] = [
     await scene.kill(m);
     const file = segments(m).at(-1) as string;
     const bytes = readFileSync(file);
-    const torn = Buffer.from(Array.from({ length: scene.between(8, 400) }, () => scene.between(1, 255)));
     const end = Math.max(endOf(bytes), SEGMENT_HEADER_BYTES);
+    const torn = nextTorn(bytes, end, scene.random());
     scene.note(`${torn.length} bytes of a torn write in the log of ${m.name} at ${end}`);
     writeFileSync(file, Buffer.concat([bytes.subarray(0, end), torn, bytes.subarray(end + torn.length)]));
     scene.start(m);

@@ -12,6 +12,8 @@ export class Machine {
   /** Nothing is wrong any more: it is sound from its next answer on. */
   isMended = true;
   isRunning = true;
+  /** How often it was started again. */
+  starts = 0;
 
   constructor(agent: TestAgent) {
     this.agent = agent;
@@ -47,6 +49,7 @@ export class Machine {
   }
 
   start(): void {
+    this.starts++;
     this.agent.spawn();
     this.isRunning = true;
     this.mended();

@@ -22,8 +22,9 @@ export class ServiceWorker extends Worker {
   readonly #history: ServiceHistory;
   /** Port of each service as it was acknowledged, 0 for none; undefined when nobody knows. */
   readonly expected = new Map<string, number | undefined>();
-  /** Port of each service that the agent has in the end. */
-  readonly found = new Map<string, number>();
+  /** What an agent did not have any more after it was killed. */
+  readonly lost: string[] = [];
+  #starts = 0;
   protected override readonly pauseMs = 250;
 
   constructor(load: Worker['load'], random: () => number, at: Machine, history: ServiceHistory) {
@@ -33,7 +34,7 @@ export class ServiceWorker extends Worker {
   }
 
   protected async turn(): Promise<void> {
-    if (!this.at.isRunning) return;
+    if (!this.at.isRunning || !(await this.#keptAll())) return;
     const id = this.pick(IDS);
     const roll = this.random();
     if (roll < 0.4) await this.register(id);
@@ -47,9 +48,27 @@ export class ServiceWorker extends Worker {
     await this.#change('/v1/agent/service/register', service, id, Port);
   }
 
-  async look(): Promise<void> {
+  /** What the agent should have and has not, and the other way round, in sentences; undefined when it does not answer. */
+  async missing(): Promise<string[] | undefined> {
     const services = await this.at.json<Record<string, { ID: string; Port: number }>>('/v1/agent/services');
-    for (const { ID, Port } of Object.values(services ?? {})) this.found.set(ID, Port);
+    if (services === undefined) return undefined;
+    return [...this.expected].flatMap(([id, port]) => {
+      const there = services[id]?.Port ?? 0;
+      return port === undefined || port === there
+        ? []
+        : [`${this.at.name} has ${id} at port ${there} instead of ${port}`];
+    });
+  }
+
+  /** After a restart nothing is changed before it is clear that the agent still has all that it had taken on. */
+  async #keptAll(): Promise<boolean> {
+    const { starts } = this.at;
+    if (starts === this.#starts) return true;
+    const missing = await this.missing();
+    if (missing === undefined || starts !== this.at.starts) return false;
+    this.lost.push(...missing.map((text) => `after a restart ${text}`));
+    this.#starts = starts;
+    return true;
   }
 
   async #change(path: string, body: unknown, id: string, port: number): Promise<void> {
