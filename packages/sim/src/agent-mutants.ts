@@ -111,6 +111,30 @@ const READS: readonly Mutant[] = [
     "return kind === 'read' && holds(text, BROKEN);",
     'return holds(text, BROKEN);',
   ),
+  agents(
+    'answers older than max_stale are given',
+    'endpoints/src/bounded-read.ts',
+    'if (!isTooOld) return',
+    'if (!isTooOld || meta.knownLeader) return',
+  ),
+  agents(
+    'DNS gives an answer again however old its state is',
+    'agent/src/dns-source.ts',
+    'return this.#from.valid && this.#isFresh(this.#freshUntil);',
+    'return this.#from.valid;',
+  ),
+  agents(
+    'DNS tells instances that are critical',
+    'dns/src/instances.ts',
+    "(onlyPassing ? Status === 'passing' : Status !== 'critical')",
+    "(onlyPassing ? Status === 'passing' : Status !== '')",
+  ),
+  agents(
+    'a prepared query tells instances that are critical',
+    'server/src/queries/execute.ts',
+    "(Status !== 'critical' && (",
+    "(Status !== '' && (",
+  ),
 ];
 
 const CATALOG: readonly Mutant[] = [
@@ -149,6 +173,12 @@ const CATALOG: readonly Mutant[] = [
     'server/src/autopilot-loop.ts',
     'await consensus.addVoter(id, address);',
     'void address;',
+  ),
+  agents(
+    'a server whose disk has failed stays in the pool',
+    'agent/src/local-server.ts',
+    'onFailure: (error) => d.onFailure(error),',
+    'onFailure: (error) => void error,',
   ),
 ];
 

@@ -7,6 +7,7 @@ import { pick, Scene } from './scene.ts';
 import { unsettled } from './settled.ts';
 import { realPause } from './turns.ts';
 import { DiscoveryWorker } from './work/discovery.ts';
+import { FarWorker } from './work/far.ts';
 import { Beliefs, LockWorker } from './work/locks.ts';
 import { FlickerWorker, PairWorker } from './work/pairs.ts';
 import { entryOf, Registers, RegisterWorker, StaleReader } from './work/registers.ts';
@@ -55,6 +56,8 @@ const TARGETS = [
 ];
 const WATCHERS = 12;
 
+/** A run has a second datacenter when its seed is a multiple of this. */
+const FAR_EVERY = 4;
 /** A run has a damaged disk when its seed is a multiple of this. */
 const DAMAGE_EVERY = 3;
 
@@ -96,8 +99,8 @@ let isWarm: Promise<void> | undefined;
 function warmUp(): Promise<void> {
   isWarm ??= (async () => {
     const { scene } = new AgentsRun({ seed: 0, servers: 1 });
-    for (const m of scene.machines) m.start();
-    for (let turns = 0; turns < 3000 && scene.machines.some((m) => !m.isRunning); turns++) {
+    for (const m of scene.everywhere) m.start();
+    for (let turns = 0; turns < 3000 && scene.everywhere.some((m) => !m.isRunning); turns++) {
       await scene.run(5);
       await realPause();
     }
@@ -114,7 +117,10 @@ class AgentsRun {
   readonly #damage: DamageStory;
   readonly #oracle: Oracle;
   readonly #registers: Registers;
+  /** Of the other datacenter. */
+  readonly #farRegisters: Registers;
   readonly #workers: Worker[] = [];
+  readonly #farWorkers: FarWorker[] = [];
   readonly #services: ServiceWorker[] = [];
   readonly #watchers: Watcher[] = [];
   #isOver = false;
@@ -125,11 +131,13 @@ class AgentsRun {
     this.#rng = seededRng(`agents run ${seed}`);
     const rng = this.#rng;
     const drift = pick(rng, [0, 0.01, 0.05]);
-    this.scene = new Scene({ seed, servers, clients: 1 + rng.int(3), drift, hcl: settings(rng) }, this.trace);
+    const hasFar = seed % FAR_EVERY === 0;
+    this.scene = new Scene({ seed, servers, clients: 1 + rng.int(3), hasFar, drift, hcl: settings(rng) }, this.trace);
     this.#fate = new Fate(this.scene);
     this.#damage = new DamageStory(this.scene);
     this.#oracle = new Oracle(this.scene, REGISTERS, LOCKS);
     this.#registers = new Registers(this.scene, this.#oracle, REGISTERS);
+    this.#farRegisters = new Registers(this.scene, this.#oracle, REGISTERS.slice(0, 1), 'far');
     this.scene.afterEvent = () => this.#oracle.look();
     this.#employ();
   }
@@ -138,6 +146,12 @@ class AgentsRun {
     const { scene } = this;
     const job: Job = { scene, oracle: this.#oracle, isOver: () => this.#isOver };
     const beliefs = new Beliefs(scene);
+    const { far } = scene;
+    for (let i = 0; far !== undefined && i < 2; i++) {
+      const worker = new FarWorker(job, `far ${i}`, far, this.#farRegisters);
+      this.#farWorkers.push(worker);
+      this.#workers.push(worker);
+    }
     for (let i = 0; i < 6; i++) this.#workers.push(new RegisterWorker(job, `registers ${i}`, this.#registers));
     for (let i = 0; i < 3; i++) this.#workers.push(new LockWorker(job, `locks ${i}`, LOCKS, beliefs));
     for (const m of scene.servers) this.#workers.push(new StaleReader(job, m, this.#registers));
@@ -159,7 +173,7 @@ class AgentsRun {
 
   async go(): Promise<AgentsRunResult> {
     const { scene } = this;
-    for (const m of scene.machines) m.start();
+    for (const m of scene.everywhere) m.start();
     if (!(await scene.until(() => scene.leader !== undefined, BACK_WITHIN_MS))) throw missing('no leader at the start');
     for (const worker of this.#workers) worker.start();
     for (const watcher of this.#watchers) watcher.start();
@@ -171,8 +185,10 @@ class AgentsRun {
     await this.#settle();
     await this.#wakeEverybody();
     await this.#readEverywhere();
+    await this.#readFar();
     await this.#loseOne();
     this.#registers.check();
+    this.#farRegisters.check();
     for (const watcher of this.#watchers) watcher.stop();
     await scene.run(0);
     scene.assertKept();
@@ -311,6 +327,22 @@ class AgentsRun {
       );
     };
     if (!(await scene.until(isKnown, MISSED_WITHIN_MS))) throw missing(`nobody notices the death of ${victim.name}`);
+  }
+
+  /** Every agent finds the way into the other datacenter, and the last word there. */
+  async #readFar(): Promise<void> {
+    const { scene } = this;
+    const [worker] = this.#farWorkers;
+    if (worker === undefined) return;
+    const without = new Set(scene.everywhere);
+    for (const m of scene.everywhere) {
+      worker.read(m, REGISTERS[0] as string, '').then(
+        (isAnswered) => isAnswered && without.delete(m),
+        (error: Error) => scene.fail(error),
+      );
+    }
+    if (await scene.until(() => without.size === 0, WOKEN_WITHIN_MS)) return;
+    throw missing(`${[...without].map((m) => m.name)} cannot read in the other datacenter`);
   }
 
   /** The last word on every register, from every agent. */

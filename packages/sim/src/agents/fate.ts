@@ -22,7 +22,7 @@ export class Fate {
   readonly #scene: Scene;
   readonly #rng: Rng;
   /** What may happen, and how often compared to the rest. */
-  readonly #acts: readonly (readonly [number, () => void])[] = [
+  readonly #acts: (readonly [number, () => void])[] = [
     [16, () => this.#crash()],
     [16, () => this.#restart()],
     [10, () => this.#pause()],
@@ -51,6 +51,8 @@ export class Fate {
     this.#scene = scene;
     this.#rng = scene.rng('fate');
     this.#operators = new Operators(scene);
+    const { far } = scene;
+    if (far !== undefined) this.#acts.push([10, () => this.#far(far)]);
   }
 
   /** Something happens. */
@@ -61,10 +63,10 @@ export class Fate {
 
   /** Everything works again, and everybody is there. */
   heal(): void {
-    const { machines, network } = this.#scene;
+    const { everywhere, network } = this.#scene;
     this.#mend();
     network.weather = LAN_WEATHER;
-    for (const m of machines) {
+    for (const m of everywhere) {
       m.files.latencyMs = CALM_DISK_MS;
       m.files.failNextSync = false;
       m.files.isFull = false;
@@ -117,8 +119,17 @@ export class Fate {
     if (this.#rng.float() < 0.8) this.#startWithin(m, 6000);
   }
 
+  /** What happens to the other datacenter. */
+  #far(far: Machine): void {
+    const roll = this.#rng.float();
+    if (roll < 0.6) return this.#cutOff(far);
+    if (roll < 0.8) return far.pause(this.#rng.float() * 8000);
+    far.kill();
+    this.#startWithin(far, 4000);
+  }
+
   #restart(): void {
-    for (const m of this.#scene.machines) if (!m.isUp && this.#rng.float() < 0.7) m.start();
+    for (const m of this.#scene.everywhere) if (!m.isUp && this.#rng.float() < 0.7) m.start();
   }
 
   #pause(): void {
@@ -127,11 +138,14 @@ export class Fate {
 
   /** One machine is cut off, or is not heard, or hears nothing. */
   #isolate(): void {
-    const { machines, network } = this.#scene;
-    const victim = this.#victim();
+    this.#cutOff(this.#victim());
+  }
+
+  #cutOff(victim: Machine): void {
+    const { everywhere, network } = this.#scene;
     const way = this.#rng.int(3);
     this.#note(`${victim.name} is ${['cut off', 'not heard', 'deaf'][way]}`);
-    for (const { address } of machines) {
+    for (const { address } of everywhere) {
       if (way !== 2) network.cut(victim.address, address);
       if (way !== 1) network.cut(address, victim.address);
     }

@@ -12,6 +12,8 @@ export interface AgentSettings {
   readonly servers: number;
   /** Addresses that everybody joins. */
   readonly join: readonly string[];
+  /** The one server of another datacenter, which all servers join over the WAN; undefined when there is none. */
+  readonly far: string | undefined;
   /** More lines of configuration. */
   readonly hcl: string;
 }
@@ -31,6 +33,9 @@ export interface MachineWorld {
 /** Whoever watches over an agent starts it again after this time. */
 const RESTART_MS: Millis = 500;
 
+/** Which machine it is. */
+export type Place = Pick<Machine, 'name' | 'address' | 'isServer' | 'datacenter'>;
+
 /** One life of an agent. */
 export interface Life {
   readonly process: AgentProcess;
@@ -44,6 +49,7 @@ export class Machine {
   readonly address: string;
   readonly nodeId: string;
   readonly isServer: boolean;
+  readonly datacenter: string;
   readonly files: SimFiles;
   readonly clock: MachineClock;
   readonly #world: MachineWorld;
@@ -61,10 +67,11 @@ export class Machine {
   /** A sync of its disk has failed, or is to fail: it may end by itself. */
   hasBadDisk = false;
 
-  constructor(name: string, address: string, isServer: boolean, clock: MachineClock, world: MachineWorld) {
+  constructor({ name, address, isServer, datacenter }: Place, clock: MachineClock, world: MachineWorld) {
     this.name = name;
     this.address = address;
     this.isServer = isServer;
+    this.datacenter = datacenter;
     this.clock = clock;
     this.#world = world;
     this.files = new SimFiles(world.events, world.rng);
@@ -215,12 +222,16 @@ export class Machine {
   }
 }
 
-function configOf({ name, address, isServer }: Machine, { servers, join, hcl }: AgentSettings): RuntimeConfig {
+function configOf(place: Machine, { servers, join, far, hcl }: AgentSettings): RuntimeConfig {
+  const { name, address, isServer, datacenter } = place;
+  const isFar = address === far;
   const text = `
+    datacenter = "${datacenter}"
     data_dir = "/data" node_name = "${name}" bind_addr = "${address}" client_addr = "${address}"
-    ${isServer ? `server = true bootstrap_expect = ${servers}` : ''}
-    retry_join = ${JSON.stringify(join)} retry_interval = "2s"
-    ports { grpc = -1 grpc_tls = -1 serf_wan = -1 }
+    ${isServer ? `server = true bootstrap_expect = ${isFar ? 1 : servers}` : ''}
+    retry_join = ${JSON.stringify(isFar ? [far] : join)} retry_interval = "2s"
+    ${isServer && far !== undefined ? `retry_join_wan = ${JSON.stringify([far])} retry_interval_wan = "2s"` : ''}
+    ports { grpc = -1 grpc_tls = -1 ${far === undefined ? 'serf_wan = -1' : ''} }
     dns_config { max_stale = "5s" }
     connect { enabled = false }
     telemetry { disable_hostname = true prometheus_retention_time = "0s" }

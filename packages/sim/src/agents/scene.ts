@@ -12,10 +12,14 @@ const EVENTS_IN_RUN_MAX = 3_000_000;
 /** How long a client waits for an answer. */
 const PATIENCE_MS: Millis = 20_000;
 
+const FAR_ADDRESS = '10.0.2.1';
+
 export interface SceneOptions {
   readonly seed: number;
   readonly servers: number;
   readonly clients: number;
+  /** There is another datacenter, with one server. */
+  readonly hasFar: boolean;
   /** Clocks run fast or slow by up to this share. */
   readonly drift: number;
   /** More lines of configuration for all agents. */
@@ -31,6 +35,8 @@ const NOTHING_DONE = [
   'Raft leader not found in server lookup mapping',
   'node is not the leader',
   'leadership transfer in progress',
+  'No path to datacenter',
+  'Remote DC has no server currently reachable',
   'rpc error getting client: ',
 ];
 
@@ -42,6 +48,8 @@ export class Scene {
   readonly events = new EventQueue();
   readonly network: AgentNetwork;
   readonly machines: Machine[] = [];
+  /** The server of the other datacenter. */
+  readonly far: Machine | undefined;
   readonly trace: Trace;
   /** Called after every event, once promises have gone on. */
   afterEvent = (): void => {};
@@ -53,7 +61,7 @@ export class Scene {
   #hash = 0x811c9dc5;
 
   constructor(options: SceneOptions, trace: Trace) {
-    const { seed, servers, clients, drift, hcl } = options;
+    const { seed, servers, clients, drift, hasFar, hcl } = options;
     this.seed = seed;
     this.drift = drift;
     this.trace = trace;
@@ -64,18 +72,19 @@ export class Scene {
       events: this.events,
       rng,
       network: this.network,
-      settings: { servers, join, hcl },
+      settings: { servers, join, far: hasFar ? FAR_ADDRESS : undefined, hcl },
       note: (who, text) => this.note(who, text),
       logLine: trace.detailed ? (who, line) => trace.note(this.events.now, who, line) : undefined,
       fail: (error) => this.fail(error),
     };
-    const add = (name: string, address: string, isServer: boolean): void => {
+    const make = (name: string, address: string, isServer: boolean, datacenter = 'dc1'): Machine => {
       const rate = 1 + (rng.float() * 2 - 1) * drift;
       const clock = { offsetMs: rng.float() * 1e6, rate, wallAheadMs: (rng.float() * 2 - 1) * 5000 };
-      this.machines.push(new Machine(name, address, isServer, clock, world));
+      return new Machine({ name, address, isServer, datacenter }, clock, world);
     };
-    for (let i = 1; i <= servers; i++) add(`s${i}`, `10.0.0.${i}`, true);
-    for (let i = 1; i <= clients; i++) add(`c${i}`, `10.0.1.${i}`, false);
+    for (let i = 1; i <= servers; i++) this.machines.push(make(`s${i}`, `10.0.0.${i}`, true));
+    for (let i = 1; i <= clients; i++) this.machines.push(make(`c${i}`, `10.0.1.${i}`, false));
+    if (hasFar) this.far = make('far', FAR_ADDRESS, true, 'dc2');
   }
 
   get now(): Millis {
@@ -84,6 +93,11 @@ export class Scene {
 
   get hash(): string {
     return this.#hash.toString(16).padStart(8, '0');
+  }
+
+  /** The machines of both datacenters. */
+  get everywhere(): Machine[] {
+    return this.far === undefined ? this.machines : [...this.machines, this.far];
   }
 
   get servers(): Machine[] {

@@ -15,6 +15,7 @@ export function unsettled(scene: Scene, oracle: Oracle, services: readonly Servi
   const { server } = leader;
   return (
     members(machines) ??
+    wanMembers(scene) ??
     peers(scene, server) ??
     stores(scene, server) ??
     nodes(scene, server) ??
@@ -40,6 +41,20 @@ function members(machines: readonly Machine[]): string | undefined {
     const known = running(m).agent.members({ wan: false, segment: '' });
     if (known.filter((o) => o.Status === ALIVE).length === machines.length) return undefined;
     return `${m.name} does not know all members to be alive: ${known.map((o) => `${o.Name} ${o.Status}`)}`;
+  });
+}
+
+/** All servers know those of both datacenters to be alive. */
+function wanMembers({ servers, far }: Scene): string | undefined {
+  if (far === undefined) return undefined;
+  if (!far.isRunning) return `${far.name} has not started`;
+  const all = [...servers, far].map((m) => `${m.name}.${m.datacenter}`).sort();
+  return first([...servers, far], (m) => {
+    const known = running(m).agent.members({ wan: true, segment: '' });
+    const alive = known.filter((o) => o.Status === ALIVE).map((o) => o.Name);
+    return alive.sort().join() === all.join()
+      ? undefined
+      : `${m.name} knows on the WAN: ${known.map((o) => `${o.Name} ${o.Status}`)}`;
   });
 }
 

@@ -38,10 +38,13 @@ export class Registers {
   /** Acknowledged conditional writes: by key and index. */
   readonly #swapped = new Map<string, string>();
   readonly #acknowledged = new Map<string, { readonly value: string; readonly at: Millis }[]>();
+  readonly #prefix: string;
   #values = 0;
 
-  constructor(scene: Scene, oracle: Oracle, keys: readonly string[]) {
+  /** Values begin with `prefix`. */
+  constructor(scene: Scene, oracle: Oracle, keys: readonly string[], prefix = 'v') {
     this.#scene = scene;
+    this.#prefix = prefix;
     this.#oracle = oracle;
     for (const key of keys) {
       this.#histories.set(key, []);
@@ -54,7 +57,7 @@ export class Registers {
   }
 
   nextValue(): string {
-    return `v${++this.#values}`;
+    return `${this.#prefix}${++this.#values}`;
   }
 
   async write(
