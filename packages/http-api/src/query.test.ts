@@ -17,10 +17,14 @@ test.for(['%', '%2', '%zz', 'a%ff%g0'])('%s is no escape', (text) => {
   expect(unescapePath(text)).toBeUndefined();
 });
 
-test('pairs keep their order, and the first value counts', () => {
-  const query = Query.parse('b=1&a&b=2&=x&c=y+z');
-  expect([query?.get('b'), query?.all('b'), query?.has('a'), query?.get('a'), query?.get('c')]).toEqual([
-    ...['1', ['1', '2'], true, '', 'y z'],
-  ]);
-  expect(query?.encode()).toBe('=x&a=&b=1&b=2&c=y+z');
-});
+test.for(['', '&o=1'.repeat(50)])(
+  'pairs keep their order, and the first value counts, however many there are',
+  (more) => {
+    const query = Query.parse(`b=1&a&b=2&=x&c=y+z${more}`);
+    expect([query?.get('b'), query?.all('b'), query?.has('a'), query?.get('a'), query?.get('c')]).toEqual([
+      ...['1', ['1', '2'], true, '', 'y z'],
+    ]);
+    expect([query?.has('z'), query?.get('z'), query?.all('z')]).toEqual([false, '', []]);
+    expect(query?.encode()).toBe(`=x&a=&b=1&b=2&c=y+z${more}`);
+  },
+);

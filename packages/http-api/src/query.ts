@@ -1,6 +1,11 @@
+/** From so many pairs on names are looked up in a table: every request asks for a dozen. */
+const MANY_PAIRS = 16;
+
 /** The query of a request: names with their values in the order they came. */
 export class Query {
   readonly #pairs: readonly (readonly [string, string])[];
+  /** First value of each name, once there are many. */
+  #first: Map<string, string> | undefined;
 
   private constructor(pairs: readonly (readonly [string, string])[]) {
     this.#pairs = pairs;
@@ -28,14 +33,24 @@ export class Query {
   }
 
   has(name: string): boolean {
+    if (this.#pairs.length >= MANY_PAIRS) return this.#table().has(name);
     for (const [n] of this.#pairs) if (n === name) return true;
     return false;
   }
 
   /** The first value, or the empty text. */
   get(name: string): string {
+    if (this.#pairs.length >= MANY_PAIRS) return this.#table().get(name) ?? '';
     for (const [n, v] of this.#pairs) if (n === name) return v;
     return '';
+  }
+
+  #table(): Map<string, string> {
+    if (this.#first === undefined) {
+      this.#first = new Map();
+      for (const [n, v] of this.#pairs) if (!this.#first.has(n)) this.#first.set(n, v);
+    }
+    return this.#first;
   }
 
   all(name: string): string[] {
