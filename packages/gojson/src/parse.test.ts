@@ -81,6 +81,20 @@ describe('parseJson', () => {
     expect(parseJson('[[], {}] [', { maxValues: 3 })).toEqual([[], {}]);
   });
 
+  test('keeps to its bounds in texts of any length', () => {
+    const bytes = (text: string) => new TextEncoder().encode(text);
+    const list = JSON.stringify(Array.from({ length: 3_000 }, (_, i) => `${i},[{`));
+    const value = JSON.parse(list);
+    expect(parseJson(bytes(list))).toEqual(value);
+    expect(parseJson(bytes(list), { maxValues: 3_001 })).toEqual(value);
+    expect(() => parseJson(bytes(list), { maxValues: 3_000 })).toThrow(TooManyValuesError);
+    const deep = (depth: number) => bytes(`${'['.repeat(depth)}1${' '.repeat(9_000)}${']'.repeat(depth)}`);
+    expect(outcome(() => parseJson(deep(1_000), { maxDepth: 1_000 })).error).toBeUndefined();
+    expect(outcome(() => parseJson(deep(1_001), { maxDepth: 1_000 })).error).toBe(
+      "invalid character '[' exceeded max depth",
+    );
+  });
+
   test('tells of a number that does not fit only when the text around it is well-formed', () => {
     expect(outcome(() => parseJson('[1e999, x]')).error).toBe("invalid character 'x' looking for beginning of value");
     expect(outcome(() => parseJson(`[${'9'.repeat(309)}, 1e400]`)).error).toBe(

@@ -22,6 +22,8 @@ const DOCUMENT_END: EndText = {
 
 /** Shorter input is given to the platform's parser at once; nearly all of it is fine. */
 const SMALL = 8192;
+/** Longer bytes too, unless they may nest too deeply or have too many values. */
+const MEDIUM = 128 * 1024;
 
 /** What the platform's parser would read differently: long integers, escaped surrogates, overflowing exponents. */
 const NEEDS_SCAN = /\d{16}|\\u[dD][89a-fA-F]|\d[eE]\+?\d{3}/;
@@ -56,7 +58,8 @@ const bytesOf = (input: Uint8Array | string): Uint8Array => (typeof input === 's
 /** The value of a short text by the platform's parser; undefined where it would be wrong, or finds an error. */
 function parseSmall(input: Uint8Array | string, bounds: Bounds): JsonValue | undefined {
   // No text nests deeper than it is long, nor has more values.
-  if (input.length > Math.min(SMALL, bounds.maxDepth, bounds.maxValues)) return undefined;
+  const isSmall = input.length <= Math.min(SMALL, bounds.maxDepth, bounds.maxValues);
+  if (!isSmall && (typeof input === 'string' || !isWithin(input, bounds))) return undefined;
   try {
     const text = typeof input === 'string' ? input : strictUtf8.decode(input);
     if (NEEDS_SCAN.test(text) || (typeof input === 'string' && hasSurrogate(text))) return undefined;
@@ -64,6 +67,17 @@ function parseSmall(input: Uint8Array | string, bounds: Bounds): JsonValue | und
   } catch {
     return undefined;
   }
+}
+
+/** Whether `bytes` are certainly within the bounds: before every value but the first there is a comma or an opening bracket. */
+function isWithin(bytes: Uint8Array, { maxDepth, maxValues }: Bounds): boolean {
+  if (bytes.length > MEDIUM) return false;
+  let values = 1;
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i] as number;
+    if (byte === 0x2c || (byte | 0x20) === 0x7b) values++;
+  }
+  return values <= Math.min(maxDepth, maxValues);
 }
 
 /** The value of what is known to be well-formed. */

@@ -7,14 +7,24 @@ export type PackedBytes = string | Uint8Array | null;
 /** From this length on the platform's codecs beat a loop; they serve for bytes below 0x80 only. */
 const LONG_BYTES = 40;
 
+/** Node's buffers make such texts of any bytes, and fast. Other platforms do without. */
+const latin1Slice = (globalThis as { Buffer?: { prototype: LatinSlicer } }).Buffer?.prototype.latin1Slice;
+interface LatinSlicer {
+  readonly latin1Slice?: (this: Uint8Array, start: number, end: number) => string;
+}
+
 const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** Makes a copy that shares nothing with `bytes`. */
 export function pack(bytes: Uint8Array | null): PackedBytes {
   if (bytes === null || bytes.length === 0) return null;
   if (bytes.length > PACKED_STRING_BYTES_MAX) return bytes.slice();
-  if (bytes.length >= LONG_BYTES && isAscii(bytes)) return decoder.decode(bytes);
+  return textOfUnits(bytes);
+}
+
+/** A text in one piece, with one character for each byte. Not for more than {@link PACKED_STRING_BYTES_MAX}. */
+export function textOfUnits(bytes: Uint8Array): string {
+  if (latin1Slice !== undefined) return latin1Slice.call(bytes, 0, bytes.length);
   // The call takes any array-like; the types only know arrays.
   return String.fromCharCode.apply(null, bytes as unknown as number[]);
 }

@@ -4,7 +4,7 @@ import { DirEntry } from '@proconsul/schema';
 import { configRow, decodeConfigCommand } from './config-table.ts';
 import { KvRow } from './kv-row.ts';
 import { CA_CONFIG, type OpaqueKind } from './opaque-table.ts';
-import { isAscii, pack } from './packed-bytes.ts';
+import { isAscii, pack, textOfUnits } from './packed-bytes.ts';
 import { peeringRecordId } from './peering.ts';
 import { mapFields, numberField, textField } from './raw-map.ts';
 import type { State } from './state.ts';
@@ -16,7 +16,7 @@ function flatText(reader: Reader): string {
   const bytes = reader.bytesAlias();
   if (bytes === null) return '';
   if (bytes.length > FLAT_BYTES_MAX || !isAscii(bytes)) return fromUtf8(bytes);
-  return String.fromCharCode.apply(null, bytes as unknown as number[]);
+  return textOfUnits(bytes);
 }
 
 /** Longer texts are decoded by the platform. */

@@ -89,19 +89,18 @@ function refuse(what: string): never {
 }
 
 function kvStep(state: State, journal: Journal, verb: string, entry: DirEntry): Step {
-  const key = goQuote(entry.Key);
   if (entry.Key === '' && verb !== 'get-tree' && verb !== 'delete-tree') refuse('Must provide key');
   switch (verb) {
     case 'set':
       return kvResult(withoutValue(setKey(state, journal, entry)));
     case 'cas':
-      if (!casKey(state, journal, entry)) refuse(`failed to set key ${key}, index is stale`);
+      if (!casKey(state, journal, entry)) refuse(`failed to set key ${goQuote(entry.Key)}, index is stale`);
       return writtenKey(state, entry.Key);
     case 'delete':
       deleteKey(state, journal, entry.Key);
       return NOTHING;
     case 'delete-cas':
-      if (!deleteKeyCas(state, journal, entry)) refuse(`failed to delete key ${key}, index is stale`);
+      if (!deleteKeyCas(state, journal, entry)) refuse(`failed to delete key ${goQuote(entry.Key)}, index is stale`);
       return NOTHING;
     case 'delete-tree':
       state.kv.removeUnder(entry.Key, state.indexes, journal);
@@ -109,14 +108,14 @@ function kvStep(state: State, journal: Journal, verb: string, entry: DirEntry): 
     case 'lock':
       return tookEffect(
         lockKey(state, journal, entry),
-        `failed to lock key ${key}, lock is already held`,
+        `failed to lock key ${goQuote(entry.Key)}, lock is already held`,
         state,
         entry,
       );
     case 'unlock':
       return tookEffect(
         unlockKey(state, journal, entry),
-        `failed to unlock key ${key}, lock isn't held, or is held by another session`,
+        `failed to unlock key ${goQuote(entry.Key)}, lock isn't held, or is held by another session`,
         state,
         entry,
       );

@@ -2,7 +2,6 @@ import { type ReadMeta, Txn } from '@proconsul/endpoints';
 import type { JsonValue } from '@proconsul/gojson';
 import {
   bytes,
-  DirEntry,
   HealthCheck,
   index,
   list,
@@ -77,9 +76,8 @@ function convert(x: ApiExchange, json: JsonValue): { ops: TxnOp[]; writes: boole
         throw new HttpError(413, `Value for key ${JSON.stringify(Key)} is too large (${size} > ${limit} bytes)`);
       }
       if (KV_WRITES.has(Verb)) writes = true;
-      ops.push(
-        TxnOpSchema.make({ KV: { Verb, DirEnt: DirEntry.make({ Key, Value, Flags, Session, ModifyIndex: Index }) } }),
-      );
+      const DirEnt = { LockIndex: 0, Key, Flags, Value, Session, CreateIndex: 0, ModifyIndex: Index };
+      ops.push({ KV: { Verb, DirEnt }, Node: null, Service: null, Check: null, Session: null });
     } else if (op.Node !== null) {
       if (op.Node.Verb !== 'get') writes = true;
       ops.push(
