@@ -1,25 +1,27 @@
-// Runs one build of the simulation over seeds until a promise is broken, and says at which.
-import { parentPort, workerData } from 'node:worker_threads';
+// Runs builds of the simulation over seeds, each until a promise is broken, and says at which. One order at a time, by message.
+import { parentPort } from 'node:worker_threads';
 
-const { module, run, seedsMax } = workerData;
-const { runScenario, runDurable, runAgents } = await import(module);
-const [kind, count] = run.split('-');
-const servers = Number(count ?? 0);
+const runOf = ({ runScenario, runDurable, runAgents }, run) => {
+  const [kind, count] = run.split('-');
+  const servers = Number(count ?? 0);
+  if (kind === 'cores') return (seed) => runScenario({ seed });
+  if (kind === 'agents') return (seed) => runAgents({ seed, servers });
+  return (seed) => runDurable({ seed, servers, damage: seed % 2 === 0 });
+};
 
-async function runOne(seed) {
-  if (kind === 'cores') runScenario({ seed });
-  else if (kind === 'agents') await runAgents({ seed, servers });
-  else await runDurable({ seed, servers, damage: seed % 2 === 0 });
-}
-
-let found = { seeds: 0, why: '' };
-for (let seed = 1; seed <= seedsMax && found.seeds === 0; seed++) {
-  parentPort.postMessage({ begins: seed });
-  try {
-    await runOne(seed);
-  } catch (error) {
-    const [first = ''] = String(error.message).split('\n');
-    found = { seeds: seed, why: first.replace(/^seed \d+: /, '').slice(0, 140) };
+parentPort.on('message', async ({ module, run, seeds }) => {
+  const runOne = runOf(await import(module), run);
+  for (const seed of seeds) {
+    parentPort.postMessage({ begins: seed });
+    try {
+      await runOne(seed);
+    } catch (error) {
+      const [first = ''] = String(error.message).split('\n');
+      // Anything else is a fault of the build, not of what was planted.
+      if (error.name !== 'SimulationFailure') throw error;
+      parentPort.postMessage({ seed, why: first.replace(/^seed \d+: /, '').slice(0, 140) });
+      return;
+    }
   }
-}
-parentPort.postMessage(found);
+  parentPort.postMessage({ seed: 0, why: '' });
+});

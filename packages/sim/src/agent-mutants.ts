@@ -153,8 +153,8 @@ const CATALOG: readonly Mutant[] = [
   agents(
     'services are not kept over a restart',
     'agent/src/local/registry.ts',
-    'if (options.persist && row !== undefined) persistence?.saveService(row);',
-    'void row;',
+    'if (options.persist) this.#persistService(local.services.get(service.ID) as ServiceRow, json);',
+    'void json;',
   ),
   agents(
     'a new leader deregisters whom it has not met',
