@@ -27,9 +27,7 @@ export interface AliasTarget {
  */
 export function evaluateAlias(target: AliasTarget): RawResult {
   if (!target.nodeExists) return { status: 'passing', output: 'No checks found.' };
-  if (target.service !== '' && !target.serviceExists) {
-    return { status: 'critical', output: `Service ${target.service} could not be found on node ${target.node}` };
-  }
+  if (target.service !== '' && !target.serviceExists) return missing(target);
   let any = false;
   let warning: AliasedCheck | undefined;
   for (const check of target.checks) {
@@ -39,7 +37,14 @@ export function evaluateAlias(target: AliasTarget): RawResult {
     if (check.Status === 'warning') warning ??= check;
   }
   if (warning !== undefined) return { status: 'warning', output: blame(warning) };
-  return { status: 'passing', output: any ? 'All checks passing.' : 'No checks found.' };
+  if (any) return { status: 'passing', output: 'All checks passing.' };
+  // A node without a check of its own is taken for a service without a name. Source: the same.
+  return target.service === '' ? missing(target) : { status: 'passing', output: 'No checks found.' };
 }
+
+const missing = ({ service, node }: AliasTarget): RawResult => ({
+  status: 'critical',
+  output: `Service ${service} could not be found on node ${node}`,
+});
 
 const blame = (check: AliasedCheck): string => `Aliased check "${check.Name}" failing: ${check.Output}`;

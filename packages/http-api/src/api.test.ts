@@ -426,7 +426,7 @@ describe('writes', () => {
     const sessions = w.caller.asked.map((a) => (a.args as { Session: Session }).Session);
     expect(sessions).toMatchObject([
       { Node: 'n1', LockDelay: 15e9, Behavior: 'release', TTL: '', NodeChecks: ['serfHealth'] },
-      { LockDelay: 5e9, TTL: '10s', NodeChecks: [], Checks: [] },
+      { LockDelay: 5e9, TTL: '10s', NodeChecks: [], Checks: null },
       { LockDelay: 20e9 },
     ]);
   });

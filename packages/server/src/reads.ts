@@ -194,7 +194,7 @@ function addCatalog(t: Table, now: Now): void {
   add(t, Catalog.NodeServiceList, (s, a) => {
     const filter = filterOf<NodeService>(a.Filter, SERVICE_FIELDS, now);
     const answer = s.catalog.nodeServiceList(a.Node);
-    if (filter === null || answer.value.Node === null) return answer;
+    if (filter === null) return answer;
     return { ...answer, value: { ...answer.value, Services: (answer.value.Services ?? []).filter(filter) } };
   });
   add(t, Catalog.GatewayServices, (s, a) => s.catalog.gatewayServices(a.ServiceName));

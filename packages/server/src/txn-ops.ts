@@ -7,7 +7,7 @@ const WRITING_VERBS = new Set(['set', 'cas']);
 const OTHER_VERBS = new Set(['get', 'set', 'cas', 'delete', 'delete-cas']);
 
 /** Verbs that may name the empty key: they mean the whole tree. */
-const EMPTY_KEY_VERBS = new Set(['get-tree', 'delete-tree']);
+const EMPTY_KEY_VERBS = new Set(['delete-tree']);
 
 /** Operations of a transaction that writes, with the ids that they leave out. */
 export function withIds(ops: readonly TxnOp[]): TxnOp[] {

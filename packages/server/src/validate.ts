@@ -20,12 +20,12 @@ export function uuidError(text: string): string | null {
 /** Checks a catalog registration and fills in what it leaves out. Source: recorded answers of catalog/register. */
 export function checkRegistration(request: RegisterRequest): RegisterRequest {
   if (request.Node === '') throw invalid('Must provide node');
-  if (request.Address === '' && !request.SkipNodeUpdate) {
-    throw invalid('Must provide address if SkipNodeUpdate is not set');
-  }
   if (request.ID !== '') {
     const error = uuidError(request.ID);
     if (error !== null) throw invalid(`Bad node ID: ${error}`);
+  }
+  if (request.Address === '' && !request.SkipNodeUpdate) {
+    throw invalid('Must provide address if SkipNodeUpdate is not set');
   }
   const Service = request.Service === null ? null : withId(request.Service);
   const fault = Service === null ? undefined : instanceFault(Service);

@@ -1,5 +1,5 @@
 import type { Node, NodeInfo, NodeService, NodeServiceList, NodeServices, ServiceNode } from '@proconsul/schema';
-import type { Instance, NodeEntry, ServiceGroup } from './catalog-table.ts';
+import { type Instance, type NodeEntry, type ServiceGroup, tagsOf } from './catalog-table.ts';
 import { NODE_EXTINCTION, SERVICE_EXTINCTION } from './catalog-write.ts';
 import { dep, type ReadResult } from './dep.ts';
 import type { State } from './state.ts';
@@ -46,7 +46,7 @@ export function listServices(state: State, meta: Pairs): ReadResult<Readonly<Rec
   }
   const names: [string, string[]][] = [];
   for (const group of state.catalog.groups.values()) {
-    for (const [name, tags] of group.tags) names.push([name, [...tags.keys()].filter((tag) => tag !== '').sort()]);
+    for (const [name, tags] of group.tags) names.push([name, tagsOf(tags.keys())]);
   }
   names.sort(([a], [b]) => (a < b ? -1 : 1));
   for (const [name, tags] of names) value[name] = tags;
@@ -57,7 +57,7 @@ function unionOfTags(instances: readonly Instance[]): [string, readonly string[]
   const names = new Map<string, Set<string>>();
   for (const { row } of instances) {
     const tags = names.get(row.Service) ?? new Set();
-    for (const tag of row.Tags ?? []) if (tag !== '') tags.add(tag);
+    for (const tag of row.Tags ?? []) tags.add(tag);
     names.set(row.Service, tags);
   }
   return [...names]

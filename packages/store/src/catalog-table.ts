@@ -233,6 +233,14 @@ function groupIn(groups: Map<string, ServiceGroup>, name: string): ServiceGroup 
   return group;
 }
 
+/** Keys of {@link ServiceGroup.tags}: that an instance spells the name so, and that one has a tag, which follows. */
+const SPELLING = '';
+const TAG = '#';
+
+/** The tags among the keys of {@link ServiceGroup.tags}, sorted. */
+export const tagsOf = (keys: Iterable<string>): string[] =>
+  [...keys].flatMap((key) => (key === SPELLING ? [] : [key.slice(TAG.length)])).sort();
+
 /** True when the set of tags (or the spelling itself) appeared or went. */
 function countTags(group: ServiceGroup, row: NodeService, by: 1 | -1): boolean {
   let tags = group.tags.get(row.Service);
@@ -240,8 +248,8 @@ function countTags(group: ServiceGroup, row: NodeService, by: 1 | -1): boolean {
     tags = new Map();
     group.tags.set(row.Service, tags);
   }
-  let changed = count(tags, '', by);
-  for (const tag of new Set(row.Tags)) if (tag !== '' && count(tags, tag, by)) changed = true;
+  let changed = count(tags, SPELLING, by);
+  for (const tag of new Set(row.Tags)) if (count(tags, `${TAG}${tag}`, by)) changed = true;
   if (tags.size === 0) group.tags.delete(row.Service);
   return changed;
 }

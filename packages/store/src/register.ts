@@ -53,11 +53,25 @@ export function refusable(journal: Journal, change: () => void): ApplyResult {
 }
 
 function register(state: State, journal: Journal, request: RegisterRequest): void {
-  const node = registeredNode(state, journal, request);
   const { Service } = request;
+  const checks = [...(request.Check === null ? [] : [request.Check]), ...(request.Checks ?? [])];
+  for (const check of checks) refuseStray(state, request, check);
+  const node = registeredNode(state, journal, request);
   if (Service !== null) inserting('service', () => ensureService(state, journal, node, Service));
-  const checks = request.Check === null ? [] : [request.Check];
-  for (const check of [...checks, ...(request.Checks ?? [])]) registerCheck(state, journal, node, check);
+  for (const check of checks)
+    ensureCheck(state, journal, node, { ...check, Type: check.Type || inferredType(check.Definition) });
+}
+
+/** A check belongs to the node that is registered, and to a service that is there or comes with it. */
+function refuseStray(state: State, { Node, Service }: RegisterRequest, given: HealthCheck): void {
+  const id = given.CheckID === '' ? given.Name : given.CheckID;
+  if (given.Node !== '' && given.Node.toLowerCase() !== Node.toLowerCase()) {
+    throw new RefusedError(`Node '${given.Node}' for check '${id}' doesn't match register request node '${Node}'`);
+  }
+  if (given.ServiceID === '' || given.ServiceID === (Service?.ID || Service?.Service)) return;
+  if (state.catalog.node(Node)?.services.get(given.ServiceID)?.row.ID !== given.ServiceID) {
+    throw new RefusedError(`Unknown service ID '${given.ServiceID}' for check ID '${id}'`);
+  }
 }
 
 /** Says in which part of a registration something was refused. */
@@ -163,22 +177,6 @@ function withVirtualIp(state: State, journal: Journal, row: NodeService): NodeSe
   if (Address === undefined) return row;
   const TaggedAddresses = { ...row.TaggedAddresses, [VIRTUAL_TAG]: { Address, Port: row.Port } };
   return { ...row, TaggedAddresses };
-}
-
-function registerCheck(state: State, journal: Journal, node: NodeEntry, given: HealthCheck): void {
-  const CheckID = given.CheckID === '' ? given.Name : given.CheckID;
-  if (given.Node !== '' && given.Node.toLowerCase() !== node.key) {
-    throw new RefusedError(
-      `Node '${given.Node}' for check '${CheckID}' doesn't match register request node '${node.row.Node}'`,
-    );
-  }
-  if (given.ServiceID !== '' && node.services.get(given.ServiceID)?.row.ID !== given.ServiceID) {
-    throw new RefusedError(`Unknown service ID '${given.ServiceID}' for check ID '${CheckID}'`);
-  }
-  ensureCheck(state, journal, node, {
-    ...given,
-    Type: given.Type === '' ? inferredType(given.Definition) : given.Type,
-  });
 }
 
 /** Stores a check: names, status and the service's part are filled in. Throws {@link RefusedError}. */

@@ -145,7 +145,7 @@ function kvReadStep(state: State, verb: string, entry: DirEntry): Step {
   if (verb === 'get-tree') return state.kv.rows.under(entry.Key).flatMap(kvResult);
   const row = state.kv.get(entry.Key);
   if (verb === 'check-not-exists') return row === undefined ? NOTHING : refuse(`key ${key} exists`);
-  if (verb === 'get-or-empty' && row === undefined) return kvResult(emptyEntry(entry.Key));
+  if (verb === 'get-or-empty' && row === undefined) return kvResult({ ...entry, Value: null });
   if (!READ_VERBS.has(verb)) refuse(`unknown KV operation: ${verb}`);
   const failed = verb === 'check-index' || verb === 'check-session' ? `failed to ${verb.replace('-', ' ')}, ` : '';
   if (row === undefined) return refuse(`${failed}key ${key} doesn't exist`);
@@ -163,10 +163,6 @@ function kvReadStep(state: State, verb: string, entry: DirEntry): Step {
     default:
       return kvResult(row);
   }
-}
-
-function emptyEntry(Key: string): DirEntry {
-  return { LockIndex: 0, Key, Flags: 0, Value: null, Session: '', CreateIndex: 0, ModifyIndex: 0 };
 }
 
 const nodeResult = (node: NodeEntry): Step => [{ KV: null, Node: node.row, Service: null, Check: null }];

@@ -19,6 +19,7 @@ const SYNC_MS = 60;
 const RETRIES = 4;
 
 interface Difference {
+  readonly seed: number;
   readonly request: Request;
   readonly ours: Alike;
   readonly theirs: Alike;
@@ -63,7 +64,7 @@ async function run(seed: number, found: Map<string, Difference[]>): Promise<numb
       if (theirs.status === 0 || isDeepStrictEqual(ours, theirs)) continue;
       const key = `${shape(request)} ${ours.status} ${theirs.status}`;
       const same = found.get(key) ?? [];
-      found.set(key, [...same, { request, ours, theirs, writes: [...writes] }]);
+      found.set(key, [...same, { seed, request, ours, theirs, writes: [...writes] }]);
       // What follows a write that went otherwise differs with it.
       if (request.method !== 'GET' && (ours.status === 200) !== (theirs.status === 200)) return n;
     }
@@ -88,12 +89,17 @@ const found = new Map<string, Difference[]>();
 let asked = 0;
 for (let i = 0; i < Number(options.seeds); i++) {
   const seed = Number(options.from) + i;
-  asked += await run(seed, found);
+  try {
+    asked += await run(seed, found);
+  } catch (error) {
+    console.log(`seed ${seed}: ${(error as Error).message}`);
+    process.exitCode = 1;
+  }
 }
 for (const [key, differences] of found) {
   console.log(`\n== ${key} (${differences.length})`);
-  for (const { request, ours, theirs, writes } of differences.slice(0, 3)) {
-    console.log(`${request.method} ${request.path} ${request.body ?? ''}`);
+  for (const { seed, request, ours, theirs, writes } of differences.slice(0, 3)) {
+    console.log(`seed ${seed}: ${request.method} ${request.path} ${request.body ?? ''}`);
     for (const place of places(ours, theirs).slice(0, 5)) {
       console.log(`   ${place.slice(0, 400)}`);
       const indexes = /[iI]ndex: "?(\d+)"? instead of "?(\d+)/.exec(place);
@@ -106,4 +112,4 @@ for (const [key, differences] of found) {
   }
 }
 console.log(`\n${asked} requests, ${[...found.values()].flat().length} answers otherwise, of ${found.size} kinds`);
-process.exitCode = found.size === 0 ? 0 : 1;
+if (found.size > 0) process.exitCode = 1;

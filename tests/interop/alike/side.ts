@@ -117,6 +117,7 @@ export class Side {
     return text
       .replaceAll(UUID, (id) => (GIVEN_UUID.test(id) ? id : this.#id(id)))
       .replaceAll(TIME, 'TIME')
+      .replaceAll(/(current modify index) \d+/g, '$1 INDEX')
       .replaceAll(this.#host, 'HOST')
       .replaceAll(new RegExp(`:(${Object.values(this.#agent.ports).join('|')})\\b`, 'g'), ':PORT');
   }
@@ -150,6 +151,8 @@ function parsed(text: string): unknown {
 
 /** What comes in the order of random identifiers, or in none, gets one. */
 function inOrder(list: readonly unknown[]): readonly unknown[] {
+  // Tags in the list of services.
+  if (list.every((item) => typeof item === 'string')) return list.toSorted();
   const rows = list.filter((item): item is Record<string, unknown> => typeof item === 'object' && item !== null);
   if (rows.length < list.length) return list;
   // Sessions and prepared queries.

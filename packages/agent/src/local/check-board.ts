@@ -27,12 +27,11 @@ export interface CheckBoardOptions {
 
 export interface CheckBoardDependencies {
   readonly local: LocalState;
-  readonly nodeName: string;
   readonly clock: Clock;
   readonly rng: Rng;
   readonly log: Log;
   readonly run: (check: CheckType, signal: AbortSignal) => Promise<RawResult>;
-  /** Aliases of what stands on other nodes. */
+  /** Aliases that name a node. */
   readonly far: { follow(id: string, target: FarTarget): void; forget(id: string): void; stop(): void };
   /** Something changed that the servers should know now. */
   changed(): void;
@@ -106,7 +105,8 @@ export class CheckBoard {
 
   #watchAlias(id: string, definition: CheckType | null): void {
     const node = definition?.AliasNode ?? '';
-    const isFar = node !== '' && node.toLowerCase() !== this.#d.nodeName.toLowerCase();
+    // A node that is named is asked about in the catalog, this one too: there it has all its checks.
+    const isFar = node !== '';
     if (definition !== null && !isFar) this.#aliases.add(id);
     else this.#aliases.delete(id);
     if (isFar) this.#d.far.follow(id, { node, service: definition?.AliasService ?? '' });

@@ -49,8 +49,8 @@ function taggedAddresses(definition: ServiceDefinition): Readonly<Record<string,
 export function toNodeService(definition: ServiceDefinition): NodeService {
   if (definition.Name === '') throw new AgentError(400, 'Missing service name');
   if (isUnspecified(definition.Address)) throw new AgentError(400, INVALID_ADDRESS);
-  refuseMeta(definition);
   refuseWeights(definition);
+  refuseMeta(definition);
   const service = NodeService.make({
     Kind: definition.Kind,
     ID: definition.ID === '' ? definition.Name : definition.ID,

@@ -3,7 +3,7 @@ import { evaluateAlias, type RawResult } from '@proconsul/checks';
 import { type Caller, Internal, type ReadOptions } from '@proconsul/endpoints';
 import type { NodeInfo } from '@proconsul/schema';
 
-/** What an alias follows: a service of another node, or that node alone. */
+/** What an alias follows: a service of a node, or that node alone. */
 export interface FarTarget {
   readonly node: string;
   /** Id of the service; empty: the node's own checks. */
@@ -24,7 +24,7 @@ const PAUSE_MS: Millis = 100;
 /** After an error, and as much again by chance. */
 const RETRY_MS: Millis = 5_000;
 
-/** Follows the checks of other nodes in the catalog, each by a blocking query, for the aliases that name them. */
+/** Follows the checks of nodes in the catalog, each by a blocking query, for the aliases that name them. */
 export class FarAliases {
   readonly #d: FarAliasesDependencies;
   readonly #followed = new Map<string, Follower>();

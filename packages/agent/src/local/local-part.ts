@@ -58,10 +58,9 @@ export class LocalPart {
   #checkBoard(caller: Caller): CheckBoard {
     const { clock, rng, log, config } = this.#context;
     const { local, spawner } = this;
-    const { nodeName, checkOutputMaxSizeBytes: outputMaxSize } = config();
+    const { checkOutputMaxSizeBytes: outputMaxSize } = config();
     return new CheckBoard({
       local,
-      nodeName,
       clock,
       rng,
       log,

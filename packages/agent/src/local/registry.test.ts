@@ -29,7 +29,7 @@ async function world(given: Partial<RegistryOptions> & { updateIntervalMs?: numb
   const reaped: string[] = [];
   const far = new Map<string, FarTarget>();
   const checks = new CheckBoard({
-    ...{ local, nodeName: 'n1', clock, rng, log: silentLog },
+    ...{ local, clock, rng, log: silentLog },
     far: { follow: (id, to) => void far.set(id, to), forget: (id) => void far.delete(id), stop: () => far.clear() },
     run: async () => ({ status: 'passing', output: 'ran' }),
     changed: () => void pushed.push(clock.now()),
@@ -60,13 +60,16 @@ const withSidecar = (given: Partial<SidecarDefinition> = {}) => ({
 });
 const status = (w: { local: LocalState }, id: string) => w.local.checks.get(id)?.check.Status;
 
-test('an alias of something on another node is followed in the catalog, until it goes', async () => {
+test('an alias that names a node is followed in the catalog, until it goes', async () => {
   const w = await world();
   w.add({ Name: 'web', Checks: [CheckType.make({ AliasNode: 'other', AliasService: 'db' })] });
   w.addCheck({ Name: 'mine', AliasNode: 'N1' });
-  expect([...w.far]).toEqual([['service:web', { node: 'other', service: 'db' }]]);
+  expect([...w.far]).toEqual([
+    ['service:web', { node: 'other', service: 'db' }],
+    ['mine', { node: 'N1', service: '' }],
+  ]);
   w.registry.removeService('web');
-  expect(w.far.size).toBe(0);
+  expect([...w.far.keys()]).toEqual(['mine']);
 });
 
 describe('a service', () => {

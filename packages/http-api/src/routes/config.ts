@@ -6,7 +6,7 @@ import {
   isConfigKind,
   readConfigEntry,
 } from '@proconsul/schema';
-import { type ApiExchange, badRequest, HttpError, parseUint } from '../api-exchange.ts';
+import { type ApiExchange, badRequest, casIndex, HttpError } from '../api-exchange.ts';
 import { answerRead, type ReadSpec } from '../read.ts';
 import { TEXT_TYPE } from '../reply.ts';
 import { path, query, type Route } from '../route.ts';
@@ -18,7 +18,7 @@ const encoder = new TextEncoder();
 /** `?cas=`: the index that an entry must still have. Null without one. */
 function casOf(x: ApiExchange): number | null {
   const text = x.query.get('cas');
-  return text === '' ? null : Number(parseUint(text));
+  return text === '' ? null : casIndex(text);
 }
 
 const record = (entry: ConfigEntry, ModifyIndex: number): ConfigEntryRecord => ({

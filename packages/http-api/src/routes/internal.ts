@@ -49,6 +49,7 @@ interface Summary {
   readonly nodes: string[];
   readonly externalSources: Set<string>;
   instances: number;
+  readonly counted: Set<string>;
   passing: number;
   warning: number;
   critical: number;
@@ -84,6 +85,7 @@ function summarize(found: readonly CheckServiceNode[]): Summary[] {
         nodes: [],
         externalSources: new Set(),
         instances: 0,
+        counted: new Set(),
         passing: 0,
         warning: 0,
         critical: 0,
@@ -111,6 +113,10 @@ function addInstance(s: Summary, instance: CheckServiceNode, service: NodeServic
   if (source !== undefined && source !== '') s.externalSources.add(source);
   if (service.Connect.Native) s.connectNative = true;
   for (const check of instance.Checks ?? []) {
+    // A check of the node counts once, however many instances stand there.
+    const id = `${check.Node}\0${check.CheckID}`;
+    if (s.counted.has(id)) continue;
+    s.counted.add(id);
     if (check.Status === 'passing') s.passing++;
     else if (check.Status === 'warning') s.warning++;
     else if (check.Status === 'critical') s.critical++;

@@ -73,8 +73,8 @@ function refuseConflict(x: ApiExchange, names: readonly string[]): void {
 
 /** Undefined: answered from here on by others (a promise is made only when the body has not arrived yet). */
 function put(x: ApiExchange): Promise<void> {
-  refuseConflict(x, ['cas', 'acquire', 'release']);
   if (x.rest === '') throw badRequest('Missing key name');
+  refuseConflict(x, ['cas', 'acquire', 'release']);
   const q = x.query;
   const limit = x.api.settings().kvMaxValueSizeBytes;
   let op = 'set';

@@ -86,7 +86,14 @@ function readSession(json: JsonValue, node: string): Session {
   }
   // The old form, when it is there and empty, empties the new one.
   if (hasChecks && (checks ?? []).length === 0) nodeChecks = [];
+  checks = checksBeside(nodeChecks ?? [], checks ?? []);
   return Session.make({ ...out, NodeChecks: nodeChecks, ServiceChecks: serviceChecks, Checks: checks });
+}
+
+/** What the old form adds to the new one, if that says anything. Source: answers of the reference. */
+function checksBeside(nodeChecks: readonly string[], checks: readonly string[]): readonly string[] | null {
+  const added = nodeChecks.length === 0 ? [] : checks.filter((id) => !nodeChecks.includes(id));
+  return added.length === 0 ? null : added;
 }
 
 async function create(x: ApiExchange): Promise<void> {
