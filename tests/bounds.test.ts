@@ -826,7 +826,10 @@ describe('HTTP', () => {
   });
 
   test('METHODS_KEPT_MAX: methods that clients invent are not kept', () => {
-    const report = new RequestReport({ clock: new StillClock(), log: silentLog, metrics: noMetrics });
+    const report = new RequestReport({
+      ...{ clock: new StillClock(), log: silentLog, metrics: noMetrics },
+      agent: { nodeName: 'n' },
+    });
     const route = { path: '/v1/kv/' } as Parameters<RequestReport['labels']>[0];
     for (let i = 0; i < METHODS_KEPT_MAX; i++) report.labels(route, `M${i}`);
     expect(report.labels(route, 'M1')).toBe(report.labels(route, 'M1'));

@@ -181,7 +181,8 @@ export class LocalServer {
 
   /** The store; when a leader replaces all of it, whoever waits is answered, since indexes may have gone back. */
   #machine(): StateMachine {
-    const machine = storeMachine(this.store);
+    const { clock, metrics } = this.#d;
+    const machine = storeMachine(this.store, { clock, metrics });
     return {
       ...machine,
       restore: async (pieces) => {

@@ -1,13 +1,35 @@
-import { CodedError } from '@proconsul/base';
+import { type Clock, CodedError, type Labels, type Metrics } from '@proconsul/base';
 import { ChunkAssembler, type Entry, type StateMachine } from '@proconsul/raft';
-import { type Command, isSupportedCommand, type Store } from '@proconsul/store';
+import { type Command, commandName, isSupportedCommand, type Store } from '@proconsul/store';
+
+/** Who is told how long each command took. */
+export interface CommandWatch {
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+}
+
+/** Bound of the operations whose labels are kept: there are fewer. */
+export const OPERATIONS_KEPT_MAX = 64;
+
+const operations = new Map<string, Labels>();
+
+/** One object for each operation, so that the sink knows it again. */
+function labelsOf(op: string): Labels | undefined {
+  if (op === '') return undefined;
+  let labels = operations.get(op);
+  if (labels === undefined) {
+    labels = { op };
+    if (operations.size < OPERATIONS_KEPT_MAX) operations.set(op, labels);
+  }
+  return labels;
+}
 
 /**
  * The store as Raft drives it. Watchers hear of a batch once all of it is applied. Commands in several pieces are put together.
  * Throws CodedError FSM_UNKNOWN_COMMAND for a command of a newer version that may not be skipped: going on would make this
  * server's state another one than its peers', so its part ends there, with what it has.
  */
-export function storeMachine(store: Store): StateMachine {
+export function storeMachine(store: Store, watch?: CommandWatch): StateMachine {
   const chunks = new ChunkAssembler();
   const applyPiece = (entry: Entry): unknown => {
     const outcome = chunks.take(entry);
@@ -18,7 +40,15 @@ export function storeMachine(store: Store): StateMachine {
   };
   const applyCommand = (data: Uint8Array, entry: Entry): unknown => {
     if (entry.command === undefined && !isSupportedCommand(data)) throw unknownCommand(entry, data);
-    return store.apply(entry.index, data, entry.command as Command | undefined);
+    const command = entry.command as Command | undefined;
+    if (watch === undefined) return store.apply(entry.index, data, command);
+    const startedAt = watch.clock.now();
+    const result = store.apply(entry.index, data, command);
+    const named = commandName(data, command);
+    if (named !== undefined) {
+      watch.metrics.sample(`fsm.${named.name}`, watch.clock.now() - startedAt, labelsOf(named.op));
+    }
+    return result;
   };
   return {
     apply(entries) {

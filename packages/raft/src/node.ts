@@ -11,6 +11,7 @@ import {
   type Timer,
 } from '@proconsul/base';
 import { Applier } from './applier.ts';
+import { BatchTimes } from './batch-times.ts';
 import { CHUNK_BYTES, CHUNKS_MAX, chunksOf } from './chunking.ts';
 import {
   type Configuration,
@@ -89,6 +90,7 @@ export class RaftNode {
   #outbox: Outbox | undefined;
   #snapshots: NodeSnapshots | undefined;
   readonly #proposals = new Proposals();
+  readonly #times: BatchTimes;
   #isFlushPlanned = false;
   readonly #inputs: RaftInput[] = [];
   /** An input is being worked on, or its effects wait for the disk. */
@@ -112,6 +114,7 @@ export class RaftNode {
   constructor(options: RaftOptions, dependencies: RaftDependencies) {
     this.#options = options;
     this.#d = dependencies;
+    this.#times = new BatchTimes(dependencies.metrics);
   }
 
   // Life.
@@ -121,7 +124,10 @@ export class RaftNode {
     const { clock, rng, disk, log, codec, machine, metrics, transport } = this.#d;
     const storage = await openStorage(this.#options, { disk, clock, rng, log }, codec, {
       // Before the core is there, only what the log says of itself is on its way to the disk: no entries.
-      durable: (index) => this.#core && this.#input({ kind: 'durable', at: clock.now(), index }),
+      durable: (index) => {
+        this.#times.durable(index, clock.now());
+        if (this.#core) this.#input({ kind: 'durable', at: clock.now(), index });
+      },
       rejected: (lastIndex, error) => this.#core && this.#onLogRejected(lastIndex, error),
       failed: (error) => this.#fail(error),
     });
@@ -310,6 +316,7 @@ export class RaftNode {
 
   /** Resolves when everything that was in the log before it is applied here. */
   async barrier(): Promise<void> {
+    this.#d.metrics.count('raft.barrier');
     await this.#propose({ type: LogType.barrier, data: NO_DATA });
   }
 
@@ -318,6 +325,7 @@ export class RaftNode {
    * read that follows is linearizable. Source: Ongaro's thesis section 6.4.
    */
   async verifyLeader(): Promise<void> {
+    this.#d.metrics.count('raft.verify_leader');
     const { core } = this;
     const readIndex = Math.max(core.commitIndex, core.termStartIndex);
     const { applier } = this.#opened;
@@ -394,7 +402,9 @@ export class RaftNode {
     this.#proposals.number(this.core.lastIndex + 1, this.core.term);
     metrics.count('raft.apply', entries.length);
     metrics.gauge('raft.leader.dispatchNumLogs', entries.length);
-    this.#input({ kind: 'propose', at: clock.now(), appendedAtMs: clock.wallMs(), entries });
+    const at = clock.now();
+    this.#times.dispatched(this.core.lastIndex + entries.length, at);
+    this.#input({ kind: 'propose', at, appendedAtMs: clock.wallMs(), entries });
   }
 
   #ask(make: (token: number, at: Millis) => RaftInput): Promise<void> {
@@ -503,6 +513,7 @@ export class RaftNode {
       case 'append':
         return this.#append(e.entries, e.truncateFrom);
       case 'commit':
+        this.#times.committed(e.index, this.#d.clock.now());
         return applier.commit(e.index);
       case 'set-timer':
         return this.#setTimer(e.at);
@@ -594,6 +605,7 @@ export class RaftNode {
   #onRole(role: Role, term: number): void {
     const before = this.#role;
     this.#role = role;
+    this.#times.clear();
     if (before === 'leader') {
       this.#proposals.rejectQueued('NOT_LEADER');
       this.#proposals.rejectNumbered('LEADERSHIP_LOST');

@@ -4,19 +4,24 @@ import {
   type Caller,
   Catalog,
   type CommonArgs,
+  ConfigEntryMethods,
   type Consistency,
   CoordinateMethods,
   EndpointError,
   FederationState,
+  KVS,
   noLeader,
   noPathToDatacenter,
   notReadyForConsistentReads,
   Operator,
+  PreparedQueryMethods,
   type ReadDone,
   type ReadMeta,
   type ReadMethod,
   type ReadOptions,
+  SessionMethods,
   Status,
+  Txn,
   type View,
   type WriteMethod,
 } from '@proconsul/endpoints';
@@ -49,6 +54,22 @@ const LOCAL_METHODS: ReadonlySet<string> = new Set([
   Status.RaftStats.name,
   Catalog.ListDatacenters.name,
   CoordinateMethods.ListDatacenters.name,
+]);
+
+/** Calls of which the time is told. Source of the names: telemetry documentation. */
+const TIMERS: ReadonlyMap<string, string> = new Map([
+  [Catalog.Register.name, 'catalog.register'],
+  [Catalog.Deregister.name, 'catalog.deregister'],
+  [KVS.Apply.name, 'kvs.apply'],
+  [SessionMethods.Apply.name, 'session.apply'],
+  [SessionMethods.Renew.name, 'session.renew'],
+  [Txn.Apply.name, 'txn.apply'],
+  [Txn.Read.name, 'txn.read'],
+  [PreparedQueryMethods.Apply.name, 'prepared-query.apply'],
+  [PreparedQueryMethods.Execute.name, 'prepared-query.execute'],
+  [PreparedQueryMethods.ExecuteRemote.name, 'prepared-query.execute_remote'],
+  [PreparedQueryMethods.Explain.name, 'prepared-query.explain'],
+  [ConfigEntryMethods.Apply.name, 'config_entry.apply'],
 ]);
 
 /** Only the leader knows these, however old the answer may be. */
@@ -98,7 +119,7 @@ export class Server implements Caller {
       hold: () => this.#room.hold(),
       route: (name, consistency) => this.#route(name, consistency),
       answer: (method, args, left, told) => this.#answer(method, args, left, told),
-      verify: () => dependencies.consensus.verifyLeader(),
+      verify: () => this.#verifyLeader(),
       mayAnswer: (name, consistency) => consistency === 'stale' || LOCAL_METHODS.has(name) || this.leads(),
       meta: () => this.#meta(),
       deposed: this.#deposed,
@@ -196,7 +217,7 @@ export class Server implements Caller {
     done: ReadDone<T>,
   ): () => void {
     if (!this.#isOurs(args)) return this.#readElsewhere(method, args, options, done);
-    const read = new HeldRead(method, args, options, done, this.#readSteps);
+    const read = new HeldRead(method, args, options, this.#timed(method.name, done), this.#readSteps);
     read.attempt();
     return () => read.cancel();
   }
@@ -223,7 +244,11 @@ export class Server implements Caller {
   async #writeHere<A extends CommonArgs, R>(method: WriteMethod<A, R>, args: A): Promise<R> {
     const handler = this.#writes.get(method.name);
     if (handler === undefined) throw new EndpointError('NO_METHOD', `rpc: can't find method ${method.name}`);
-    return (await handler(this.#context, args as never)) as R;
+    const startedAt = this.#d.clock.now();
+    const result = (await handler(this.#context, args as never)) as R;
+    const timer = TIMERS.get(method.name);
+    if (timer !== undefined) this.#d.metrics.sample(timer, this.#d.clock.now() - startedAt);
+    return result;
   }
 
   /** What all datacenters share is written in the primary one. */
@@ -319,6 +344,23 @@ export class Server implements Caller {
     };
   }
 
+  async #verifyLeader(): Promise<void> {
+    const startedAt = this.#d.clock.now();
+    await this.#d.consensus.verifyLeader();
+    this.#d.metrics.sample('rpc.consistentRead', this.#d.clock.now() - startedAt);
+  }
+
+  /** Reads that are measured from here to their answer. */
+  #timed<T>(name: string, done: ReadDone<T>): ReadDone<T> {
+    const timer = TIMERS.get(name);
+    if (timer === undefined) return done;
+    const startedAt = this.#d.clock.now();
+    return (error, view, meta) => {
+      this.#d.metrics.sample(timer, this.#d.clock.now() - startedAt);
+      done(error, view, meta);
+    };
+  }
+
   #baseWaitMs(wanted: Millis): Millis {
     const { defaultQueryTimeMs, maxQueryTimeMs } = this.#options;
     return wanted <= 0 ? defaultQueryTimeMs : Math.min(wanted, maxQueryTimeMs);
@@ -371,9 +413,10 @@ export class Server implements Caller {
       const session = this.#d.store.sessions.get(id).value[0] ?? null;
       if (session !== null) this.sessionTimers.reset(session);
     };
+    const startedAt = this.#d.clock.now();
     const ended = this.#d.consensus
       .propose(command)
-      .then(() => undefined, retry)
+      .then(() => this.#d.metrics.sample('session_ttl.invalidate', this.#d.clock.now() - startedAt), retry)
       .finally(() => this.#ending.delete(id));
     this.#ending.set(id, ended);
   }

@@ -1,5 +1,6 @@
 export type { CatalogUsage } from './catalog-reads.ts';
 export { type Command, decodeCommand, encodeCommand, isSupportedCommand } from './command.ts';
+export { type CommandName, commandName } from './command-name.ts';
 export * from './config-rules/fields.ts';
 export { CHAIN_DEPTH_MAX, type EntryView, graphFault, protocolOf } from './config-rules/graph.ts';
 export { entryHash } from './config-rules/hash.ts';

@@ -28,6 +28,7 @@ import type { Dep, ReadResult } from './dep.ts';
 import { type GatewayService, gatewayServices } from './gateway-services.ts';
 import { Journal, type StoreHooks } from './journal.ts';
 import * as kv from './kv-reads.ts';
+import { PEERINGS } from './opaque-table.ts';
 import * as queries from './prepared-queries.ts';
 import type { ApplyResult } from './result.ts';
 import * as services from './service-reads.ts';
@@ -239,6 +240,7 @@ export class Store {
       config.getConfig(this.#state, kind, name),
     /** The empty kind lists every entry. */
     list: (kind: string): ReadResult<readonly config.ConfigEntryValue[]> => config.listConfig(this.#state, kind),
+    count: (kind: string): number => this.#state.config.ofKind(kind).length,
   };
 
   readonly connect = {
@@ -246,6 +248,7 @@ export class Store {
     configuration: () => caConfiguration(this.#state),
     providerStates: () => caProviderStates(this.#state),
     legacyIntentions: () => legacyIntentions(this.#state),
+    peeringCount: (): number => this.#state.opaque.count(PEERINGS),
   };
 
   readonly federation = {

@@ -44,7 +44,7 @@ export class ClientSide implements ClusterSide {
   constructor(context: AgentContext, events: SideEvents) {
     this.#context = context;
     this.#events = events;
-    const { clock, rng, log } = context;
+    const { clock, rng, log, metrics } = context;
     const config = context.config();
     this.#rpc = new RpcSide(context);
     this.#manager = new ServerManager({
@@ -58,12 +58,23 @@ export class ClientSide implements ClusterSide {
     this.caller = new RemoteCaller({
       client: this.#rpc.client,
       grpc: this.#rpc.grpc,
-      servers: this.#manager,
+      servers: {
+        pick: (datacenter) => this.#manager.pick(datacenter),
+        failed: (peer) => {
+          metrics.count('client.rpc.failed', 1, { server: peer.name });
+          this.#manager.failed(peer);
+        },
+      },
       clock,
       rng,
       holdTimeoutMs: config.rpcHoldTimeoutMs,
       callTimeoutMs: config.rpcClientTimeoutMs,
-      admits: () => this.#bucket.take(),
+      admits: () => {
+        metrics.count('client.rpc');
+        const isAdmitted = this.#bucket.take();
+        if (!isAdmitted) metrics.count('client.rpc.exceeded');
+        return isAdmitted;
+      },
     });
     const known = () => this.#manager.pick('');
     this.#certificate = config.autoEncrypt.tls

@@ -146,13 +146,13 @@ export class ServerSide implements ClusterSide {
   }
 
   #collectGauges(): void {
-    const { metrics, config } = this.#context;
+    const { metrics, config, clock } = this.#context;
     const members = () => {
       const alive = this.#pools.lan.members().filter((m) => m.status === 'alive');
       const servers = alive.filter((m) => m.tags['role'] === 'consul').length;
       return { servers, clients: alive.length - servers };
     };
-    metrics.collectWith(serverGauges(metrics, this.#server, { datacenter: config().datacenter, members }));
+    metrics.collectWith(serverGauges(metrics, this.#server, clock, { datacenter: config().datacenter, members }));
   }
 
   get server(): LocalServer {

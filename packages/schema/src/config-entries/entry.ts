@@ -13,6 +13,9 @@ export interface ConfigEntry {
   readonly [field: string]: unknown;
 }
 
+/** All kinds, in the order of their names. */
+export const CONFIG_KINDS: readonly string[] = [...CONFIG_ENTRY_SHAPES.keys()].sort();
+
 export const isConfigKind = (kind: string): boolean => CONFIG_ENTRY_SHAPES.has(kind);
 
 /**

@@ -1,4 +1,5 @@
 export {
+  CONFIG_KINDS,
   type ConfigEntry,
   configEntryJson,
   decodeConfigEntry,
