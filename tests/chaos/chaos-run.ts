@@ -65,6 +65,8 @@ export async function runChaos({ kind, seed, servers, seconds, world }: ChaosOpt
   try {
     await scene.whole();
     for (const watcher of programs.watchers) watcher.start();
+    // So that a killed agent has something to lose.
+    for (const worker of programs.services) await worker.register('web-2');
     load.start(programs.workers);
     await pause(CALM_MS);
     faultAt = performance.now();
