@@ -1,4 +1,4 @@
-// CONSUL_BIN=... node scripts/ts.mjs tests/interop/alike/main.ts [--seeds 10] [--from 1] [--requests 300]
+// CONSUL_BIN=... npm run alike -- [--seeds 10] [--from 1] [--requests 300]
 // Asks an agent of ours and one of the reference the same random things, good and bad, and shows where they answer otherwise.
 import { isDeepStrictEqual, parseArgs } from 'node:util';
 import { seededRng } from '@proconsul/base';

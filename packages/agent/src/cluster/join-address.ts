@@ -25,5 +25,6 @@ const isIp = (host: string): boolean => host.includes(':') || /^\d+\.\d+\.\d+\.\
 export async function endpointsOf(text: string, defaultPort: number, resolve: Resolve): Promise<readonly Endpoint[]> {
   const { host, port } = splitAddress(withoutName(text), defaultPort);
   if (isIp(host)) return [{ host, port }];
+  if (host === '') throw new Error('lookup : no such host');
   return (await resolve(host)).map((ip) => ({ host: ip, port }));
 }
