@@ -111,9 +111,9 @@ export class Agent implements AgentApi {
     await this.#settled();
   }
 
-  /** Resolves when changes survive the end of this process and were pushed. */
+  /** Resolves when the changes that the caller has just made survive the end of this process and were pushed. */
   async #settled(): Promise<void> {
-    await this.#d.sync.pushChanges();
+    await this.#d.sync.pushChanges(this.#d.local.takeFresh());
     await this.#d.registry.persisted();
   }
 
@@ -134,7 +134,8 @@ export class Agent implements AgentApi {
 
   async updateTtl(checkId: string, status: CheckStatus, output: string): Promise<void> {
     this.#d.registry.reportTtl(checkId, status, output);
-    if (this.#d.local.checks.get(checkId)?.inSync === false) await this.#d.sync.pushChanges();
+    if (this.#d.local.checks.get(checkId)?.inSync !== false) return;
+    await this.#d.sync.pushChanges(this.#d.local.takeFresh());
   }
 
   async serviceMaintenance(id: string, enable: boolean, reason: string): Promise<void> {

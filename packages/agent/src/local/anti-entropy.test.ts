@@ -315,6 +315,26 @@ describe('changes', () => {
     expect(w.local.dirtyServices.size).toBe(0);
   });
 
+  test('are waited for by whoever made them, also when they are being pushed already', async () => {
+    const w = world();
+    w.check('disk');
+    await w.sync.pushChanges(w.local.takeFresh());
+    w.local.setResult('disk', 'critical', 'full');
+    w.local.markCheck('disk', false);
+    void w.sync.pushChanges();
+    await w.sync.pushChanges(w.local.takeFresh());
+    expect(w.catalog.checks.get('disk')).toMatchObject({ Status: 'critical' });
+    // Said again while it is pushed.
+    w.local.setResult('disk', 'passing', '');
+    w.local.markCheck('disk', false);
+    const first = w.sync.pushChanges(w.local.takeFresh());
+    w.local.setResult('disk', 'passing', '');
+    await w.sync.pushChanges(w.local.takeFresh());
+    expect(w.catalog.checks.get('disk')).toMatchObject({ Status: 'passing' });
+    await first;
+    expect(w.catalog.writes).toHaveLength(3);
+  });
+
   test('do not wait for the writes of others that are under way', async () => {
     const w = world();
     const write = w.catalog.write;
@@ -324,10 +344,10 @@ describe('changes', () => {
       return write(method, args as never);
     }) as Caller['write'];
     w.service('slow');
-    const first = w.sync.pushChanges();
+    const first = w.sync.pushChanges(w.local.takeFresh());
     await settle();
     w.service('quick');
-    await w.sync.pushChanges();
+    await w.sync.pushChanges(w.local.takeFresh());
     expect(w.catalog.writes).toEqual(['+quick as agent']);
     slow.go();
     await first;

@@ -8,7 +8,7 @@ import {
   NodeService as NodeServiceSchema,
   RegisterRequest,
 } from '@proconsul/schema';
-import type { CheckRow, LocalState, ServiceRow } from './state.ts';
+import type { CheckRow, LocalIds, LocalState, ServiceRow } from './state.ts';
 
 /**
  * What was here when the catalog was asked. Its answer says nothing about what has changed since: that the catalog had the same may be
@@ -97,12 +97,11 @@ export class AntiEntropy {
 
   /**
    * Pushes what is not in sync, every service and check on its own and at once, so that the servers commit them together.
-   * Resolves when all was tried that changed since the last call, and whatever else was not under way already; failures are
-   * logged and mended by the next full sync.
+   * Resolves when all of `fresh` was tried, and whatever else was not under way already; failures are logged and mended by the next
+   * full sync.
    */
-  async pushChanges(): Promise<void> {
+  async pushChanges(fresh: LocalIds = this.#d.local.fresh): Promise<void> {
     const { local } = this.#d;
-    const fresh = local.takeFresh();
     const isService = (id: string) => fresh.services.has(id) || !this.#servicesUnderWay.has(id);
     const isCheck = (id: string) => fresh.checks.has(id) || !this.#checksUnderWay.has(id);
     const work: Promise<void>[] = [];

@@ -151,10 +151,11 @@ export class LocalState {
   setResult(id: string, status: string, output: string): 'nothing' | 'output' | 'status' | undefined {
     const row = this.checks.get(id);
     if (row === undefined) return undefined;
+    // Whoever says again what is being pushed waits for it as well.
+    this.#freshChecks.add(id);
     const { Status, Output } = row.check;
     if (Status === status && Output === output) return 'nothing';
     row.check = { ...row.check, Status: status, Output: output };
-    this.#freshChecks.add(id);
     this.#checkViews = null;
     return Status === status ? 'output' : 'status';
   }
@@ -181,9 +182,13 @@ export class LocalState {
     }
   }
 
-  /** What was changed here, or found not to be in sync, since this was asked last. */
+  /** What was changed here, or found not to be in sync, since it was taken last. */
+  get fresh(): LocalIds {
+    return { services: this.#freshServices, checks: this.#freshChecks };
+  }
+
   takeFresh(): LocalIds {
-    const fresh = { services: this.#freshServices, checks: this.#freshChecks };
+    const { fresh } = this;
     this.#freshServices = new Set();
     this.#freshChecks = new Set();
     return fresh;
