@@ -325,7 +325,12 @@ describe('every read', () => {
           // Sessions tie the tables together: without them no other table can reach the keys.
           for (const step of steps) step(d);
           for (const id of SESSIONS) d.destroySession(id);
-          for (const step of rest) expect(d.wakes(read(d.store).deps, () => step(d))).toBe(false);
+          for (const step of rest) {
+            const before = read(d.store);
+            const woken = d.wakes(before.deps, () => step(d));
+            // The entry of a terminating gateway writes addresses into its instances: then the answer is another.
+            if (woken) expect(shown(read(d.store).value)).not.toBe(shown(before.value));
+          }
         },
       ),
       { numRuns: 40 },
