@@ -58,8 +58,9 @@ const FINDINGS_MAX = 20;
 const SLOW_KEPT = 8;
 /** Inputs stretched to the size of a whole task. */
 const STRETCHES = 60;
-/** Longer ones meet only the target's `task`: all checks would take most of the run. */
+/** Longer ones are fewer and meet only the target's `task`: all checks would take most of the run. */
 const THOROUGH_BYTES_MAX = 128 * 1024;
+const LONG_STRETCHES = 15;
 const CORPUS_MAX = 20_000;
 /** Frames kept of a fault. */
 const STACK_FRAMES = 12;
@@ -259,11 +260,12 @@ class Run {
 
   async #stretches(): Promise<void> {
     this.#slow = [];
-    for (let i = 0; i < STRETCHES; i++) {
+    const isLong = this.#target.taskBytesMax > THOROUGH_BYTES_MAX;
+    for (let i = 0; i < (isLong ? LONG_STRETCHES : STRETCHES); i++) {
       const parent = this.#corpus[this.#rng.int(this.#corpus.length)]!;
       let bytes = this.#mutator.stretch(parent, this.#target.taskBytesMax);
       if (this.#target.repair !== undefined) bytes = this.#target.repair(bytes);
-      await this.#execute(bytes, this.#target.task !== undefined && bytes.length > THOROUGH_BYTES_MAX);
+      await this.#execute(bytes, isLong && this.#target.task !== undefined);
       this.#coverage.reset();
     }
   }
