@@ -120,6 +120,7 @@ test('a join that cannot be tells why', async () => {
   expect(await reason(other, sealed)).toBe('No installed keys could decrypt the message');
   expect(await reason(picky, plain)).toBe('we do not like it');
   await picky.pool.stop();
-  expect(await reason(plain, picky)).toMatch(/connection refused/);
+  // Or somebody else has been given the port meanwhile.
+  expect(await reason(plain, picky)).toMatch(/connection refused|ECONNRESET/);
   expect([picky, sealed, other].map((m) => m.pool.aliveCount())).toEqual([1, 1, 1]);
 });
