@@ -1,16 +1,9 @@
+import { BACKSLASH, CLOSE_LIST, CLOSE_OBJECT, COLON, MINUS, OPEN_LIST, OPEN_OBJECT, QUOTE } from './letters.ts';
 import { MAX_EXACT_INTEGER_DIGITS } from './scan.ts';
 import { type JsonObject, type JsonValue, setOwn } from './value.ts';
 
 type Container = { readonly value: JsonValue[] | JsonObject; key: string };
 
-const QUOTE = 0x22;
-const MINUS = 0x2d;
-const COLON = 0x3a;
-const OPEN_LIST = 0x5b;
-const BACKSLASH = 0x5c;
-const CLOSE_LIST = 0x5d;
-const OPEN_OBJECT = 0x7b;
-const CLOSE_OBJECT = 0x7d;
 const WORDS: ReadonlyMap<number, readonly [JsonValue, number]> = new Map([
   [0x74, [true, 4]],
   [0x66, [false, 5]],

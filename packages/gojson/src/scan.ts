@@ -1,4 +1,5 @@
 import { GoJsonError, quoteByte, TooManyValuesError } from './errors.ts';
+import { BACKSLASH, CLOSE_LIST, CLOSE_OBJECT, COLON, MINUS, OPEN_LIST, OPEN_OBJECT, QUOTE } from './letters.ts';
 
 /** Integers of up to this many digits keep every digit (as bigint where needed); longer ones become doubles. */
 export const MAX_EXACT_INTEGER_DIGITS = 20;
@@ -16,18 +17,10 @@ export interface Bounds {
   readonly maxValues: number;
 }
 
-const QUOTE = 0x22;
-const MINUS = 0x2d;
 const PLUS = 0x2b;
 const COMMA = 0x2c;
 const POINT = 0x2e;
 const ZERO = 0x30;
-const COLON = 0x3a;
-const OPEN_LIST = 0x5b;
-const BACKSLASH = 0x5c;
-const CLOSE_LIST = 0x5d;
-const OPEN_OBJECT = 0x7b;
-const CLOSE_OBJECT = 0x7d;
 const SPACE = 0x20;
 const U = 0x75;
 /** Doubles of fewer digits and with exponents of fewer digits never overflow. */

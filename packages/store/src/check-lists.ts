@@ -34,12 +34,8 @@ export function isCritical(instance: Instance): boolean {
 export function nodeChecks(state: State, node: string): ReadResult<readonly HealthCheck[]> {
   const key = node.toLowerCase();
   const entry = state.catalog.node(node);
-  const value = entry === undefined ? [] : sortedChecks(entry);
+  const value = entry === undefined ? [] : entry.checks.sorted();
   return { index: Math.max(1, state.indexes.get('checks')), value, deps: [dep('node-checks', key)] };
-}
-
-function sortedChecks(entry: NodeEntry): HealthCheck[] {
-  return entry.checks.sorted();
 }
 
 /** Checks in a state (`any`: all), by node name, then check id. */
@@ -51,7 +47,7 @@ export function checksInState(
   const value: HealthCheck[] = [];
   for (const entry of state.catalog.nodes.all()) {
     if (!hasMeta(entry, meta)) continue;
-    for (const check of sortedChecks(entry)) if (wanted === 'any' || check.Status === wanted) value.push(check);
+    for (const check of entry.checks.sorted()) if (wanted === 'any' || check.Status === wanted) value.push(check);
   }
   const deps = [dep('check-state', wanted)];
   if (meta !== null && Object.keys(meta).length > 0) deps.push(dep('table', 'nodes'));
