@@ -1,4 +1,5 @@
 import { type Millis, type Rng, unreachable } from '@proconsul/base';
+import { maybeCommit } from './commitment.ts';
 import type { Configuration, ConfigurationCodec, ServerId } from './configuration.ts';
 import { campaign, onPreVoteRequest, onVoteRequest, onVoteResponse } from './election.ts';
 import { LogType } from './entry.ts';
@@ -12,23 +13,14 @@ import {
   onTimeoutNow,
   releaseAcks,
 } from './follower.ts';
+import { hasLease, onVerify } from './heartbeats.ts';
 import type { RaftEffect, RaftInput, Role, Sent } from './inputs.ts';
-import {
-  abdicate,
-  appendEntries,
-  hasLease,
-  leaderDeadline,
-  maybeCommit,
-  onAppendResponse,
-  onChangeMembership,
-  onInstallResponse,
-  onLeaderTimer,
-  onTimeoutNowResponse,
-  onTransfer,
-  onVerify,
-  proposalRefusal,
-} from './leader.ts';
+import { leaderDeadline, onLeaderTimer } from './leader.ts';
+import { abdicate, onTimeoutNowResponse, onTransfer } from './leadership-transfer.ts';
+import { onChangeMembership } from './membership.ts';
 import type { RaftRequest, RaftResponse } from './messages.ts';
+import { appendEntries, proposalRefusal } from './replication.ts';
+import { onAppendResponse, onInstallResponse } from './replication-answers.ts';
 import { type ConfigurationAt, type CoreOptions, type InitialState, RaftState, STATE_REPLACED_TOKEN } from './state.ts';
 import { becomeFollower } from './step-down.ts';
 

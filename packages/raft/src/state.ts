@@ -118,8 +118,9 @@ function voterFacts(of: Configuration, own: ServerId): VoterFacts {
 }
 
 /**
- * All that one server knows, and small helpers around it. The rules are in election.ts, follower.ts, leader.ts; core.ts leads
- * each input to them. Invariant: snapshotIndex <= commitIndex <= durableIndex <= runs.lastIndex.
+ * All that one server knows, and small helpers around it. The rules are functions on it, in files of their own (election.ts,
+ * replication.ts, ...); core.ts leads each input to its rule. Invariant: snapshotIndex <= commitIndex <= durableIndex <=
+ * runs.lastIndex.
  */
 export class RaftState {
   readonly options: CoreOptions;

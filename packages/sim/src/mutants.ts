@@ -137,7 +137,7 @@ const ELECTIONS: readonly Mutant[] = [
   ),
   cores(
     'a leader gives up on nobody whose order to stand was not read',
-    'leader.ts',
+    'leadership-transfer.ts',
     'if (transfer.sent && !transfer.answered) becomeFollower(s, at, s.term);',
     '',
   ),
@@ -146,7 +146,7 @@ const ELECTIONS: readonly Mutant[] = [
 const REPLICATION: readonly Mutant[] = [
   cores(
     'commits entries of an older term',
-    'leader.ts',
+    'commitment.ts',
     'if (index <= s.commitIndex || s.runs.term(index) !== s.term) return;',
     'if (index <= s.commitIndex) return;',
   ),
@@ -158,7 +158,7 @@ const REPLICATION: readonly Mutant[] = [
   ),
   cores(
     'the leader counts its own entries before they are durable',
-    'leader.ts',
+    'commitment.ts',
     '(peer) => peer.matchIndex, s.durableIndex);\n  const index = Math.min(replicated, s.durableIndex);',
     '(peer) => peer.matchIndex, s.runs.lastIndex);\n  const index = replicated;',
   ),
@@ -212,37 +212,37 @@ const REPLICATION: readonly Mutant[] = [
   ),
   cores(
     'takes a refusal for a success',
-    'leader.ts',
+    'replication-answers.ts',
     'if (response?.success) return onMatched(s, at, peer, sent.lastIndex);',
     'if (response) return onMatched(s, at, peer, sent.lastIndex);',
   ),
   cores(
     'takes silence for a success',
-    'leader.ts',
+    'replication-answers.ts',
     'if (response?.success) return onMatched(s, at, peer, sent.lastIndex);',
     'if (!response || response.success) return onMatched(s, at, peer, sent.lastIndex);',
   ),
   cores(
     'believes that followers hold what it never sent',
-    'leader.ts',
+    'replication-answers.ts',
     'if (isNews) peer.matchIndex = index;',
     'peer.matchIndex = s.runs.lastIndex;',
   ),
   cores(
     'believes at first that followers hold everything',
-    'leader.ts',
+    'membership.ts',
     '  matchIndex: 0,\n',
     '  matchIndex: s.runs.lastIndex,\n',
   ),
   cores(
     'does not take a refusal as a reason to go back',
-    'leader.ts',
+    'replication-answers.ts',
     'peer.nextIndex = Math.max(Math.min(sent.prevLogIndex, response.lastLog + 1), 1);',
     'peer.nextIndex = Math.max(sent.prevLogIndex + 1, 1);',
   ),
   cores(
     'believes an answer to a question of an earlier term',
-    'leader.ts',
+    'replication-answers.ts',
     "  if (s.role !== 'leader' || sent.term !== s.term || !peer) return;\n  if (response?.term === s.term) noteAck(s, at, peer, sent);",
     "  if (s.role !== 'leader' || !peer) return;\n  if (response?.term === s.term) noteAck(s, at, peer, sent);",
   ),
@@ -257,19 +257,19 @@ const REPLICATION: readonly Mutant[] = [
 const READS: readonly Mutant[] = [
   cores(
     'a lease longer than the patience of followers',
-    'leader.ts',
+    'heartbeats.ts',
     'return now - acked < s.options.leaderLeaseTimeoutMs;',
     'return now - acked < 4 * s.options.leaderLeaseTimeoutMs;',
   ),
   cores(
     'a lease from the moment of the answer',
-    'leader.ts',
+    'heartbeats.ts',
     'if (sent.at > peer.ackedSentAt) peer.ackedSentAt = sent.at;',
     'peer.ackedSentAt = at;',
   ),
   cores(
     'a lease while the leadership is handed over',
-    'leader.ts',
+    'heartbeats.ts',
     'if (s.transfer || now < s.leaseBlockedUntil) return false;',
     '',
   ),
@@ -281,19 +281,19 @@ const READS: readonly Mutant[] = [
   ),
   cores(
     'confirms its leadership without asking',
-    'leader.ts',
+    'heartbeats.ts',
     "if (s.isSoleVoter) return s.emit({ kind: 'done', token });",
     "if (s.isSoleVoter || at >= 0) return s.emit({ kind: 'done', token });",
   ),
   cores(
     'confirms its leadership with one answer',
-    'leader.ts',
+    'heartbeats.ts',
     'const round = ackedByQuorum(s, (p) => p.ackedRound, Number.POSITIVE_INFINITY);',
     'const round = peer.ackedRound;',
   ),
   cores(
     'confirms its leadership with answers to earlier questions',
-    'leader.ts',
+    'heartbeats.ts',
     's.verifies.push({ token, round: s.round + 1 });',
     's.verifies.push({ token, round: s.round });',
   ),
@@ -302,13 +302,13 @@ const READS: readonly Mutant[] = [
 const MEMBERSHIP: readonly Mutant[] = [
   cores(
     'changes the members before an entry of its own term is committed',
-    'leader.ts',
+    'membership.ts',
     'if (s.commitIndex < s.termStartIndex || s.configurations.length > 1) {',
     'if (s.configurations.length > 1) {',
   ),
   cores(
     'changes the members twice at a time',
-    'leader.ts',
+    'membership.ts',
     'if (s.commitIndex < s.termStartIndex || s.configurations.length > 1) {',
     'if (s.commitIndex < s.termStartIndex) {',
   ),
@@ -366,7 +366,7 @@ const SNAPSHOTS: readonly Mutant[] = [
   ),
   cores(
     'believes that a snapshot was taken that was refused',
-    'leader.ts',
+    'replication-answers.ts',
     '  if (!response.success) return;\n  peer.nextIndex = Math.max(peer.nextIndex, index + 1);',
     '  peer.nextIndex = Math.max(peer.nextIndex, index + 1);',
   ),
