@@ -7,6 +7,13 @@ import { type AppendFile, checkedParts, type Disk, DiskError } from '@proconsul/
 export const TEMPORARY_SUFFIX = '.proconsul-tmp';
 
 const FILE_MODE = 0o600;
+
+/**
+ * So many zeros are written ahead into reserved space. Where blocks of a file are there already, a sync of what is written into them
+ * need not wait for the file system's journal: half the time for 16 KiB on ext4. Longer appends gain nothing from it.
+ */
+const ZEROS_AHEAD = new Uint8Array(256 * 1024);
+const LONG_APPEND_BYTES = 64 * 1024;
 const DIR_MODE = 0o755;
 
 /** A directory of this machine. Writes to an AppendFile are synchronous calls; syncs run in Node's thread pool. */
@@ -104,6 +111,8 @@ class NodeAppendFile implements AppendFile {
   #size: number;
   /** Where the file ends for the system; more than `#size` when space is reserved. */
   #end: number;
+  /** Up to here the file has blocks. */
+  #filled: number;
   #closed = false;
   /** A failed sync may have dropped the dirty pages for good, so a later success would prove nothing. */
   #failed: DiskError | undefined;
@@ -113,6 +122,7 @@ class NodeAppendFile implements AppendFile {
     this.#path = path;
     this.#size = size;
     this.#end = size;
+    this.#filled = size;
     this.#onClosed = onClosed;
   }
 
@@ -123,6 +133,7 @@ class NodeAppendFile implements AppendFile {
   append(chunks: readonly Uint8Array[]): void {
     this.#check();
     let rest: readonly Uint8Array[] = chunks.filter((chunk) => chunk.length > 0);
+    const from = this.#size;
     try {
       while (rest.length > 0) {
         const written = fs.writevSync(this.#handle.fd, rest, this.#size);
@@ -133,6 +144,7 @@ class NodeAppendFile implements AppendFile {
     } catch (error) {
       throw diskError(error, this.#path);
     }
+    if (this.#size > this.#filled) this.#fillAhead(this.#size - from < LONG_APPEND_BYTES);
   }
 
   async sync(): Promise<void> {
@@ -166,6 +178,18 @@ class NodeAppendFile implements AppendFile {
     }
   }
 
+  /** An append has gone beyond the blocks that were there. */
+  #fillAhead(isWorthwhile: boolean): void {
+    this.#filled = this.#size;
+    const length = Math.min(ZEROS_AHEAD.length, this.#end - this.#size);
+    if (length === 0 || !isWorthwhile) return;
+    try {
+      this.#filled += fs.writeSync(this.#handle.fd, ZEROS_AHEAD, 0, length, this.#size);
+    } catch {
+      // It only saves time.
+    }
+  }
+
   async truncate(sizeBytes: number): Promise<void> {
     this.#check();
     if (!Number.isInteger(sizeBytes) || sizeBytes < 0 || sizeBytes > this.#size) {
@@ -175,6 +199,7 @@ class NodeAppendFile implements AppendFile {
       await this.#handle.truncate(sizeBytes);
       this.#size = sizeBytes;
       this.#end = sizeBytes;
+      this.#filled = sizeBytes;
       await this.#handle.sync();
     });
   }
