@@ -24,7 +24,7 @@ import {
   RECORD_HEADER_BYTES,
   SEGMENT_HEADER_BYTES,
   scanSegment,
-} from '../../packages/raft/src/segment.ts';
+} from '../../packages/raft/src/disk/segment.ts';
 import { decodeRequest, encodeRequest, KIND_OF } from '../../packages/raft/src/wire/request-codec.ts';
 import { decodeResponse, encodeResponse, refusalOf } from '../../packages/raft/src/wire/response-codec.ts';
 import { decodeReplyHeader, decodeRequestHeader, encodeRequest as encodeCall } from '../../packages/rpc/src/message.ts';

@@ -35,7 +35,7 @@ function endOf(bytes: Uint8Array): number {
   return end;
 }
 
-/** The beginning of the record that would come next, made from the last one. Layout: packages/raft/src/segment.ts. */
+/** The beginning of the record that would come next, made from the last one. Layout: packages/raft/src/disk/segment.ts. */
 function nextTorn(bytes: Buffer, end: number, part: number): Buffer {
   let last = SEGMENT_HEADER_BYTES;
   for (let at = last; at + RECORD_HEADER_BYTES < end; ) {

@@ -1,14 +1,18 @@
 export * from './chunking.ts';
 export * from './configuration.ts';
 export { msgpackConfiguration } from './configuration-codec.ts';
-export { RaftCore } from './core.ts';
-export { crc32c } from './crc32c.ts';
-export { DurableLog, LOG_DEFAULTS, type LogEvents, type LogOptions } from './durable-log.ts';
+export { RaftCore } from './core/core.ts';
+export type { NewEntry, RaftEffect, RaftInput, Role, Sent } from './core/inputs.ts';
+export type * from './core/messages.ts';
+export { type ConfigurationAt, type CoreOptions, type InitialState, LEASE_MARGIN } from './core/state.ts';
+export { TermRuns } from './core/term-runs.ts';
+export { crc32c } from './disk/crc32c.ts';
+export { DurableLog, LOG_DEFAULTS, type LogEvents, type LogOptions } from './disk/durable-log.ts';
+export * from './disk/recover.ts';
+export { type SnapshotMeta, SnapshotStore } from './disk/snapshot-store.ts';
 export { type Entry, LogType } from './entry.ts';
 export * from './errors.ts';
-export type { NewEntry, RaftEffect, RaftInput, Role, Sent } from './inputs.ts';
-export type * from './messages.ts';
-export { type RaftDependencies, RaftNode } from './node.ts';
+export { type RaftDependencies, RaftNode } from './node/node.ts';
 export {
   APPLY_SLICE,
   APPLY_YIELD_ENTRIES,
@@ -16,15 +20,11 @@ export {
   RAFT_DEFAULTS,
   type RaftOptions,
   WAITING_INPUTS_MAX,
-} from './options.ts';
-export * from './recover.ts';
-export { type SnapshotMeta, SnapshotStore } from './snapshot-store.ts';
-export { type ConfigurationAt, type CoreOptions, type InitialState, LEASE_MARGIN } from './state.ts';
-export type { StateCapture, StateMachine } from './state-machine.ts';
-export type { RaftStats } from './stats.ts';
-export { TermRuns } from './term-runs.ts';
-export type { RequestHandler, SnapshotState, Transport } from './transport.ts';
-export { noTransport } from './transport.ts';
+} from './node/options.ts';
+export type { StateCapture, StateMachine } from './node/state-machine.ts';
+export type { RaftStats } from './node/stats.ts';
+export type { RequestHandler, SnapshotState, Transport } from './node/transport.ts';
+export { noTransport } from './node/transport.ts';
 export {
   NETWORK_TRANSPORT_DEFAULTS,
   NetworkTransport,

@@ -83,7 +83,7 @@ const READS: readonly Mutant[] = [
   ),
   agents(
     'a word of the leader is dated by its arrival',
-    'raft/src/follower.ts',
+    'raft/src/core/follower.ts',
     's.stateAge.heard(request.sentAfter ?? at,',
     's.stateAge.heard(at,',
   ),

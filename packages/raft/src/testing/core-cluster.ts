@@ -1,11 +1,11 @@
 import { seededRng } from '@proconsul/base';
 import type { Server, Suffrage } from '../configuration.ts';
 import { msgpackConfiguration } from '../configuration-codec.ts';
-import { RaftCore } from '../core.ts';
+import { RaftCore } from '../core/core.ts';
+import type { RaftEffect, RaftInput, Sent } from '../core/inputs.ts';
+import type { RaftRequest, RaftResponse } from '../core/messages.ts';
+import { TermRuns } from '../core/term-runs.ts';
 import type { Entry } from '../entry.ts';
-import type { RaftEffect, RaftInput, Sent } from '../inputs.ts';
-import type { RaftRequest, RaftResponse } from '../messages.ts';
-import { TermRuns } from '../term-runs.ts';
 
 /** An input without its moment, which the cluster adds. */
 type Untimed<T> = T extends unknown ? Omit<T, 'at'> : never;

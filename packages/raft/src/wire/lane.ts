@@ -1,5 +1,5 @@
 import { type Clock, errorText, type Millis, type Stream, type Timer } from '@proconsul/base';
-import type { RaftRequest, RaftResponse } from '../messages.ts';
+import type { RaftRequest, RaftResponse } from '../core/messages.ts';
 import { MessageBuffer } from './message-buffer.ts';
 import { LANE_IDLE_MS, LANE_IN_FLIGHT_MAX, MESSAGE_MAX_BYTES, RaftTransportError } from './protocol.ts';
 import { encodeRequest } from './request-codec.ts';

@@ -1,9 +1,9 @@
 import { type Clock, type Stream, seededRng, silentLog, type Timer } from '@proconsul/base';
 import { describe, expect, test } from 'vitest';
 import type { Server } from '../configuration.ts';
-import type { AppendEntriesRequest, InstallSnapshotRequest, RaftRequest, RaftResponse } from '../messages.ts';
+import type { AppendEntriesRequest, InstallSnapshotRequest, RaftRequest, RaftResponse } from '../core/messages.ts';
+import type { RequestHandler } from '../node/transport.ts';
 import { streamPair, turns } from '../testing/stream-pair.ts';
-import type { RequestHandler } from '../transport.ts';
 import { NetworkTransport } from './network-transport.ts';
 import { LANE_IDLE_MS, LANE_IN_FLIGHT_MAX, SERVED_IN_ORDER_MAX } from './protocol.ts';
 import { encodeRequest } from './request-codec.ts';

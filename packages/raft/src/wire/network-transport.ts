@@ -9,8 +9,8 @@ import {
   type Stream,
 } from '@proconsul/base';
 import type { Server } from '../configuration.ts';
-import type { InstallSnapshotRequest, RaftRequest, RaftResponse } from '../messages.ts';
-import type { RequestHandler, SnapshotState, Transport } from '../transport.ts';
+import type { InstallSnapshotRequest, RaftRequest, RaftResponse } from '../core/messages.ts';
+import type { RequestHandler, SnapshotState, Transport } from '../node/transport.ts';
 import { Lane } from './lane.ts';
 import { MessageBuffer } from './message-buffer.ts';
 import { MESSAGE_MAX_BYTES, RaftTransportError, SNAPSHOT_TIMEOUT_SCALE_BYTES } from './protocol.ts';

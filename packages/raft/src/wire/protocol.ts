@@ -1,5 +1,5 @@
 import { CodedError } from '@proconsul/base';
-import { ENTRY_MAX_BYTES } from '../segment.ts';
+import { ENTRY_MAX_BYTES } from '../disk/segment.ts';
 
 /**
  * The raft transport of Consul's servers. Source of everything in this folder: raft wire, section 1, and vectors recorded from

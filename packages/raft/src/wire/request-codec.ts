@@ -2,15 +2,15 @@ import { ProtocolError } from '@proconsul/base';
 import { type GoTime, isZeroTime, Reader, Writer, ZERO_TIME } from '@proconsul/msgpack';
 import { type Configuration, voters } from '../configuration.ts';
 import { msgpackConfiguration } from '../configuration-codec.ts';
-import { type Entry, isLogType } from '../entry.ts';
 import type {
   AppendEntriesRequest,
   InstallSnapshotRequest,
   PreVoteRequest,
   RaftRequest,
   VoteRequest,
-} from '../messages.ts';
-import { ENTRY_MAX_BYTES } from '../segment.ts';
+} from '../core/messages.ts';
+import { ENTRY_MAX_BYTES } from '../disk/segment.ts';
+import { type Entry, isLogType } from '../entry.ts';
 import { PROTOCOL_VERSION, RECEIVED_ENTRIES_MAX, RpcType } from './protocol.ts';
 
 /** A request as it came, with the version that its sender speaks. */

@@ -1,6 +1,6 @@
 import { ProtocolError } from '@proconsul/base';
 import { Reader, Writer } from '@proconsul/msgpack';
-import type { RaftRequest, RaftResponse } from '../messages.ts';
+import type { RaftRequest, RaftResponse } from '../core/messages.ts';
 import { PROTOCOL_VERSION } from './protocol.ts';
 
 /** Who answers: the header of most responses. */

@@ -1,7 +1,7 @@
 import { type Clock, errorText, type Log, type Millis, ProtocolError, type Stream, type Timer } from '@proconsul/base';
-import type { RaftRequest, RaftResponse } from '../messages.ts';
-import { IN_FLIGHT_MAX } from '../state.ts';
-import type { RequestHandler } from '../transport.ts';
+import type { RaftRequest, RaftResponse } from '../core/messages.ts';
+import { IN_FLIGHT_MAX } from '../core/state.ts';
+import type { RequestHandler } from '../node/transport.ts';
 import { MessageBuffer } from './message-buffer.ts';
 import {
   APPEND_MESSAGE_MAX_BYTES,

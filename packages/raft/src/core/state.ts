@@ -1,0 +1,342 @@
+import type { Level, LogFields, Millis, Rng } from '@proconsul/base';
+import {
+  type Configuration,
+  type ConfigurationCodec,
+  EMPTY_CONFIGURATION,
+  isVoter,
+  quorumOf,
+  type Server,
+  type ServerId,
+  voters,
+} from '../configuration.ts';
+import type { RaftEffect, Role } from './inputs.ts';
+import type { RaftResponse } from './messages.ts';
+import { StateAge } from './state-age.ts';
+import type { TermRuns } from './term-runs.ts';
+
+export interface CoreOptions {
+  readonly id: ServerId;
+  /** host:port that we advertise. */
+  readonly address: string;
+  /**
+   * A leader sends its commit index with every round of heartbeats, also when nothing is new, so that followers know how old
+   * their state is. Source: rates of such requests measured on servers.
+   */
+  readonly vouches?: boolean;
+  /** A follower that hears nothing for {@link PATIENCE} to twice that share of this stands for election. */
+  readonly heartbeatTimeoutMs: Millis;
+  /** A candidate that has no result after a part of this tries again; see {@link retryMs}. */
+  readonly electionTimeoutMs: Millis;
+  /** A leader that no quorum has answered for this long steps down, and speaks for the cluster alone no longer. */
+  readonly leaderLeaseTimeoutMs: Millis;
+  readonly preVote: boolean;
+}
+
+/** Entries in one append-entries request. Source: raft wire section 1. */
+export const APPEND_ENTRIES_MAX = 64;
+/** Append-entries requests under way to one peer that is caught up. Source: the same. */
+export const IN_FLIGHT_MAX = 2;
+/**
+ * How long a follower may wait for the news that an entry is committed, when no further entries bring it along: a message of its
+ * own for each commit would double the messages of one client that writes. Source: the reference waits 50 ms and more.
+ */
+export const COMMIT_NOTICE_MS: Millis = 20;
+
+/**
+ * Share of the heartbeat timeout after which the first follower may stand. Heartbeats come ten times in that timeout, and a
+ * pre-vote disturbs nobody who still hears the leader, so there is no need to wait for all of it.
+ */
+export const PATIENCE = 0.65;
+/** Followers refuse to vote for this many leases after they heard a leader: clocks may run apart by 9 %. */
+export const LEASE_MARGIN = 1.2;
+/** Share of the election timeout after which the first new attempt is made; each later one waits twice as long, up to all of it. */
+export const FIRST_RETRY = 0.3;
+
+/** Token of a `restore-snapshot` effect whose state the caller has loaded already. */
+export const STATE_REPLACED_TOKEN = -1;
+
+/** What the leader knows of another server. */
+export interface Progress {
+  server: Server;
+  nextIndex: number;
+  /** Highest index known to be durable there. */
+  matchIndex: number;
+  inFlight: number;
+  /** The place where the logs meet is not known: one request at a time. */
+  probing: boolean;
+  /** A snapshot is on its way. */
+  installing: boolean;
+  commitSent: number;
+  /** When the newest request that it answered in our term was sent. */
+  ackedSentAt: Millis;
+  ackedRound: number;
+}
+
+export interface ConfigurationAt {
+  readonly index: number;
+  readonly configuration: Configuration;
+}
+
+/** An answer that waits until entries up to `upTo` are durable. */
+export interface PendingAck {
+  readonly token: number;
+  readonly upTo: number;
+  readonly response: RaftResponse;
+}
+
+export interface Transfer {
+  readonly token: number;
+  readonly to: ServerId;
+  readonly deadline: Millis;
+  sent: boolean;
+  /** The target has read the order. */
+  answered: boolean;
+}
+
+/** What was durable before the start. */
+export interface InitialState {
+  readonly term: number;
+  readonly votedFor: ServerId | undefined;
+  readonly runs: TermRuns;
+  /** Last index that a snapshot covers; 0 without one. */
+  readonly snapshotIndex: number;
+  /** Configurations by index, the oldest being the committed one. Empty on a fresh server. */
+  readonly configurations: readonly ConfigurationAt[];
+}
+
+interface VoterFacts {
+  readonly of: Configuration;
+  readonly ids: readonly ServerId[];
+  readonly quorum: number;
+  /** Whether we are one of them. */
+  readonly isVoter: boolean;
+}
+
+function voterFacts(of: Configuration, own: ServerId): VoterFacts {
+  const ids = voters(of).map(({ id }) => id);
+  return { of, ids, quorum: quorumOf(ids.length), isVoter: ids.includes(own) };
+}
+
+/**
+ * All that one server knows, and small helpers around it. The rules are functions on it, in files of their own (election.ts,
+ * replication.ts, ...); core.ts leads each input to its rule. Invariant: snapshotIndex <= commitIndex <= durableIndex <=
+ * runs.lastIndex.
+ */
+export class RaftState {
+  readonly options: CoreOptions;
+  readonly rng: Rng;
+  readonly codec: ConfigurationCodec;
+  term: number;
+  votedFor: ServerId | undefined;
+  role: Role = 'follower';
+  leaderId: ServerId | undefined;
+  leaderAddress: string | undefined;
+  readonly runs: TermRuns;
+  commitIndex: number;
+  /** What a leader has told us to be committed; `commitIndex` follows once that is durable here. */
+  commitTarget: number;
+  durableIndex: number;
+  snapshotIndex: number;
+  /** The committed configuration and those after it. Each is in force as soon as it is in the log. */
+  configurations: ConfigurationAt[];
+  halted = false;
+  /** When a leader was last heard; the start counts, so that a restart does not break a promise made before it. */
+  lastContactAt: Millis = 0;
+  electionDeadline: Millis = 0;
+  warnedNoPeers = false;
+  // Candidate.
+  /** Elections without a result, in a row. */
+  attempts = 0;
+  preVoting = false;
+  /** Rounds of pre-votes since a leader was heard. */
+  preVoteRounds = 0;
+  votes = new Set<ServerId>();
+  refusals = new Set<ServerId>();
+  transferElection = false;
+  /** Voters that answer, but no pre-votes. */
+  readonly withoutPreVote = new Set<ServerId>();
+  // Leader.
+  peers = new Map<ServerId, Progress>();
+  leaderSince: Millis = 0;
+  /** A moment that the last contact to a quorum is not before; brought up to date with every round of heartbeats. */
+  contactFloor: Millis = 0;
+  /** When the members changed last. */
+  changedAt: Millis = 0;
+  /** Index of the first entry of our term. */
+  termStartIndex = 0;
+  heartbeatAt: Millis = 0;
+  /** When the others are told of commits that nothing has told them of by then; Infinity: there are none. */
+  noticeAt: Millis = Number.POSITIVE_INFINITY;
+  round = 0;
+  verifies: { readonly token: number; readonly round: number }[] = [];
+  transfer: Transfer | undefined;
+  leaseBlockedUntil: Millis = Number.NEGATIVE_INFINITY;
+  // Follower.
+  pendingAcks: PendingAck[] = [];
+  readonly stateAge = new StateAge();
+  // Output.
+  effects: RaftEffect[] = [];
+  #known: VoterFacts = voterFacts(EMPTY_CONFIGURATION, '');
+  #voteDirty = false;
+  #timerAt: Millis | undefined;
+
+  constructor(options: CoreOptions, initial: InitialState, rng: Rng, codec: ConfigurationCodec) {
+    this.options = options;
+    this.rng = rng;
+    this.codec = codec;
+    this.term = initial.term;
+    this.votedFor = initial.votedFor;
+    this.runs = initial.runs;
+    this.commitIndex = initial.snapshotIndex;
+    this.commitTarget = initial.snapshotIndex;
+    this.snapshotIndex = initial.snapshotIndex;
+    this.durableIndex = initial.runs.lastIndex;
+    this.configurations = [...initial.configurations];
+  }
+
+  /** The configuration in force: the newest in the log, committed or not. */
+  get configuration(): Configuration {
+    return this.configurations[this.configurations.length - 1]?.configuration ?? EMPTY_CONFIGURATION;
+  }
+
+  /** What follows from the configuration in force; every message asks for it. */
+  #facts(): VoterFacts {
+    const { configuration } = this;
+    if (this.#known.of !== configuration) this.#known = voterFacts(configuration, this.options.id);
+    return this.#known;
+  }
+
+  get isVoter(): boolean {
+    return this.#facts().isVoter;
+  }
+
+  get voterIds(): readonly ServerId[] {
+    return this.#facts().ids;
+  }
+
+  /** A voter now, or before a change that may not have been committed. Source: Ongaro's thesis section 4.2.2. */
+  mayBeVoter(id: ServerId): boolean {
+    return this.configurations.some(({ configuration }) => isVoter(configuration, id));
+  }
+
+  get voterCount(): number {
+    return this.#facts().ids.length;
+  }
+
+  get quorum(): number {
+    return this.#facts().quorum;
+  }
+
+  get isSoleVoter(): boolean {
+    const { ids, isVoter } = this.#facts();
+    return isVoter && ids.length === 1;
+  }
+
+  otherVoters(): Server[] {
+    return voters(this.configuration).filter((server) => server.id !== this.options.id);
+  }
+
+  /** The vote must be durable before anything that others see. */
+  setVote(term: number, votedFor: ServerId | undefined): void {
+    this.term = term;
+    this.votedFor = votedFor;
+    this.#voteDirty = true;
+  }
+
+  emit(effect: RaftEffect): void {
+    if (effect.kind !== 'log' && effect.kind !== 'count') this.flushVote();
+    this.effects.push(effect);
+  }
+
+  flushVote(): void {
+    if (!this.#voteDirty) return;
+    this.#voteDirty = false;
+    this.effects.push({ kind: 'persist-vote', term: this.term, votedFor: this.votedFor });
+  }
+
+  log(level: Lowercase<Level>, message: string, fields: LogFields = {}): void {
+    this.effects.push({ kind: 'log', level, message, fields });
+  }
+
+  setRole(role: Role): void {
+    if (this.role === role) return;
+    this.role = role;
+    this.emit({ kind: 'role', role, term: this.term });
+  }
+
+  setLeader(id: ServerId | undefined, address: string | undefined): void {
+    if (this.leaderId === id && this.leaderAddress === address) return;
+    this.leaderId = id;
+    this.leaderAddress = address;
+    this.emit({ kind: 'leader', id, address });
+  }
+
+  /** How long a follower that hears nothing waits before it stands. Different each time, so that one is first. */
+  patienceMs(): Millis {
+    const base = this.options.heartbeatTimeoutMs * PATIENCE;
+    return Math.max(base, this.refusalMs * 1.05) + this.rng.float() * base;
+  }
+
+  /** For how long after a word of the leader nobody gets our vote: a leader that heard from us counts on that. */
+  get refusalMs(): Millis {
+    return this.options.leaderLeaseTimeoutMs * LEASE_MARGIN;
+  }
+
+  /** How long a candidate waits for a result: soon again after a split vote, longer when answers seem to take their time. */
+  retryMs(): Millis {
+    const base = this.options.electionTimeoutMs * Math.min(1, FIRST_RETRY * 2 ** this.attempts);
+    return base + this.rng.float() * base;
+  }
+
+  requestHeader(): { from: ServerId; address: string; term: number } {
+    return { from: this.options.id, address: this.options.address, term: this.term };
+  }
+
+  wishTimer(at: Millis | undefined): void {
+    if (at === this.#timerAt) return;
+    this.#timerAt = at;
+    this.effects.push({ kind: 'set-timer', at });
+  }
+
+  /** The timer that was set has gone off. */
+  timerFired(): void {
+    this.#timerAt = undefined;
+  }
+
+  pushConfiguration(index: number, configuration: Configuration): void {
+    this.configurations.push({ index, configuration });
+    this.emit({ kind: 'configuration', configuration, index, committed: false });
+  }
+
+  /** Configurations of entries from `index` on are void with them. */
+  dropConfigurationsFrom(index: number): void {
+    const before = this.configurations.length;
+    while (this.configurations.length > 1 && this.configurations[this.configurations.length - 1]!.index >= index) {
+      this.configurations.pop();
+    }
+    if (this.configurations.length === 1 && this.configurations[0]!.index >= index) this.configurations.pop();
+    if (this.configurations.length === before) return;
+    const latest = this.configurations[this.configurations.length - 1];
+    this.emit({
+      kind: 'configuration',
+      configuration: this.configuration,
+      index: latest?.index ?? 0,
+      committed: latest !== undefined && latest.index <= this.commitIndex,
+    });
+  }
+
+  /** Moves the commit index and, with it, the committed configuration. */
+  setCommit(index: number): void {
+    this.commitIndex = index;
+    this.emit({ kind: 'commit', index });
+    let committed = false;
+    while (this.configurations.length > 1 && this.configurations[1]!.index <= index) {
+      this.configurations.shift();
+      committed = true;
+    }
+    const first = this.configurations[0];
+    if (committed && first) {
+      this.emit({ kind: 'configuration', configuration: first.configuration, index: first.index, committed: true });
+    }
+  }
+}
