@@ -4,7 +4,7 @@ import type { Entry } from '../entry.ts';
 import { DamageError } from '../errors.ts';
 import { copyOf, FaultyDisk, ManualClock, settle } from '../testing/faulty-disk.ts';
 import { DurableLog, LOG_DEFAULTS, type LogEvents } from './durable-log.ts';
-import { BACKGROUND_BATCHES, QUICK_FLUSH_MS, WAITED_RECORDS_MAX } from './flush-pace.ts';
+import { QUICK_FLUSH_MS, REST, STALL_MS, STALL_REST_MS, WAITED_RECORDS_MAX } from './flush-pace.ts';
 
 interface Told {
   readonly durable: number[];
@@ -458,22 +458,28 @@ test('a few entries are waited for, after what the caller still does', async () 
   expect([told.durable.at(-1), disk.syncsNow, disk.syncs]).toEqual([3 + WAITED_RECORDS_MAX, 2, before + 1]);
 });
 
-test('a disk that takes long is left alone for a while, and for longer when it does so again', async () => {
-  const { log, disk, time } = await openWaiting();
+test('after a flush that took long the disk is left alone for a while, and for much longer after a stall', async () => {
+  const { log, disk, time, clock } = await openWaiting();
   let index = 0;
-  const write = async (batches: number) => {
+  /** Whether the flush of one more batch was waited for. */
+  const waits = async () => {
     const before = disk.syncsNow;
-    for (let i = 0; i < batches; i++) {
-      log.append([entry(++index)]);
-      await settle();
-    }
-    return disk.syncsNow - before;
+    log.append([entry(++index)]);
+    await settle();
+    return disk.syncsNow > before;
   };
-  time.tookMs = QUICK_FLUSH_MS + 1;
-  expect(await write(1 + BACKGROUND_BATCHES)).toBe(1);
-  expect(await write(1 + 4 * BACKGROUND_BATCHES)).toBe(1);
-  time.tookMs = 0.1;
-  expect(await write(50)).toBe(50);
+  for (const [tookMs, restMs] of [
+    [QUICK_FLUSH_MS + 1, (QUICK_FLUSH_MS + 1) * REST],
+    [STALL_MS + 1, STALL_REST_MS],
+  ] as const) {
+    time.tookMs = tookMs;
+    expect(await waits()).toBe(true);
+    clock.advance(restMs - 1);
+    expect(await waits()).toBe(false);
+    clock.advance(1);
+    time.tookMs = QUICK_FLUSH_MS;
+    expect([await waits(), await waits()]).toEqual([true, true]);
+  }
 });
 
 test('a sync that fails while it is waited for ends the log', async () => {

@@ -276,7 +276,7 @@ export class DurableLog {
       this.#undoAppend(file, sizeBefore, error);
       return;
     }
-    if (file.syncNow && this.#pace.mayWait(batch.length, file.sizeBytes - sizeBefore)) {
+    if (file.syncNow && this.#pace.mayWait(batch.length, file.sizeBytes - sizeBefore, this.#deps.clock.now())) {
       // After what the caller is about to do: a leader sends the entries to the others before it waits for its own disk.
       Promise.resolve().then(() => this.#flushNow(file));
       return;
@@ -295,7 +295,8 @@ export class DurableLog {
     } catch (error) {
       return this.#fail(error);
     }
-    this.#pace.waited(clock.now() - startedAt);
+    const now = clock.now();
+    this.#pace.waited(now - startedAt, now);
     this.#onSynced();
   }
 
