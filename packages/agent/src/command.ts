@@ -26,7 +26,7 @@ function load(args: readonly string[], env: AgentIo['env']): Loaded {
 }
 
 export const agentCommand = {
-  help: (): string => agentHelp(),
+  help: (): string => agentHelp().trimEnd(),
   run: runCommand,
 };
 
@@ -35,10 +35,6 @@ async function runCommand(args: readonly string[], io: AgentIo): Promise<number>
   try {
     loaded = load(args, io.env);
   } catch (error) {
-    if (error instanceof FlagError && error.isHelp) {
-      io.write(`${agentHelp()}\n`);
-      return 0;
-    }
     if (error instanceof FlagError) io.writeError(error.output);
     else if (error instanceof ConfigError) io.writeError(`==> ${error.message}\n`);
     else throw error;

@@ -18,6 +18,8 @@ export interface Command<F extends FlagTable = FlagTable> {
   readonly http?: HttpUse;
   /** What goes before the text of a flag error when it is printed again after the list of flags. */
   readonly flagErrorPrefix?: string;
+  /** Set where `-help=x` is answered with 0. */
+  readonly helpIsRight?: boolean;
   /** Exit code for bad flags, where it is not 1. */
   readonly flagErrorCode?: number;
   run(context: Context<F>): Promise<number>;

@@ -46,6 +46,8 @@ test('parsing ends at two dashes, which go, and at one dash, which stays', () =>
 
 test.for([
   [['-zz'], 'flag provided but not defined: -zz'],
+  [['-h'], 'flag: help requested'],
+  [['--help=x'], 'flag: help requested'],
   [['-zz=1'], 'flag provided but not defined: -zz'],
   [['-toString'], 'flag provided but not defined: -toString'],
   [['-name'], 'flag needs an argument: -name'],

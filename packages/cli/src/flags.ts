@@ -35,8 +35,10 @@ export type ParsedFlags<T extends FlagTable> = { [N in keyof T]: FlagValues[T[N]
 /** A flag that cannot be used. `message` is the text of Go's flag package. */
 export class FlagError extends Error {
   override readonly name = 'FlagError';
-  /** Whether Go prints the list of flags after it. It always does, except for `-h`. */
 }
+
+/** `-help=x`: the list of flags stands alone, without this message before it. */
+export const HELP_REQUESTED = 'flag: help requested';
 
 const ZERO: { readonly [K in FlagKind]: () => FlagValues[K] } = {
   bool: () => false,
@@ -75,6 +77,7 @@ export function parseFlags(table: FlagTable, argv: readonly string[]): ParseResu
     const equals = body.indexOf('=');
     const name = equals < 0 ? body : body.slice(0, equals);
     const spec = Object.hasOwn(table, name) ? table[name] : undefined;
+    if (!spec && (name === 'h' || name === 'help')) throw new FlagError(HELP_REQUESTED);
     if (!spec) throw new FlagError(`flag provided but not defined: -${name}`);
     let text = equals < 0 ? undefined : body.slice(equals + 1);
     if (text === undefined) {

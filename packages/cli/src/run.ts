@@ -1,5 +1,5 @@
 import { type Command, CommandError, Context, type RawCommand } from './command.ts';
-import { FlagError, parseFlags } from './flags.ts';
+import { FlagError, HELP_REQUESTED, parseFlags } from './flags.ts';
 import { goError } from './go-error.ts';
 import { allFlags, commandHelp, commandList, flagUsage } from './help.ts';
 import type { Io } from './io.ts';
@@ -83,7 +83,9 @@ async function execute(found: Command | RawCommand, words: readonly string[], io
     parsed = parseFlags(allFlags(found), words);
   } catch (error) {
     if (!(error instanceof FlagError)) throw error;
-    io.writeError(`${error.message}\n${flagUsage(found)}\n`);
+    const isHelp = error.message === HELP_REQUESTED;
+    io.writeError(`${isHelp ? '' : `${error.message}\n`}${flagUsage(found)}\n`);
+    if (isHelp && found.helpIsRight) return 0;
     if (found.flagErrorPrefix !== undefined) io.writeError(`${found.flagErrorPrefix}${error.message}\n`);
     return found.flagErrorCode ?? 1;
   }

@@ -43,6 +43,17 @@ test('no arguments and unknown words give the list on standard error and 127', a
   }
 });
 
+test('-help with a value gives the flags alone, and what the command says of bad flags', async () => {
+  const { status, stdout, stderr } = await runInMemory(['kv', 'get', '-help=true', 'x']);
+  expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+  expect(stderr).toMatch(/^Usage:\n {2}-base64\n/);
+  expect(stderr).not.toContain('help requested');
+  const validate = await runInMemory(['validate', '-h=1']);
+  expect(validate).toMatchObject({ status: 1, stderr: expect.stringMatching(/\nflag: help requested\n$/) });
+  expect(await runInMemory(['operator', 'raft', 'list-peers', '-h=1'])).toMatchObject({ status: 0, stdout: '' });
+});
+});
+
 test('our version is the last line below what parsers know, and a further key of the JSON', async () => {
   const pretty = (await runInMemory(['version'])).stdout.split('\n');
   expect(pretty[0]).toBe('Consul v1.21.0');

@@ -26,14 +26,12 @@ export interface AgentFlags {
 
 /** Command line that cannot be parsed. */
 export class FlagError extends ConfigError {
-  /** All that Consul prints on standard error: the message, every flag, the message again. */
+  /** All that Consul prints on standard error: the message, every flag, the message again; for -help=x the flags alone. */
   readonly output: string;
-  /** -h or -help was given: print the help text and leave with 0. */
-  readonly isHelp: boolean;
   constructor(message: string) {
     super(message);
-    this.isHelp = message === HELP_WANTED;
-    this.output = `${message}\n${flagUsage()}==> error parsing flags: ${message}\n`;
+    const usage = flagUsage();
+    this.output = message === HELP_WANTED ? usage : `${message}\n${usage}==> error parsing flags: ${message}\n`;
   }
 }
 
@@ -128,7 +126,7 @@ class FlagParser {
   }
 }
 
-/** The message of a FlagError for -h and -help: the caller prints the help text instead. */
+/** The message of a FlagError for -h=x and -help=x. The caller has answered -h and -help before. */
 export const HELP_WANTED = 'flag: help requested';
 
 function parseBool(flag: string, text: string): boolean {

@@ -190,6 +190,15 @@ describe('definitions', () => {
     expect(runtime.checks).toMatchObject([{ Name: 'x', ServiceID: 's', ScriptArgs: ['a'], TLSSkipVerify: true }]);
   });
 
+  test('config entries are those that the API would take', () => {
+    const load = (entry: string) => () => loadText(`${OK} config_entries { bootstrap = [{ ${entry} }] }`);
+    expect(load('kind = "service-defaults" name = "x" bogus = 1')).toThrow(
+      'config_entries.bootstrap[0]: 1 error occurred:\n\t* invalid config key "bogus"\n',
+    );
+    expect(load('kind = "odd" name = "x"')).toThrow('config_entries.bootstrap[0]: invalid config entry kind: odd');
+    expect(load('kind = "service-resolver"')).toThrow('config_entries.bootstrap[0]: Name is required');
+  });
+
   test('config entries get the names of the API', () => {
     const { runtime } =
       loadText(`${OK} config_entries { bootstrap = [{ kind = "service-resolver" name = "x" connect_timeout = "5s"

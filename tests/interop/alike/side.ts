@@ -30,15 +30,18 @@ const GIVEN_UUID = /^(0{8}|1{8}|9{8})-/;
 export class Side {
   readonly #agent: TestAgent;
   readonly #host: string;
+  readonly #server: TestAgent;
   readonly #ids = new Map<string, string>();
   readonly #sessions: string[] = [];
   /** The index of the log after each request. */
   readonly #applied: number[] = [];
   readonly #http = new http.Agent({ keepAlive: true, maxSockets: 1 });
 
-  constructor(agent: TestAgent, host: string) {
+  /** `server` counts what has been applied: the agent itself, or the server of a client agent. */
+  constructor(agent: TestAgent, server: TestAgent = agent) {
     this.#agent = agent;
-    this.#host = host;
+    this.#host = agent.host;
+    this.#server = server;
   }
 
   async ask(request: Request): Promise<Alike> {
@@ -65,8 +68,8 @@ export class Side {
 
   /** What has been applied so far belongs to the last request. */
   async settle(): Promise<void> {
-    const { text } = await this.#request('GET', '/v1/agent/self');
-    this.#applied.push(Number(JSON.parse(text).Stats.raft.applied_index));
+    const { Stats } = (await this.#server.get('/v1/agent/self')).json();
+    this.#applied.push(Number(Stats.raft.applied_index));
   }
 
   close(): void {
@@ -119,6 +122,8 @@ export class Side {
       .replaceAll(TIME, 'TIME')
       .replaceAll(/(current modify index) \d+/g, '$1 INDEX')
       .replaceAll(this.#host, 'HOST')
+      .replaceAll(this.#server.host, 'SERVER')
+      .replaceAll(/:\d{5}->/g, ':FROM->')
       .replaceAll(new RegExp(`:(${Object.values(this.#agent.ports).join('|')})\\b`, 'g'), ':PORT');
   }
 

@@ -10,6 +10,7 @@ export const autopilotGetConfig = command({
   help: 'Shows the configuration of Autopilot.',
   http: { server: true },
   flagErrorPrefix: FLAG_ERROR_PREFIX,
+  helpIsRight: true,
   flags: {},
   async run(c) {
     const { operator } = c.consul;
@@ -32,6 +33,7 @@ export const autopilotSetConfig = command({
   help: 'Changes the configuration of Autopilot. What is not given stays as it is.',
   http: { server: true },
   flagErrorPrefix: FLAG_ERROR_PREFIX,
+  helpIsRight: true,
   flags: {
     'cleanup-dead-servers': { kind: 'bool', type: 'true|false', doc: 'Remove dead servers when new ones join.' },
     'disable-upgrade-migration': {
@@ -104,6 +106,7 @@ export const autopilotState = command({
   help: 'Shows what Autopilot thinks of the servers: who is healthy, who votes, how many may fail.',
   http: { server: true },
   flagErrorPrefix: FLAG_ERROR_PREFIX,
+  helpIsRight: true,
   flags: { format: { kind: 'string', default: 'pretty', doc: 'Output format {pretty|json}' } },
   async run(c) {
     const { operator } = c.consul;

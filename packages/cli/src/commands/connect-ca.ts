@@ -3,6 +3,7 @@ import { GoJsonError, parseJsonDocument } from '@proconsul/gojson';
 import { command } from '../command.ts';
 import { fileError } from '../go-error.ts';
 import { sortedMap, toGoJson } from '../go-json.ts';
+import { FLAG_ERROR_PREFIX } from './raft.ts';
 
 const PATH = '/v1/connect/ca/configuration';
 
@@ -11,6 +12,8 @@ export const connectCaGetConfig = command({
   args: '[options]',
   help: 'Shows how the certificate authority of the mesh is run, as JSON.',
   http: { server: true },
+  flagErrorPrefix: FLAG_ERROR_PREFIX,
+  helpIsRight: true,
   flags: {},
   async run(c) {
     const { http } = c.consul;
@@ -31,7 +34,15 @@ export const connectCaSetConfig = command({
   args: '[options]',
   help: 'Changes how the certificate authority of the mesh is run.\n\n    $ consul connect ca set-config -config-file ca.json',
   http: { server: true },
-  flags: { 'config-file': { kind: 'string', doc: 'File with the new configuration, as JSON.' } },
+  flagErrorPrefix: FLAG_ERROR_PREFIX,
+  helpIsRight: true,
+  flags: {
+    'config-file': { kind: 'string', type: 'value', doc: 'File with the new configuration, as JSON.' },
+    'force-without-cross-signing': {
+      kind: 'bool',
+      doc: 'Change the root also where the old one cannot sign the new one: connections fail until all have it.',
+    },
+  },
   async run(c) {
     const file = c.flags['config-file'];
     if (file === '') return c.fail('The -config-file flag is required');
@@ -48,9 +59,15 @@ export const connectCaSetConfig = command({
       return c.fail(`Error parsing config file: ${error.message}`);
     }
     const { http } = c.consul;
-    // As it is, so that numbers keep their digits.
-    await c.attempt('Error setting CA configuration: ', () => http.write('PUT', PATH, new TextEncoder().encode(text)));
+    const body = new TextEncoder().encode(c.flags['force-without-cross-signing'] ? forced(text) : text);
+    await c.attempt('Error setting CA configuration: ', () => http.write('PUT', PATH, body));
     c.print('Configuration updated!');
     return 0;
   },
 });
+
+/** The object as it is, so that numbers keep their digits, with one member more; the last one of a name counts. */
+function forced(text: string): string {
+  const members = text.trim().slice(1, -1).trim();
+  return `{${members}${members === '' ? '' : ','}"ForceWithoutCrossSigning":true}`;
+}

@@ -39,7 +39,7 @@ export const login = command({
     try {
       BearerToken = readFileSync(bearerFile, 'utf8').trim();
     } catch (error) {
-      return c.fail(`Error reading bearer token file: ${fileError(error, 'open', bearerFile)}`);
+      return c.fail(fileError(error, 'open', bearerFile));
     }
     if (BearerToken === '') return c.fail(`No bearer token found in ${bearerFile}`);
     const body = { AuthMethod: method, BearerToken, ...(Object.keys(Meta).length > 0 ? { Meta } : {}) };
@@ -64,7 +64,7 @@ export const logout = command({
   name: 'logout',
   args: '[options]',
   help: 'Destroys the token in use, if `consul login` made it.',
-  http: { server: true, scope: 'namespace' },
+  http: { server: true },
   flags: {},
   async run(c) {
     const { http } = c.consul;

@@ -10,6 +10,7 @@ export const raftListPeers = command({
   help: 'Lists the servers of the Raft configuration, and how far each is behind the leader.',
   http: { server: true },
   flagErrorPrefix: FLAG_ERROR_PREFIX,
+  helpIsRight: true,
   flags: {},
   async run(c) {
     const { operator } = c.consul;
@@ -52,6 +53,7 @@ export const raftRemovePeer = command({
     'still shows up as failed in `consul members`, use `consul force-leave` instead.',
   http: { server: true },
   flagErrorPrefix: FLAG_ERROR_PREFIX,
+  helpIsRight: true,
   flags: {
     address: { kind: 'string', doc: 'Address and port of the server.' },
     id: { kind: 'string', doc: 'ID of the server.' },
@@ -75,6 +77,7 @@ export const raftTransferLeader = command({
   help: 'Asks the leader to hand leadership to another server.',
   http: { server: true },
   flagErrorPrefix: FLAG_ERROR_PREFIX,
+  helpIsRight: true,
   flags: { id: { kind: 'string', doc: 'ID of the server that shall lead. Default: the one that is furthest on.' } },
   async run(c) {
     const { operator } = c.consul;

@@ -17,6 +17,7 @@ export const tlsCaCreate = command({
   args: '[options]',
   help: 'Makes a certificate authority in the current folder: its certificate and its key.\n\n    $ consul tls ca create',
   flagErrorPrefix: FLAG_ERROR_PREFIX,
+  helpIsRight: true,
   flags: {
     'additional-name-constraint': {
       kind: 'list',
@@ -96,6 +97,7 @@ export const tlsCertCreate = command({
     'Makes a certificate signed by the authority, for a server, a client agent or the command line.\n\n' +
     '    $ consul tls cert create -server',
   flagErrorPrefix: FLAG_ERROR_PREFIX,
+  helpIsRight: true,
   flags: certFlags,
   async run(c) {
     const kinds = (['server', 'client', 'cli'] as const).filter((kind) => c.flags[kind]);

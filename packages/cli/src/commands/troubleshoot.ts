@@ -25,6 +25,7 @@ export const troubleshootPorts = command({
   name: 'troubleshoot ports',
   args: '[options]',
   help: 'Tells which ports of a host accept connections by TCP.\n\n    $ consul troubleshoot ports -host localhost\n    $ consul troubleshoot ports -host localhost -ports 1023,1024',
+  flagErrorPrefix: 'Failed to parse args: ',
   flags: {
     host: { kind: 'string', doc: 'The host.' },
     ports: { kind: 'string', doc: 'Ports with commas between them. Default: those of an agent.' },
