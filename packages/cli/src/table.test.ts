@@ -52,7 +52,6 @@ test('-help with a value gives the flags alone, and what the command says of bad
   expect(validate).toMatchObject({ status: 1, stderr: expect.stringMatching(/\nflag: help requested\n$/) });
   expect(await runInMemory(['operator', 'raft', 'list-peers', '-h=1'])).toMatchObject({ status: 0, stdout: '' });
 });
-});
 
 test('our version is the last line below what parsers know, and a further key of the JSON', async () => {
   const pretty = (await runInMemory(['version'])).stdout.split('\n');
