@@ -191,7 +191,6 @@ export class ApiExchange {
     let consistency: Consistency = 'default';
     const stale = q.has('stale');
     const consistent = q.has('consistent');
-    const { wait, minIndex } = honours === 'all' ? this.blocking() : { wait: 0, minIndex: 0 };
     if (consistent) consistency = 'consistent';
     if (stale) consistency = 'stale';
     const maxStale = q.get('max_stale');
@@ -212,6 +211,7 @@ export class ApiExchange {
       consistency = 'stale';
       this.maxStaleMs = discoveryMaxStaleMs;
     }
+    const { wait, minIndex } = honours === 'all' ? this.blocking() : { wait: 0, minIndex: 0 };
     this.cacheControl();
     return { consistency, minIndex, waitMs: wait };
   }

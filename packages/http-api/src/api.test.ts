@@ -170,6 +170,37 @@ describe('parameters of reads', () => {
     expect([answer.status, answer.body]).toEqual([status, body]);
   });
 
+  // Recorded from the reference: which of two faults is told differs from route to route.
+  test.for([
+    ['GET', '/v1/kv/a?index=x&stale&consistent', /^Cannot specify \?stale/],
+    ['GET', '/v1/kv/a?index=x&max_stale=x', /^Invalid max_stale/],
+    ['GET', '/v1/kv/a?index=x&ns=team', /^Invalid index$/],
+    ['PUT', '/v1/kv/a?index=x&ns=team', /^Invalid index$/],
+    ['DELETE', '/v1/kv/?wait=5', /^Invalid wait time$/],
+    ['PUT', '/v1/session/renew/?index=x', /^Invalid index$/],
+    ['PUT', '/v1/session/destroy/?index=x', /^Missing session$/],
+    ['GET', '/v1/catalog/node/a?index=x&ns=team', /"ns"/],
+    ['GET', '/v1/agent/service/x?wait=5&ns=team', /^Invalid wait time$/],
+    ['PUT', '/v1/agent/service/register?ns=team', /"ns"/],
+    ['PUT', '/v1/agent/check/pass/c?partition=p', /"partition"/],
+    ['PUT', '/v1/agent/service/maintenance/x?ns=team', /^Missing value for enable$/],
+    ['PUT', '/v1/agent/service/maintenance/x?ns=team&enable=true', /"ns"/],
+    ['PUT', '/v1/agent/force-leave/a?partition=p', /"partition"/],
+    ['PUT', '/v1/config?ns=team', /^Request decoding failed: /],
+    ['DELETE', '/v1/config/odd/x?ns=team', /^invalid config entry kind: odd$/],
+    ['DELETE', '/v1/config/service-defaults/x?ns=team', /"ns"/],
+  ] as const)('of the faults of %s %s the first one is told', async ([method, target, text]) => {
+    const answer = await kvApi().ask(method, target, method === 'PUT' ? { body: '{}' } : {});
+    expect([answer.status, answer.body]).toEqual([400, expect.stringMatching(text)]);
+  });
+
+  test('the datacenter of a registration stands in its body alone', async () => {
+    const w = kvApi();
+    await w.ask('PUT', '/v1/catalog/register?dc=dc2', { body: '{"Node":"a","Address":"1.1.1.1"}' });
+    await w.ask('PUT', '/v1/catalog/deregister', { body: '{"Node":"a","Datacenter":"dc3"}' });
+    expect(w.caller.asked.map(({ args }) => (args as { Datacenter: string }).Datacenter)).toEqual(['', 'dc3']);
+  });
+
   test.for([
     ['', { consistency: 'default', minIndex: 0, waitMs: 0 }],
     ['stale', { consistency: 'stale' }],
@@ -422,18 +453,51 @@ describe('writes', () => {
     w.caller.results.set('Session.Apply', 'the-id');
     expect((await w.ask('PUT', '/v1/session/create')).body).toBe('{"ID":"the-id"}');
     await w.ask('PUT', '/v1/session/create', { body: '{"Checks":[],"LockDelay":"5s","ttl":"10s"}' });
-    await w.ask('PUT', '/v1/session/create', { body: '{"LockDelay":20}' });
+    for (const delay of ['20', '-1', '"-1s"', '"1ms"', '1.5', '1e30', 'true', 'null']) {
+      await w.ask('PUT', '/v1/session/create', { body: `{"LockDelay":${delay}}` });
+    }
+    const refused = await w.ask('PUT', '/v1/session/create', { body: '{"LockDelay":"15","Checks":[1],"Name":1}' });
+    expect(refused.body).toContain('.Alias.Checks of type types.CheckID');
     const sessions = w.caller.asked.map((a) => (a.args as { Session: Session }).Session);
     expect(sessions).toMatchObject([
       { Node: 'n1', LockDelay: 15e9, Behavior: 'release', TTL: '', NodeChecks: ['serfHealth'] },
       { LockDelay: 5e9, TTL: '10s', NodeChecks: [], Checks: null },
-      { LockDelay: 20e9 },
+      ...[20e9, -1e9, -1e18, 1e6, 1e9, 0, 0, 15e9].map((LockDelay) => ({ LockDelay })),
     ]);
   });
 
   test('a renewal of what is gone is a 404', async () => {
     const answer = await kvApi().ask('PUT', '/v1/session/renew/x');
     expect([answer.status, answer.body]).toEqual([404, "Session id 'x' not found"]);
+  });
+
+  // Recorded from the reference.
+  test.for([
+    ['{"KV":{"Verb":1}},{"Check":{"Check":{"Definition":{"TTL":"x","HTTP":2,"Interval":"y"}}}}', /duration "y"$/],
+    ['{"Check":{"Check":{"Interval":"10s"}}}', /: json: unknown field "Interval"$/],
+    ['{"Service":{"Service":{"Proxy":{"destination_service_name":"x"}}}}', /unknown field "destination_service_name"$/],
+    ['{"Service":{"Service":{"Kind":1}}}', /AgentService.Service.Service.Kind of type api.ServiceKind$/],
+    ['{"Service":{"Service":{"Proxy":{"Upstreams":[5]}}}}', /ConnectProxyConfig.Service.Service.Proxy.Upstreams of/],
+    ['{"Check":{"Check":{"Definition":5}}}', /of type struct { IntervalDuration interface {}; .*; \*api.Alias }$/],
+  ] as const)('a transaction with %s is refused in the words of the client library', async ([ops, text]) => {
+    const answer = await kvApi().ask('PUT', '/v1/txn', { body: `[${ops}]` });
+    expect([answer.status, answer.body]).toEqual([400, expect.stringMatching(text)]);
+  });
+
+  test('a transaction may carry what only other editions look at, and it goes no further', async () => {
+    const w = kvApi();
+    w.caller.results.set('Txn.Apply', { Results: [], Errors: [] });
+    const more = { Namespace: 'x', Partition: 'y' };
+    const ops = [
+      { KV: { Verb: 'set', Key: 'k', ...more } },
+      { Service: { Verb: 'set', Node: 'n', Service: { Service: 'w', ContentHash: 'h', ...more } } },
+      { Check: { Verb: 'set', Check: { Node: 'n', Definition: { TTL: '5s', Interval: '1s' }, ...more } } },
+    ];
+    expect((await w.ask('PUT', '/v1/txn', { body: JSON.stringify(ops) })).status).toBe(200);
+    expect(JSON.stringify(w.caller.asked[0]?.args)).not.toMatch(/Namespace|Partition|ContentHash/);
+    expect(w.caller.asked[0]?.args).toMatchObject({
+      Ops: [{}, {}, { Check: { Check: { Definition: { Interval: 1e9 } } } }],
+    });
   });
 
   test('a transaction that was refused is a 409 with the errors alone', async () => {
@@ -516,6 +580,17 @@ describe('the agent’s own services', () => {
     const bad = await w.ask('GET', '/v1/agent/services?filter=Nothing==1');
     expect(bad.status).toBe(500);
     expect(bad.body).toContain('Failed to create boolean expression evaluator: ');
+  });
+
+  test('a filter of checks is tried on the first of them: what it means is told without a prefix', async () => {
+    const ask = async (w: ReturnType<typeof withStatus>, filter: string) => {
+      const answer = await w.ask('GET', `/v1/agent/checks?filter=${encodeURIComponent(filter)}`);
+      return [answer.status, answer.body];
+    };
+    const none = fakeApi({}, { checks: () => ({}) });
+    expect(await ask(withStatus('passing'), 'Nope == 1')).toEqual([500, 'Selector "Nope" is not valid']);
+    expect(await ask(none, 'Nope == 1')).toEqual([200, '{}']);
+    expect((await ask(none, 'Nope =='))[1]).toMatch(/^Failed to create boolean expression evaluator: /);
   });
 });
 

@@ -3,6 +3,7 @@ import type { View } from '@proconsul/endpoints';
 import { AgentCache } from './agent-cache.ts';
 import { ApiExchange, HttpError } from './api-exchange.ts';
 import type { ApiContext } from './context.ts';
+import { refuseEnterprise } from './enterprise.ts';
 import type { FrontRequest, FrontResponse } from './exchange.ts';
 import type { SharedAnswer } from './front/shared-answer.ts';
 import { LongBodies } from './long-bodies.ts';
@@ -128,7 +129,8 @@ export class HttpApi {
       this.#guard(x);
       if (req.method === 'OPTIONS') return options(x, route);
       const operation = operationOf(x, route);
-      refuseEnterprise(x, route);
+      if (operation.paramsFirst && query !== Query.EMPTY) checkParams(x, operation.paramsFirst);
+      refuseEnterprise(x, operation.enterprise ?? route.enterprise);
       const done = operation.run(x);
       if (done instanceof Promise) done.catch((error) => fail(x, error));
     } catch (error) {
@@ -211,6 +213,12 @@ function hasUnprintable(path: string): boolean {
   return /[\u2028\u2029\ufeff\u00ad]/.test(path);
 }
 
+/** Refuses what is wrong with the parameters that most reads have in common. */
+function checkParams(x: ApiExchange, which: 'read' | 'blocking'): void {
+  if (which === 'read') x.readOptions();
+  else x.blocking();
+}
+
 function allowed(route: Route): string {
   return ['OPTIONS', ...Object.keys(route.operations)].join(',');
 }
@@ -233,19 +241,6 @@ function operationOf(x: ApiExchange, route: Route): Operation {
   if (operation !== undefined) return operation;
   const allow = route.allow?.(x.rest).wrong ?? allowed(route);
   throw new HttpError(405, x.req.method === 'HEAD' ? '' : `method ${x.req.method} not allowed`, [['Allow', allow]]);
-}
-
-function refuseEnterprise(x: ApiExchange, route: Route): void {
-  if (route.enterprise === 'none') return;
-  const refuse = (what: string, feature: string) => {
-    throw new HttpError(400, `Invalid ${what} - ${feature} are a Consul Enterprise feature`);
-  };
-  if (route.enterprise === 'full') {
-    if (x.query.get('ns') !== '') refuse('query parameter: "ns"', 'Namespaces');
-    if ((x.req.header('x-consul-namespace') ?? '') !== '') refuse('header: "X-Consul-Namespace"', 'Namespaces');
-  }
-  if (x.query.get('partition') !== '') refuse('query parameter: "partition"', 'Partitions');
-  if ((x.req.header('x-consul-partition') ?? '') !== '') refuse('header: "X-Consul-Partition"', 'Partitions');
 }
 
 function send(res: FrontResponse, status: number, type: string, text: string): void {

@@ -1,5 +1,6 @@
 import type { Kind } from '@proconsul/schema';
 import type { ApiExchange } from './api-exchange.ts';
+import type { EnterpriseCheck } from './enterprise.ts';
 
 export type Verb = 'GET' | 'PUT' | 'POST' | 'DELETE';
 
@@ -24,15 +25,13 @@ export interface Operation {
   readonly body?: Described;
   /** A 200 answer, for the description. */
   readonly reply?: Described;
+  /** Where it is not the route's; `none` also where `run` looks for them itself, after something else. */
+  readonly enterprise?: EnterpriseCheck;
+  /** The common parameters of reads, or those of waiting alone, are looked at before those of the enterprise edition. */
+  readonly paramsFirst?: 'read' | 'blocking';
   /** Answers, or throws: EndpointError and AgentError carry their status; anything else is a 500 with its text. */
   run(x: ApiExchange): void | Promise<void>;
 }
-
-/**
- * Which parameters of the enterprise edition are refused: both the namespace and the partition, only the partition,
- * or none. Source: recorded answers for each endpoint.
- */
-export type EnterpriseCheck = 'full' | 'partition' | 'none';
 
 export interface Route {
   /** Exact path; or a prefix when it ends with a slash: everything after it is the identifier, slashes included. */

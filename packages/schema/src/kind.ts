@@ -66,6 +66,23 @@ function typeAt(place: Place, goType: string): string {
 /** A body that is JSON but not of the right shape. The message is Go's, because clients match on it. */
 export class DecodeError extends Error {
   override readonly name = 'DecodeError';
+  /** Nothing that follows is looked at, and the text is that of this fault, whatever went before. */
+  aborts = false;
+  /** Found by the structure that holds the field, once all of its fields have been read. */
+  readonly isLate: boolean;
+  constructor(message: string, isLate = false) {
+    super(message);
+    this.isLate = isLate;
+  }
+}
+
+/**
+ * A document is read to its end whatever is wrong with its values, and the text is that of the first fault; except that parts which decode
+ * themselves end it all with theirs. Takes the fault so far, if any. Source: Go documentation of encoding/json.
+ */
+export function firstFault(first: unknown, error: unknown): unknown {
+  if (error instanceof DecodeError && error.aborts) throw error;
+  return first ?? error;
 }
 
 /**
@@ -264,7 +281,7 @@ export const durationText: Kind<number> = {
 
 function durationOf(text: string): number {
   const ns = parseDuration(text);
-  if (ns === undefined) throw new DecodeError(durationError(text));
+  if (ns === undefined) throw new DecodeError(durationError(text), true);
   return ns;
 }
 
@@ -278,7 +295,7 @@ export const strictDurationText: Kind<number> = {
   fromJson: (j, at) => {
     if (typeof j === 'object' || typeof j === 'boolean') {
       const quoted = quoteJson(stringifyAny(j));
-      throw new DecodeError(`strconv.ParseFloat: parsing ${quoted}: invalid syntax`);
+      throw new DecodeError(`strconv.ParseFloat: parsing ${quoted}: invalid syntax`, true);
     }
     return durationText.fromJson(j, at);
   },
@@ -328,7 +345,17 @@ export function list<T>(of: Kind<T>, goType = `[]${of.goType}`): Kind<readonly T
     },
     fromJson: (j, at) => {
       if (!Array.isArray(j)) return mismatch(j, at, goType);
-      return j.map((x) => (x === null ? of.zero() : of.fromJson(x, at)));
+      let fault: unknown;
+      const out = j.map((x) => {
+        try {
+          return x === null ? of.zero() : of.fromJson(x, at);
+        } catch (error) {
+          fault = firstFault(fault, error);
+          return of.zero();
+        }
+      });
+      if (fault !== undefined) throw fault;
+      return out;
     },
     write: (w, v) => {
       if (v === null) return w.nil();
@@ -366,10 +393,16 @@ export function map<T>(of: Kind<T>): Kind<Readonly<Record<string, T>> | null> {
     fromJson: (j, at) => {
       if (!isObject(j)) return mismatch(j, at, goType);
       const out: Record<string, T> = Object.create(null);
+      let fault: unknown;
       for (const key of Object.keys(j)) {
         const x = j[key] as JsonValue;
-        out[key] = x === null ? of.zero() : of.fromJson(x, at);
+        try {
+          out[key] = x === null ? of.zero() : of.fromJson(x, at);
+        } catch (error) {
+          fault = firstFault(fault, error);
+        }
       }
+      if (fault !== undefined) throw fault;
       return out;
     },
     write: (w, v) => {

@@ -67,7 +67,7 @@ export const RegisterRequest = struct('RegisterRequest', {
   NodeMeta: map(str),
   Service: pointer(NodeService),
   Check: pointer(HealthCheck),
-  Checks: list(HealthCheck),
+  Checks: list(HealthCheck, 'structs.HealthChecks'),
   Locality: pointer(Locality),
   SkipNodeUpdate: bool,
   PeerName: str,

@@ -104,6 +104,33 @@ describe('JSON', () => {
     expect(() => ServiceDefinition.decode(parseJson(text), options)).toThrow(`json: cannot unmarshal ${error}`);
   });
 
+  // Recorded from the reference, body by body.
+  test.for([
+    ['{"Name":1,"Bogus":1,"Port":"x"}', 'number into Go struct field .Alias.Name of type string'],
+    ['{"Name":"a","Bogus":1,"ID":[]}', 'json: unknown field "Bogus"'],
+    ['{"ID":[],"Check":{"TCP":"x","Timeout":"5"}}', 'time: missing unit in duration "5"'],
+    [
+      '{"Bogus":1,"Check":{"TCP":[],"Timeout":"5"}}',
+      'array into Go struct field .Alias.Check.Alias.TCP of type string',
+    ],
+    ['{"Tags":[1,[]],"Checks":[{"TTL":1},{"TTL":"x"}]}', 'time: invalid duration "x"'],
+    ['{"Check":{"DeregisterCriticalServiceAfter":"w","TTL":"y","Timeout":"z"}}', 'time: invalid duration "z"'],
+    ['{"Check":{"TTL":"y","Nope":1}}', 'json: unknown field "Nope"'],
+    ['{"Meta":{"a":1},"Tags":[2]}', 'number into Go struct field .Alias.Meta of type string'],
+    [
+      '{"ID":[],"Connect":{"SidecarService":5}}',
+      'number into Go struct field .Alias.Connect.Alias.SidecarService of type struct { EnableTagOverrideSnake bool "json:\\"enable_tag_override\\""; TaggedAddressesSnake map[string]structs.ServiceAddress "json:\\"tagged_addresses\\""; *structs.Alias }',
+    ],
+  ] as const)('of the faults in %s the same one is told', ([text, error]) => {
+    const options = { unknown: 'reject', root: '', path: 'Alias' } as const;
+    expect(() => ServiceDefinition.decode(parseJson(text), options)).toThrow(error);
+  });
+
+  test('a duration outside structures that decode themselves ends it all', () => {
+    expect(() => decode('{"Name":1,"Every":"x"}')).toThrow('time: invalid duration "x"');
+    expect(() => decode('{"Name":1,"Tags":[2]}')).toThrow('Thing.Name');
+  });
+
   test('names that a connection does not have are passed over in it, though not inside its sidecar', () => {
     const decode = (text: string) => ServiceDefinition.decode(parseJson(text), { unknown: 'reject' });
     expect(decode('{"Connect":{"Nope":1,"Native":true}}').Connect?.Native).toBe(true);

@@ -1,8 +1,10 @@
 import { type JsonObject, type JsonValue, quoteJson } from '@proconsul/gojson';
 import { type Reader, Reader as WireReader, Writer } from '@proconsul/msgpack';
+import { aliasedGoType } from './aliased-types.ts';
 import {
   DecodeError,
   fieldAt,
+  firstFault,
   goTypeName,
   isObject,
   type Kind,
@@ -41,6 +43,7 @@ type RecordOf<F extends Fields> = { readonly [K in keyof F]: FieldValue<F[K]> };
  */
 export interface Struct<T> extends Kind<T> {
   readonly structName: string;
+  readonly fields: Fields;
   readonly fieldNames: readonly (keyof T & string)[];
   /** A complete record: fields that are not given have their zero value. */
   make(given?: Partial<T>): T;
@@ -202,6 +205,37 @@ const nilOnWire = (name: string): Compiled => ({
   plainType: '',
 });
 
+/** What is wrong with the fields of one structure: which of it is told. */
+class FieldFaults {
+  readonly #decodesItself: boolean;
+  #first: unknown;
+  #late: DecodeError | undefined;
+  #lateField = 0;
+
+  constructor(decodesItself: boolean) {
+    this.#decodesItself = decodesItself;
+  }
+
+  /** Throws what nothing can come before. `field` is its place in the table. */
+  add(error: unknown, field: number): void {
+    if (!(error instanceof DecodeError) || !error.isLate || error.aborts) {
+      this.#first = firstFault(this.#first, error);
+    } else if (!this.#decodesItself) {
+      error.aborts = true;
+      throw error;
+    } else if (this.#late === undefined || field < this.#lateField) {
+      this.#late = error;
+      this.#lateField = field;
+    }
+  }
+
+  end(): never {
+    const fault = this.#first ?? this.#late;
+    if (this.#decodesItself && fault instanceof DecodeError) fault.aborts = true;
+    throw fault;
+  }
+}
+
 /** What a structure's functions work with. */
 interface Plan {
   readonly compiled: readonly Compiled[];
@@ -292,21 +326,31 @@ export function struct<F extends Fields>(
     s += zeros.slice(copied);
     return `{${s.slice(1)}}`;
   };
-  const fromObject = (json: JsonObject, at: Place): T => {
+  /** `decodesItself`: what is wrong here is all that is told of the document around it. */
+  const fromObject = (json: JsonObject, at: Place, decodesItself: boolean): T => {
     const { compiled, names, template } = plan();
     const out: Record<string, unknown> = { ...template };
+    let faults: FieldFaults | undefined;
     for (const key of Object.keys(json)) {
       const i = names.get(key) ?? names.get(key.toLowerCase());
       if (i === undefined) {
-        if (at.unknown === 'reject' && !options.ignoresUnknown)
-          throw new DecodeError(`json: unknown field ${quoteJson(key)}`);
+        if (at.unknown === 'reject' && !options.ignoresUnknown) {
+          faults ??= new FieldFaults(decodesItself);
+          faults.add(new DecodeError(`json: unknown field ${quoteJson(key)}`), 0);
+        }
         continue;
       }
       const c = compiled[i] as Compiled;
       const v = json[key] as JsonValue;
       if (v === null) continue;
-      out[c.name] = typeof v === c.plainType ? v : c.kind.fromJson(v, fieldAt(at, c.jsonName));
+      try {
+        out[c.name] = typeof v === c.plainType ? v : c.kind.fromJson(v, fieldAt(at, c.jsonName));
+      } catch (error) {
+        faults ??= new FieldFaults(decodesItself);
+        faults.add(error, i);
+      }
     }
+    faults?.end();
     return out as T;
   };
   const write = (w: Writer, value: T): void => {
@@ -358,18 +402,29 @@ export function struct<F extends Fields>(
   return {
     goType,
     structName,
+    fields,
     fieldNames: Object.keys(fields) as (keyof T & string)[],
     zero,
     make: (given) => ({ ...plan().template, ...given }) as T,
     isEmpty: () => false,
     toJson,
-    fromJson: (j, at) => (isObject(j) ? fromObject(j, inside(at)) : mismatch(j, at, goType)),
+    fromJson: (j, at) => {
+      if (isObject(j)) return fromObject(j, inside(at), options.viaAlias === true);
+      try {
+        return mismatch(j, at, (options.viaAlias ? aliasedGoType(structName) : undefined) ?? goType);
+      } catch (error) {
+        if (options.viaAlias && error instanceof DecodeError) error.aborts = true;
+        throw error;
+      }
+    },
     decode: (json, options = {}) => {
       if (json === null) return zero();
       const root = options.root ?? shortName;
       const { path = '', unknown = 'ignore', typeNames } = options;
       const at: Place = { root, path, unknown, typeNames, fixedRoot: false };
-      return isObject(json) ? fromObject(json, at) : mismatch(json, { ...at, path: '' }, options.goType ?? goType);
+      if (isObject(json)) return fromObject(json, at, path !== '');
+      const type = path === '' ? undefined : aliasedGoType(structName);
+      return mismatch(json, { ...at, path: '' }, options.goType ?? type ?? goType);
     },
     write,
     read,

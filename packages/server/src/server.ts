@@ -155,6 +155,7 @@ export class Server implements Caller {
       sessionEnding: (id) => this.#ending.get(id),
       sessionExists: (id) => store.sessions.get(id).value.length > 0,
       hasQuery: (id) => store.queries.get(id).value.length > 0,
+      queryConflict: (query) => store.queries.conflict(query),
       configEntries: {
         get: (kind, name) => store.config.get(kind, name).value,
         list: (kind) => store.config.list(kind).value,
@@ -251,9 +252,12 @@ export class Server implements Caller {
     return result;
   }
 
-  /** What all datacenters share is written in the primary one. */
+  /** What all datacenters share is written in the primary one: config entries there, wherever they are sent. */
   #forPrimary<A extends CommonArgs, R>(method: WriteMethod<A, R>, args: A): A {
-    const { primaryDatacenter = '' } = this.#options;
+    const { primaryDatacenter = '', datacenter } = this.#options;
+    if (method.name === ConfigEntryMethods.Apply.name && primaryDatacenter === datacenter) {
+      return { ...args, Datacenter: '' };
+    }
     if (method.name !== FederationState.Apply.name || primaryDatacenter === '') return args;
     return { ...args, Datacenter: primaryDatacenter };
   }

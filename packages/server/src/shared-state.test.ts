@@ -3,10 +3,17 @@ import {
   ConfigEntryMethods,
   FederationState,
   Intentions,
+  PreparedQueryMethods,
   READ_NOW,
   type View,
 } from '@proconsul/endpoints';
-import { FederationStateRequest, readConfigEntry, FederationState as State } from '@proconsul/schema';
+import {
+  FederationStateRequest,
+  PreparedQuery,
+  PreparedQueryRequest,
+  readConfigEntry,
+  FederationState as State,
+} from '@proconsul/schema';
 import { describe, expect, test } from 'vitest';
 import { oneServer } from './testing/one-server.ts';
 
@@ -86,4 +93,32 @@ describe('federation states', () => {
     expect(await second.server.write(FederationState.Apply, request('upsert', 'dc2'))).toBe(true);
     expect([states(primary.server), states(second.server)]).toEqual([['dc2'], []]);
   });
+});
+
+test('a primary datacenter keeps its config entries, wherever they are sent; others send them where they were told', async () => {
+  const primary = oneServer({ primaryDatacenter: 'dc1' });
+  const second = oneServer({ datacenter: 'dc2', primaryDatacenter: 'dc1', callers: { dc1: primary.server } });
+  const Entry = readConfigEntry({ Kind: 'service-defaults', Name: 'web' } as never);
+  const put = (server: Caller, Datacenter: string) =>
+    server.write(ConfigEntryMethods.Apply, { ...who, Datacenter, Op: 'upsert', Entry });
+  expect(await put(primary.server, 'dc9')).toBe(true);
+  expect(await put(second.server, 'dc1')).toBe(true);
+  await expect(put(second.server, 'dc9')).rejects.toThrow('No path to datacenter');
+});
+
+test('of a template that cannot be and a name that is taken, the name is told', async () => {
+  const { server } = oneServer();
+  const put = (Name: string, Type: string) => {
+    const Query = PreparedQuery.make({
+      Name,
+      Service: { ...PreparedQuery.zero().Service, Service: 'web' },
+      Template: { ...PreparedQuery.zero().Template, Type },
+    });
+    return server.write(PreparedQueryMethods.Apply, PreparedQueryRequest.make({ Op: 'create', Query }));
+  };
+  await put('q', '');
+  await expect(put('q', 'odd')).rejects.toThrow("raft apply failed: name 'q' aliases an existing query name");
+  await expect(put('p', 'odd')).rejects.toThrow(
+    "raft apply failed: failed compiling template: Bad Template.Type 'odd'",
+  );
 });

@@ -3,7 +3,6 @@ import { instanceFault, uuidError, withId } from './validate.ts';
 
 const KV_VERBS: ReadonlySet<string> = new Set(KV_OPS);
 
-const WRITING_VERBS = new Set(['set', 'cas']);
 const OTHER_VERBS = new Set(['get', 'set', 'cas', 'delete', 'delete-cas']);
 
 /** Verbs that may name the empty key: they mean the whole tree. */
@@ -22,12 +21,22 @@ export function withIds(ops: readonly TxnOp[]): TxnOp[] {
 export function checkWriteOps(ops: readonly TxnOp[]): TxnError[] {
   return checked(
     ops,
-    (op) => refusal(op) ?? (op.Service === null ? undefined : instanceFault(op.Service.Service)) ?? null,
+    (op) =>
+      refusal(op) ??
+      (op.Node === null ? undefined : nodeFault(op.Node.Node)) ??
+      (op.Service === null ? undefined : instanceFault(op.Service.Service)) ??
+      null,
   );
 }
 
 /** The same for operations that only read. */
 export const checkReadOps = (ops: readonly TxnOp[]): TxnError[] => checked(ops, refusal);
+
+function nodeFault({ Node, ID }: { readonly Node: string; readonly ID: string }): string | undefined {
+  if (Node === '') return 'Must provide node';
+  const idError = ID === '' ? null : uuidError(ID);
+  return idError === null ? undefined : `Bad node ID: ${idError}`;
+}
 
 function checked(ops: readonly TxnOp[], refuse: (op: TxnOp) => string | null): TxnError[] {
   const errors: TxnError[] = [];
@@ -45,11 +54,7 @@ function refusal(op: TxnOp): string | null {
     return null;
   }
   if (op.Node !== null) {
-    if (!OTHER_VERBS.has(op.Node.Verb)) return `unknown node operation: ${op.Node.Verb}`;
-    const { Node, ID } = op.Node.Node;
-    if (Node === '' && ID === '') return 'Must provide node';
-    const idError = ID !== '' && WRITING_VERBS.has(op.Node.Verb) ? uuidError(ID) : null;
-    return idError === null ? null : `Bad node ID: ${idError}`;
+    return OTHER_VERBS.has(op.Node.Verb) ? null : `unknown node operation: ${op.Node.Verb}`;
   }
   if (op.Service !== null) {
     return OTHER_VERBS.has(op.Service.Verb) ? null : `unknown service operation: ${op.Service.Verb}`;

@@ -50,10 +50,12 @@ export const withId = (service: NodeService): NodeService =>
 
 /** What is wrong with an instance that has its id; undefined when nothing is. Source: answers of the reference. */
 export function instanceFault(service: NodeService): string | undefined {
+  const fault = serviceFault(service);
+  if (fault !== undefined) return fault;
   if (service.ID !== '' && service.Service === '') {
     return 'Must provide service name (Service.Service) when service ID is provided';
   }
-  return isUnspecified(service.Address) ? INVALID_ADDRESS : serviceFault(service);
+  return isUnspecified(service.Address) ? INVALID_ADDRESS : undefined;
 }
 
 const HOUR_NS = 3600e9;

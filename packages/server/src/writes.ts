@@ -53,6 +53,8 @@ export interface WriteContext {
   /** While the end of a session whose time is over is under way: resolves when that is decided. */
   sessionEnding(id: string): Promise<void> | undefined;
   hasQuery(id: string): boolean;
+  /** What stands against storing a query beside the others; null when nothing does. */
+  queryConflict(query: PreparedQuery): string | null;
   readonly configEntries: EntryView;
   /** Collects a coordinate for the next batch. */
   updateCoordinate(coordinate: Coordinate): void;
@@ -268,6 +270,9 @@ async function queryApply(c: WriteContext, args: ArgsOf<typeof PreparedQueryMeth
   }
   if (args.Op !== 'delete') {
     checkQuery(query);
+    // A conflict with others is told before what is wrong with the template; the tables look for it again.
+    const conflict = isTemplate(query) ? c.queryConflict(query) : null;
+    if (conflict !== null) throw applyFailed(`raft apply failed: ${conflict}`);
     const fault = isTemplate(query) ? templateError(query) : null;
     if (fault !== null) throw applyFailed(`raft apply failed: failed compiling template: ${fault}`);
   }

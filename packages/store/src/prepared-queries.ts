@@ -71,22 +71,29 @@ export function applyPreparedQuery(state: State, journal: Journal, request: Prep
 
 function putQuery(state: State, journal: Journal, given: PreparedQuery): ApplyResult {
   if (given.ID === '') return { error: 'Missing prepared query ID' };
-  const named = given.Name === '' ? undefined : state.queries.named(given.Name);
-  if (named !== undefined && named.ID !== given.ID) {
-    return { error: `name '${given.Name}' aliases an existing query name` };
-  }
-  if (given.Name === '' && given.Template.Type !== '' && state.queries.hasOtherCatchAll(given.ID)) {
-    return { error: 'a query template with an empty name already exists' };
-  }
-  if (UUID.test(given.Name) && state.queries.get(given.Name.toLowerCase()) !== undefined) {
-    return { error: `name '${given.Name}' aliases an existing query ID` };
-  }
-  if (given.Session !== '' && state.sessions.get(given.Session) === undefined) {
-    return { error: `invalid session ${goQuote(given.Session)}` };
-  }
+  const error = queryConflict(state, given);
+  if (error !== null) return { error };
   const CreateIndex = state.queries.get(given.ID)?.CreateIndex ?? journal.index;
   state.queries.set(ownRow(given, CreateIndex, journal.index));
   touchQuery(state, journal, given.ID);
+  return null;
+}
+
+/** What stands against storing a query beside those that there are; null when nothing does. */
+export function queryConflict(state: State, given: PreparedQuery): string | null {
+  const named = given.Name === '' ? undefined : state.queries.named(given.Name);
+  if (named !== undefined && named.ID !== given.ID) {
+    return `name '${given.Name}' aliases an existing query name`;
+  }
+  if (given.Name === '' && given.Template.Type !== '' && state.queries.hasOtherCatchAll(given.ID)) {
+    return 'a query template with an empty name already exists';
+  }
+  if (UUID.test(given.Name) && state.queries.get(given.Name.toLowerCase()) !== undefined) {
+    return `name '${given.Name}' aliases an existing query ID`;
+  }
+  if (given.Session !== '' && state.sessions.get(given.Session) === undefined) {
+    return `invalid session ${goQuote(given.Session)}`;
+  }
   return null;
 }
 

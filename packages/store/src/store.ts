@@ -233,6 +233,8 @@ export class Store {
     get: (id: string): ReadResult<readonly PreparedQuery[]> => queries.getQuery(this.#state, id),
     list: (): ReadResult<readonly PreparedQuery[]> => queries.listQueries(this.#state),
     named: (name: string): PreparedQuery | undefined => this.#state.queries.named(name),
+    /** What stands against storing it beside the others; null when nothing does. */
+    conflict: (query: PreparedQuery): string | null => queries.queryConflict(this.#state, query),
   };
 
   readonly config = {

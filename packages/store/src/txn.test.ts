@@ -56,6 +56,16 @@ describe('results', () => {
     });
   });
 
+  test('a node that is read is found by its id, if it is given one, and not by its name', () => {
+    const ID = '12345678-1234-1234-1234-123456789012';
+    txn(node('set', 'n', { ID }));
+    expect(txn(node('get', 'other', { ID })).Results?.[0]?.Node?.Node).toBe('n');
+    expect(what(node('get', 'n', { ID: ID.replaceAll('1', '2') }), node('get', 'n', { ID: 'abc' }))).toEqual([
+      [0, 'node "n" doesn\'t exist'],
+      [1, 'node lookup by ID failed: index error: UUID (without hyphens) must be even length'],
+    ]);
+  });
+
   test('nodes, services and checks answer their records', () => {
     const response = txn(
       node('set', 'tn', { Meta: { k: 'v' } }),

@@ -1,9 +1,10 @@
-import { CHECK_FIELDS, compileFilter } from '@proconsul/bexpr';
+import { CHECK_FIELDS, compileFilter, type Filter, FilterError, parseFilter } from '@proconsul/bexpr';
 import { invalid } from '@proconsul/endpoints';
 import { quoteJson } from '@proconsul/gojson';
 import { CheckDefinition, type HealthCheck, HealthCheck as HealthCheckSchema, str, struct } from '@proconsul/schema';
 import type { CheckStatus } from '../agent-api.ts';
 import { type ApiExchange, badRequest } from '../api-exchange.ts';
+import { refuseEnterprise } from '../enterprise.ts';
 import { path, query, type Route } from '../route.ts';
 
 const DECODE = 'Request decode failed: ';
@@ -11,7 +12,7 @@ const DECODE = 'Request decode failed: ';
 function checks(x: ApiExchange): void {
   const text = x.query.get('filter');
   const all = x.api.agent.checks();
-  const filter = text === '' ? null : compileCheckFilter(text, x);
+  const filter = text === '' ? null : compileCheckFilter(text, x, Object.keys(all).length > 0);
   const out: string[] = [];
   for (const id of Object.keys(all).sort()) {
     const c = all[id] as HealthCheck;
@@ -21,16 +22,20 @@ function checks(x: ApiExchange): void {
   x.json(`{${out.join(',')}}`);
 }
 
-const PREFIX = 'Failed to create boolean expression evaluator: ';
-
-/** Unknown selectors are found late here, so their text stands without the prefix. Source: recorded answers. */
-function compileCheckFilter(text: string, x: ApiExchange) {
+/**
+ * Only whether it can be read is known at once; what it means is found when there is a check to try it on, so that those texts stand
+ * without a prefix. Source: recorded answers.
+ */
+function compileCheckFilter(text: string, x: ApiExchange, isTried: boolean): Filter {
   try {
+    if (!isTried) {
+      parseFilter(text);
+      return { matches: () => true };
+    }
     return compileFilter(text, CHECK_FIELDS, () => x.api.clock.now());
   } catch (error) {
-    const message = (error as Error).message;
-    const bare = message.startsWith(PREFIX) ? message.slice(PREFIX.length) : message;
-    throw invalid(/^Selector /.test(bare) ? bare : PREFIX + bare);
+    if (!(error instanceof FilterError)) throw error;
+    throw invalid(error.code === 'FILTER_SYNTAX' ? error.text : error.message);
   }
 }
 
@@ -50,13 +55,14 @@ const ttl = (status: CheckStatus) => async (x: ApiExchange) => {
   x.ok();
 };
 
-const Update = struct('checkUpdate', { Status: str, Output: str });
+const Update = struct('agent.checkUpdate', { Status: str, Output: str });
 
 async function update(x: ApiExchange): Promise<void> {
-  const { Status, Output } = await x.decodeBody(Update, DECODE);
+  const { Status, Output } = await x.decodeBody(Update, DECODE, { unknown: 'reject' });
   if (Status !== 'passing' && Status !== 'warning' && Status !== 'critical') {
     throw badRequest(`Invalid check status: '${Status}'`);
   }
+  refuseEnterprise(x, 'full');
   await x.api.agent.updateTtl(x.rest, Status, Output);
   x.ok();
 }
@@ -79,27 +85,27 @@ export const agentCheckRoutes: readonly Route[] = [
   },
   {
     path: '/v1/agent/check/register',
-    enterprise: 'none',
+    enterprise: 'full',
     operations: { PUT: { doc: 'Registers a check with this agent.', body: CheckDefinition, run: register } },
   },
   {
     path: '/v1/agent/check/deregister/',
-    enterprise: 'none',
+    enterprise: 'full',
     operations: { PUT: { doc: 'Removes a check of this agent.', params: [id], run: deregister } },
   },
   {
     path: '/v1/agent/check/pass/',
-    enterprise: 'none',
+    enterprise: 'full',
     operations: { PUT: { doc: 'Reports a TTL check as passing.', params: [id, note], run: ttl('passing') } },
   },
   {
     path: '/v1/agent/check/warn/',
-    enterprise: 'none',
+    enterprise: 'full',
     operations: { PUT: { doc: 'Reports a TTL check as warning.', params: [id, note], run: ttl('warning') } },
   },
   {
     path: '/v1/agent/check/fail/',
-    enterprise: 'none',
+    enterprise: 'full',
     operations: { PUT: { doc: 'Reports a TTL check as critical.', params: [id, note], run: ttl('critical') } },
   },
   {

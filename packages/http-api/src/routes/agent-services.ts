@@ -23,6 +23,7 @@ import {
 import type { LocalService } from '../agent-api.ts';
 import { type ApiExchange, badRequest, HttpError, parseBool } from '../api-exchange.ts';
 import { serviceContentHash, showsProxy } from '../content-hash.ts';
+import { refuseEnterprise } from '../enterprise.ts';
 import { path, query, type Route } from '../route.ts';
 
 const { DestinationServiceName, DestinationServiceID, LocalServiceAddress, ...others } = proxyFields;
@@ -177,6 +178,7 @@ export function enableOf(x: ApiExchange): boolean {
 async function maintenance(x: ApiExchange): Promise<void> {
   if (x.rest === '') throw badRequest('Missing service ID');
   const enable = enableOf(x);
+  refuseEnterprise(x, 'full');
   await x.api.agent.serviceMaintenance(x.rest, enable, x.query.get('reason'));
   x.ok();
 }
@@ -295,6 +297,7 @@ export const agentServiceRoutes: readonly Route[] = [
     enterprise: 'full',
     operations: {
       GET: {
+        paramsFirst: 'blocking',
         doc: 'One service of this agent.',
         params: [
           id,
@@ -308,7 +311,7 @@ export const agentServiceRoutes: readonly Route[] = [
   },
   {
     path: '/v1/agent/service/register',
-    enterprise: 'none',
+    enterprise: 'full',
     operations: {
       PUT: {
         doc: 'Registers a service with this agent.',
@@ -320,7 +323,7 @@ export const agentServiceRoutes: readonly Route[] = [
   },
   {
     path: '/v1/agent/service/deregister/',
-    enterprise: 'none',
+    enterprise: 'full',
     operations: { PUT: { doc: 'Removes a service of this agent.', params: [id], run: deregister } },
   },
   {

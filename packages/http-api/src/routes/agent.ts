@@ -257,7 +257,7 @@ export const agentRoutes: readonly Route[] = [
   },
   {
     path: '/v1/agent/join/',
-    enterprise: 'none',
+    enterprise: 'partition',
     operations: {
       PUT: {
         doc: 'Joins the pool of another agent.',
@@ -273,7 +273,7 @@ export const agentRoutes: readonly Route[] = [
   },
   {
     path: '/v1/agent/force-leave/',
-    enterprise: 'none',
+    enterprise: 'partition',
     operations: {
       PUT: {
         doc: 'Forces a failed member to be left.',

@@ -61,9 +61,8 @@ async function deregister(x: ApiExchange): Promise<void> {
   x.json('true');
 }
 
-/** The datacenter of the body, or of the query; ours is empty. */
-function dc(x: ApiExchange, request: { readonly Datacenter: string }): string {
-  const given = request.Datacenter || x.datacenter;
+/** The datacenter of the body, whatever the query says; ours is empty. */
+function dc(x: ApiExchange, { Datacenter: given }: { readonly Datacenter: string }): string {
   return given === x.api.datacenter ? '' : given;
 }
 

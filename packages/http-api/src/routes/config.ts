@@ -7,6 +7,7 @@ import {
   readConfigEntry,
 } from '@proconsul/schema';
 import { type ApiExchange, badRequest, casIndex, HttpError } from '../api-exchange.ts';
+import { refuseEnterprise } from '../enterprise.ts';
 import { answerRead, type ReadSpec } from '../read.ts';
 import { TEXT_TYPE } from '../reply.ts';
 import { path, query, type Route } from '../route.ts';
@@ -30,6 +31,7 @@ const record = (entry: ConfigEntry, ModifyIndex: number): ConfigEntryRecord => (
 async function put(x: ApiExchange): Promise<void> {
   const body = await x.readBody();
   const entry = await x.decode(body, readConfigEntry, 'Request decoding failed: ');
+  refuseEnterprise(x, 'full');
   const cas = casOf(x);
   const applied = await x.api.caller.write(ConfigEntryMethods.Apply, {
     ...x.commonArgs(),
@@ -49,6 +51,7 @@ async function remove(x: ApiExchange): Promise<void> {
   const { kind, name } = placeOf(x.rest);
   if (name === null) throw new HttpError(404, 'Must provide both a kind and name to delete');
   if (!isConfigKind(kind)) throw badRequest(`invalid config entry kind: ${kind}`);
+  refuseEnterprise(x, 'full');
   const cas = casOf(x);
   const applied = await x.api.caller.write(ConfigEntryMethods.Apply, {
     ...x.commonArgs(),
@@ -105,7 +108,7 @@ const kindAndName = path('kind', 'Kind of the entries; `/` and a name behind it 
 export const configRoutes: readonly Route[] = [
   {
     path: '/v1/config',
-    enterprise: 'full',
+    enterprise: 'none',
     operations: {
       PUT: { doc: 'Writes a config entry.', params: [cas], body: entry, reply: { type: 'boolean' }, run: put },
     },
@@ -115,12 +118,14 @@ export const configRoutes: readonly Route[] = [
     enterprise: 'full',
     operations: {
       GET: {
+        paramsFirst: 'read',
         doc: 'Lists the config entries of a kind, or reads one.',
         params: [kindAndName, filter, ...blockingParams],
         reply: { type: ['array', 'object'] },
         run: read,
       },
       DELETE: {
+        enterprise: 'none',
         doc: 'Deletes a config entry.',
         params: [kindAndName, cas],
         reply: { type: ['object', 'boolean'] },

@@ -3,6 +3,7 @@ import { encodeBase64, quoteJson } from '@proconsul/gojson';
 import { type Coordinate, Coordinate as CoordinateSchema, list } from '@proconsul/schema';
 import type { UserEvent } from '../agent-api.ts';
 import { type ApiExchange, badRequest } from '../api-exchange.ts';
+import { refuseEnterprise } from '../enterprise.ts';
 import { answerRead, type ReadSpec } from '../read.ts';
 import { path, query, type Route } from '../route.ts';
 import { blockingParams } from './kv.ts';
@@ -119,6 +120,7 @@ async function update(x: ApiExchange): Promise<void> {
     root: 'CoordinateUpdateRequest',
     goType: 'structs.CoordinateUpdateRequest',
   });
+  refuseEnterprise(x, 'full');
   await x.api.caller.write(CoordinateMethods.Update, { ...coordinate, ...x.commonArgs() });
   x.ok();
 }
@@ -161,7 +163,7 @@ export const eventRoutes: readonly Route[] = [
 export const coordinateRoutes: readonly Route[] = [
   {
     path: '/v1/coordinate/datacenters',
-    enterprise: 'partition',
+    enterprise: 'none',
     operations: {
       GET: {
         doc: 'WAN coordinates of the servers by datacenter.',
@@ -175,6 +177,7 @@ export const coordinateRoutes: readonly Route[] = [
     enterprise: 'partition',
     operations: {
       GET: {
+        paramsFirst: 'read',
         doc: 'LAN coordinates of all nodes.',
         params: [segment, ...blockingParams],
         reply: coordinates,
@@ -187,6 +190,7 @@ export const coordinateRoutes: readonly Route[] = [
     enterprise: 'partition',
     operations: {
       GET: {
+        paramsFirst: 'read',
         doc: 'LAN coordinates of a node.',
         params: [path('node', 'Node name.'), segment, ...blockingParams],
         reply: coordinates,
@@ -196,7 +200,7 @@ export const coordinateRoutes: readonly Route[] = [
   },
   {
     path: '/v1/coordinate/update',
-    enterprise: 'partition',
+    enterprise: 'none',
     operations: { PUT: { doc: 'Sets the coordinate of a node.', body: CoordinateSchema, run: update } },
   },
 ];

@@ -201,6 +201,7 @@ export const internalRoutes: readonly Route[] = [
     enterprise: 'full',
     operations: {
       GET: {
+        paramsFirst: 'read',
         doc: 'Nodes with their services and checks.',
         params: listParams,
         reply: dump,
@@ -213,6 +214,7 @@ export const internalRoutes: readonly Route[] = [
     enterprise: 'full',
     operations: {
       GET: {
+        paramsFirst: 'read',
         doc: 'A node with its services and checks.',
         params: [path('node', 'Node name.')],
         reply: NodeInfoSchema,
@@ -224,7 +226,13 @@ export const internalRoutes: readonly Route[] = [
     path: '/v1/internal/ui/services',
     enterprise: 'full',
     operations: {
-      GET: { doc: 'Services in summary.', params: listParams, reply: array, run: (x) => answerRead(x, services) },
+      GET: {
+        paramsFirst: 'read',
+        doc: 'Services in summary.',
+        params: listParams,
+        reply: array,
+        run: (x) => answerRead(x, services),
+      },
     },
   },
   {

@@ -149,6 +149,7 @@ export const kvRoutes: readonly Route[] = [
     enterprise: 'full',
     operations: {
       GET: {
+        paramsFirst: 'read',
         doc: 'Reads a key, all keys under a prefix, or only their names.',
         params: [
           key,
@@ -162,6 +163,7 @@ export const kvRoutes: readonly Route[] = [
         run: get,
       },
       PUT: {
+        paramsFirst: 'read',
         doc: 'Stores a value.',
         params: [
           key,
@@ -174,6 +176,7 @@ export const kvRoutes: readonly Route[] = [
         run: put,
       },
       DELETE: {
+        paramsFirst: 'read',
         doc: 'Deletes a key, or all keys under a prefix.',
         params: [
           key,

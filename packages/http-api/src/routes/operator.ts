@@ -120,7 +120,8 @@ const state: ReadSpec<CommonArgs, AutopilotState> = {
 
 function usage(x: ApiExchange): void {
   const options = x.readOptions();
-  const args = { ...x.commonArgs(), Global: x.query.has('global') };
+  // Of this datacenter or of all: none can be named.
+  const args = { ...x.commonArgs(), Datacenter: '', Global: x.query.has('global') };
   x.api.caller.read(Operator.Usage, args, options, (error, view, meta) => {
     if (error !== null || view === null) {
       x.fail(error);
@@ -217,7 +218,7 @@ export const operatorRoutes: readonly Route[] = [
   },
   {
     path: '/v1/operator/raft/transfer-leader',
-    enterprise: 'none',
+    enterprise: 'partition',
     operations: {
       POST: {
         doc: 'Moves the leadership to another server.',

@@ -4,6 +4,7 @@ import { type JsonValue, quoteJson } from '@proconsul/gojson';
 import {
   checkId,
   DecodeError,
+  firstFault,
   isObject,
   list,
   mismatch,
@@ -21,19 +22,23 @@ import { blockingParams } from './kv.ts';
 
 const sessions = list(Session);
 
-/** Lock delays below this are seconds when they come as a number. Source: session documentation. */
+/** Lock delays below this are seconds, negative ones too. Source: session documentation; answers of the reference. */
 const LOCK_DELAY_SECONDS_BELOW = 1000;
 const DEFAULT_LOCK_DELAY_NS = 15e9;
 
-/** Numbers are seconds if small, else nanoseconds; texts are durations. */
-function lockDelay(json: JsonValue): number {
-  if (typeof json === 'number') return json < LOCK_DELAY_SECONDS_BELOW ? json * 1e9 : json;
-  if (typeof json === 'string') {
-    const ns = parseDuration(json);
-    if (ns === undefined) throw new DecodeError(durationError(json));
-    return ns;
-  }
-  return DEFAULT_LOCK_DELAY_NS;
+/** In nanoseconds; 0 for what says nothing of the kind. */
+function lockDelay(json: Exclude<JsonValue, null>): number {
+  const ns = typeof json === 'number' || typeof json === 'bigint' ? Math.trunc(Number(json)) : textDelay(json);
+  if (ns >= LOCK_DELAY_SECONDS_BELOW) return Math.abs(ns) < 2 ** 63 ? ns : 0;
+  // As 64 bits hold it, whatever comes of that.
+  return Math.abs(ns) < 2 ** 63 ? Number(BigInt.asIntN(64, BigInt(ns) * 1_000_000_000n)) : 0;
+}
+
+function textDelay(json: JsonValue): number {
+  if (typeof json !== 'string') return 0;
+  const ns = parseDuration(json);
+  if (ns === undefined) throw new DecodeError(durationError(json));
+  return ns;
 }
 
 const at = (path: string) => ({ root: '', path: `Alias.${path}`, unknown: 'ignore' as const });
@@ -51,7 +56,9 @@ function readSession(json: JsonValue, node: string): Session {
   let hasChecks = false;
   const out = { Name: '', Node: node, LockDelay: DEFAULT_LOCK_DELAY_NS, Behavior: 'release', TTL: '' };
   if (json !== null && !isObject(json)) mismatch(json, { root: '', path: '', unknown: 'ignore' }, BODY_TYPE);
-  for (const [key, value] of Object.entries(isObject(json) ? json : {})) {
+  let delay: JsonValue = null;
+  let fault: unknown;
+  const take = (key: string, value: JsonValue): void => {
     const v = value as Exclude<JsonValue, null>;
     switch (key.toLowerCase()) {
       case 'id': // Looked at, and not taken over: each session gets an id of its own.
@@ -64,7 +71,7 @@ function readSession(json: JsonValue, node: string): Session {
         if (value !== null) out.Node = str.fromJson(v, at('Node'));
         break;
       case 'lockdelay':
-        if (value !== null) out.LockDelay = lockDelay(v);
+        delay = value;
         break;
       case 'behavior':
         if (value !== null) out.Behavior = behavior.fromJson(v, at('Behavior')) || 'release';
@@ -83,7 +90,16 @@ function readSession(json: JsonValue, node: string): Session {
         hasChecks = true;
         break;
     }
+  };
+  for (const [key, value] of Object.entries(isObject(json) ? json : {})) {
+    try {
+      take(key, value);
+    } catch (error) {
+      fault = firstFault(fault, error);
+    }
   }
+  if (fault !== undefined) throw fault;
+  if (delay !== null) out.LockDelay = lockDelay(delay);
   // The old form, when it is there and empty, empties the new one.
   if (hasChecks && (checks ?? []).length === 0) nodeChecks = [];
   checks = checksBeside(nodeChecks ?? [], checks ?? []);
@@ -174,13 +190,21 @@ export const sessionRoutes: readonly Route[] = [
   {
     path: '/v1/session/renew/',
     enterprise: 'full',
-    operations: { PUT: { doc: 'Restarts the TTL of a session.', params: [id], reply, run: renew } },
+    operations: {
+      PUT: { paramsFirst: 'read', doc: 'Restarts the TTL of a session.', params: [id], reply, run: renew },
+    },
   },
   {
     path: '/v1/session/info/',
     enterprise: 'full',
     operations: {
-      GET: { doc: 'Reads a session.', params: [id, ...blockingParams], reply, run: (x) => answerRead(x, info) },
+      GET: {
+        paramsFirst: 'read',
+        doc: 'Reads a session.',
+        params: [id, ...blockingParams],
+        reply,
+        run: (x) => answerRead(x, info),
+      },
     },
   },
   {
@@ -188,6 +212,7 @@ export const sessionRoutes: readonly Route[] = [
     enterprise: 'full',
     operations: {
       GET: {
+        paramsFirst: 'read',
         doc: 'Lists the sessions of a node.',
         params: [path('node', 'Node name.'), ...blockingParams],
         reply,
@@ -199,7 +224,13 @@ export const sessionRoutes: readonly Route[] = [
     path: '/v1/session/list',
     enterprise: 'full',
     operations: {
-      GET: { doc: 'Lists all sessions.', params: blockingParams, reply, run: (x) => answerRead(x, all) },
+      GET: {
+        paramsFirst: 'read',
+        doc: 'Lists all sessions.',
+        params: blockingParams,
+        reply,
+        run: (x) => answerRead(x, all),
+      },
     },
   },
 ];

@@ -1,61 +1,22 @@
 import { type ReadMeta, Txn } from '@proconsul/endpoints';
 import type { JsonValue } from '@proconsul/gojson';
 import {
-  bytes,
-  HealthCheck,
-  index,
   list,
-  mismatch,
   Node,
   NodeService,
-  named,
-  pointer,
-  str,
   struct,
   TxnError,
   type TxnOp,
   TxnOp as TxnOpSchema,
   TxnRequest,
   TxnResult,
-  uint64,
 } from '@proconsul/schema';
 import { type ApiExchange, HttpError } from '../api-exchange.ts';
 import type { Route } from '../route.ts';
+import { BODY, Body, checkOf, kept } from './txn-body.ts';
 
 /** Operations of one transaction. Source: transactions documentation. */
 export const TXN_OPS_MAX = 128;
-
-/** The body's form of a KV operation is flat; in the log the entry is a structure of its own. */
-const KVTxnOp = struct('KVTxnOp', {
-  Verb: named('api.KVOp'),
-  Key: str,
-  Value: bytes,
-  Flags: uint64,
-  Index: index,
-  Session: str,
-});
-const NodeTxnOp = struct('NodeTxnOp', { Verb: named('api.NodeOp'), Node });
-const ServiceTxnOp = struct('ServiceTxnOp', { Verb: named('api.ServiceOp'), Node: str, Service: NodeService });
-const CheckTxnOp = struct('CheckTxnOp', { Verb: named('api.CheckOp'), Check: HealthCheck });
-const BodyOp = struct('TxnOp', {
-  KV: pointer(KVTxnOp),
-  Node: pointer(NodeTxnOp),
-  Service: pointer(ServiceTxnOp),
-  Check: pointer(CheckTxnOp),
-});
-const ops = list(BodyOp);
-const Body: typeof ops = {
-  ...ops,
-  fromJson: (json, at) => (Array.isArray(json) ? ops.fromJson(json, at) : mismatch(json, at, 'api.TxnOps')),
-};
-
-/** The body's types are those of the client library. */
-const BODY = {
-  root: 'TxnOp',
-  path: '',
-  unknown: 'reject',
-  typeNames: { package: 'api', renamed: { NodeService: 'AgentService', Weights: 'AgentWeights' } },
-} as const;
 
 const KV_WRITES = new Set(['set', 'delete', 'delete-cas', 'delete-tree', 'cas', 'lock', 'unlock']);
 
@@ -84,16 +45,16 @@ function convert(x: ApiExchange, json: JsonValue): { ops: TxnOp[]; writes: boole
         TxnOpSchema.make({
           Node: {
             Verb: op.Node.Verb,
-            Node: { ...op.Node.Node, Datacenter: op.Node.Node.Datacenter || x.api.datacenter },
+            Node: { ...kept(Node, op.Node.Node), Datacenter: op.Node.Node.Datacenter || x.api.datacenter },
           },
         }),
       );
     } else if (op.Service !== null) {
       if (op.Service.Verb !== 'get') writes = true;
-      ops.push(TxnOpSchema.make({ Service: op.Service }));
+      ops.push(TxnOpSchema.make({ Service: { ...op.Service, Service: kept(NodeService, op.Service.Service) } }));
     } else if (op.Check !== null) {
       if (op.Check.Verb !== 'get') writes = true;
-      ops.push(TxnOpSchema.make({ Check: op.Check }));
+      ops.push(TxnOpSchema.make({ Check: { ...op.Check, Check: checkOf(op.Check.Check) } }));
     }
   }
   return { ops, writes };
