@@ -12,7 +12,8 @@ export * from './disk/recover.ts';
 export { type SnapshotMeta, SnapshotStore } from './disk/snapshot-store.ts';
 export { type Entry, LogType } from './entry.ts';
 export * from './errors.ts';
-export { type RaftDependencies, RaftNode } from './node/node.ts';
+export { RaftNode } from './node/node.ts';
+export type { RaftDependencies } from './node/node-parts.ts';
 export {
   APPLY_SLICE,
   APPLY_YIELD_ENTRIES,

@@ -454,9 +454,9 @@ const NODE: readonly Mutant[] = [
   disks(
     3,
     'does not wait for its vote to be written',
-    'node/node.ts',
-    '        this.#persistVote(effect, () => this.#carryOut(effects, i + 1));\n        return false;',
-    '        this.#persistVote(effect, () => true);\n        continue;',
+    'node/driver.ts',
+    '        votes.write(effect, () => this.#goOn(list, i + 1));\n        return false;',
+    '        votes.write(effect, () => undefined);\n        continue;',
   ),
   disks(
     3,
@@ -468,9 +468,9 @@ const NODE: readonly Mutant[] = [
   disks(
     3,
     'says that nothing was done when the leadership was lost',
-    'node/node.ts',
-    "      this.#proposals.rejectQueued('NOT_LEADER');\n      this.#proposals.rejectNumbered('LEADERSHIP_LOST');",
-    "      this.#proposals.rejectQueued('NOT_LEADER');\n      this.#proposals.rejectNumbered('NOT_LEADER');",
+    'node/effects.ts',
+    "      proposals.rejectQueued('NOT_LEADER');\n      proposals.rejectNumbered('LEADERSHIP_LOST');",
+    "      proposals.rejectQueued('NOT_LEADER');\n      proposals.rejectNumbered('NOT_LEADER');",
   ),
   disks(
     3,
@@ -489,7 +489,7 @@ const NODE: readonly Mutant[] = [
   disks(
     3,
     'an old answer about durability counts for new entries',
-    'node/node.ts',
+    'node/driver.ts',
     "if (input.kind === 'durable') return { ...input, index: log.durableIndex };",
     "if (input.kind === 'durable') return { ...input, index: log.lastIndex };",
   ),

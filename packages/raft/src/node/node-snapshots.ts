@@ -1,12 +1,13 @@
 import { type Clock, errorText, invariant, type Log, type Metrics, type Rng, type Timer } from '@proconsul/base';
 import type { RaftCore } from '../core/core.ts';
-import type { RaftEffect, RaftInput, Role } from '../core/inputs.ts';
+import type { RaftEffect, RaftInput } from '../core/inputs.ts';
 import type { InstallSnapshotRequest } from '../core/messages.ts';
 import { STATE_REPLACED_TOKEN } from '../core/state.ts';
 import type { SnapshotMeta } from '../disk/snapshot-store.ts';
 import type { Storage } from '../disk/storage.ts';
 import { RaftError } from '../errors.ts';
 import type { Applier } from './applier.ts';
+import type { NodeStatus } from './node-status.ts';
 import type { RaftOptions } from './options.ts';
 import { oneChunk } from './outbox.ts';
 import type { StateMachine } from './state-machine.ts';
@@ -25,10 +26,7 @@ export interface SnapshotDependencies {
 /** What snapshots need of the node around them. */
 export interface SnapshotHost {
   readonly core: RaftCore;
-  role(): Role;
-  isStopped(): boolean;
-  /** Stopped, or failed. */
-  isOver(): boolean;
+  readonly status: NodeStatus;
   /** Resolves when everything that was in the log before it is applied here. */
   barrier(): Promise<void>;
   /** Proposals that waited may go on. */
@@ -70,7 +68,7 @@ export class NodeSnapshots {
     const { clock, rng, log } = this.#d;
     const { snapshotIntervalMs, snapshotThreshold } = this.#options;
     this.#timer = clock.after(snapshotIntervalMs * (1 + rng.float()), () => {
-      if (this.#host.isOver()) return;
+      if (this.#host.status.isOver) return;
       this.plan();
       const last = this.#storage.snapshots.latest?.index ?? 0;
       if (this.#applier.applied - last < snapshotThreshold || this.#isSnapshotting) return;
@@ -87,7 +85,7 @@ export class NodeSnapshots {
     const { core } = this.#host;
     const storage = this.#storage;
     const applier = this.#applier;
-    if (this.#host.isStopped()) throw new RaftError('STOPPED');
+    if (this.#host.status.isStopped) throw new RaftError('STOPPED');
     if (this.#isSnapshotting || applier.isRestoring) throw new RaftError('SNAPSHOT_BUSY');
     const index = applier.applied;
     const term = core.termOf(index);
@@ -116,7 +114,7 @@ export class NodeSnapshots {
   // An operator's.
 
   async replaceState(chunks: Chunks, minIndex: number, install: (() => void) | undefined): Promise<void> {
-    if (this.#host.role() !== 'leader') throw new RaftError('NOT_LEADER');
+    if (this.#host.status.role !== 'leader') throw new RaftError('NOT_LEADER');
     if (this.#isSnapshotting || this.#applier.isRestoring) throw new RaftError('SNAPSHOT_BUSY');
     this.#isSnapshotting = true;
     try {
@@ -137,7 +135,7 @@ export class NodeSnapshots {
     const { configuration, configurationIndex, term } = core;
     const before = log.lastIndex;
     const index = Math.max(before, minIndex) + 1;
-    const stillLeads = (): boolean => this.#host.role() === 'leader' && core.term === term;
+    const stillLeads = (): boolean => this.#host.status.role === 'leader' && core.term === term;
     const meta = await snapshots.write({ index, term, configuration, configurationIndex }, chunks);
     try {
       if (!stillLeads() || log.lastIndex !== before) throw new RaftError('LEADERSHIP_LOST');
