@@ -397,7 +397,7 @@ const NODE: readonly Mutant[] = [
   disks(
     1,
     'a new segment is not durable in its directory',
-    'disk/durable-log.ts',
+    'disk/log-segments.ts',
     '      await disk.syncDir(this.#options.directory);\n    } catch (error) {',
     '    } catch (error) {',
   ),

@@ -1,11 +1,12 @@
-import { type AppendFile, type Clock, type Disk, DiskError, invariant, type Rng, type Timer } from '@proconsul/base';
+import { type AppendFile, type Clock, type Disk, DiskError, type Rng, type Timer } from '@proconsul/base';
 import type { TermRuns } from '../core/term-runs.ts';
 import type { Entry } from '../entry.ts';
 import { DamageError } from '../errors.ts';
 import { EntryCache, entryBytes } from './entry-cache.ts';
 import { FlushPace } from './flush-pace.ts';
-import { isNoSpace, loadSegment, recoverLog, type Segment, type SnapshotPoint, segmentPath } from './log-open.ts';
-import { type ControlRecord, encodeBatch, encodeSegmentHeader, RecordKind } from './segment.ts';
+import { isNoSpace, recoverLog, type SnapshotPoint } from './log-open.ts';
+import { LogSegments } from './log-segments.ts';
+import { type ControlRecord, encodeBatch, RecordKind } from './segment.ts';
 
 export interface LogOptions {
   /** Where the segments live, on the disk given. */
@@ -36,12 +37,6 @@ export interface LogDependencies {
   readonly rng: Rng;
 }
 
-/** Part of a segment that is reserved beyond its size, for the batch that takes it over. */
-const RESERVE_BEYOND = 1 / 16;
-
-/** How many parsed segments are kept for peers that lag. */
-const LOADED_SEGMENTS_MAX = 2;
-
 /**
  * The log on disk, with the entries that are still needed in memory. What is appended while a sync is under way is written and
  * synced together as the next batch (group commit). Index arithmetic is immediate; durability is reported by `durable`.
@@ -51,8 +46,7 @@ export class DurableLog {
   readonly #deps: LogDependencies;
   readonly #events: LogEvents;
   readonly #runs: TermRuns;
-  readonly #segments: Segment[];
-  #file: AppendFile | undefined;
+  readonly #segments: LogSegments;
   readonly #cache: EntryCache;
   #pending: (Entry | ControlRecord)[] = [];
   #busy = false;
@@ -62,13 +56,10 @@ export class DurableLog {
   /** Last index that the batch under way makes durable, lowered by truncations meanwhile. */
   #inFlightLast = 0;
   #inFlightRecords: readonly (Entry | ControlRecord)[] = [];
-  #markedBytes = 0;
   #markTimer: Timer | undefined;
   #lastWriteAt = 0;
   readonly #pace = new FlushPace();
   #idle: (() => void)[] = [];
-  #removal: Promise<void> = Promise.resolve();
-  readonly #loaded = new Map<number, Map<number, Entry>>();
   /** Bytes cut off the end when the log was opened. */
   readonly tornBytes: number;
 
@@ -82,7 +73,7 @@ export class DurableLog {
     this.#deps = deps;
     this.#events = events;
     this.#runs = recovered.runs;
-    this.#segments = recovered.segments;
+    this.#segments = new LogSegments(options, deps, recovered.segments);
     this.#cache = new EntryCache(recovered.entries);
     this.#durableIndex = recovered.runs.lastIndex;
     this.tornBytes = recovered.tornBytes;
@@ -94,14 +85,7 @@ export class DurableLog {
     const { directory, snapshot } = options;
     await disk.mkdir(directory);
     const log = new DurableLog(options, deps, events, await recoverLog(disk, directory, snapshot));
-    const last = log.#segments[log.#segments.length - 1];
-    if (last) {
-      log.#file = await disk.openAppend(last.path);
-      log.#markedBytes = log.#file.sizeBytes;
-      log.#reserve(log.#file);
-    } else {
-      log.#file = await log.#createSegment(1);
-    }
+    await log.#segments.open();
     log.#alignWith(snapshot);
     return log;
   }
@@ -166,7 +150,7 @@ export class DurableLog {
     if (this.#failed || this.#closed || index <= this.#runs.baseIndex) return;
     this.#runs.compactTo(index);
     this.trimCache(index, 0);
-    this.#removeSegmentsTo(index);
+    this.#segments.removeTo(index);
   }
 
   /** Lets memory forget entries up to `index` beyond a budget in bytes. They stay readable through {@link read}. */
@@ -206,7 +190,7 @@ export class DurableLog {
   /** Resolves when nothing is being written, after a failure too. */
   async settled(): Promise<void> {
     if (this.#busy) await new Promise<void>((resolve) => this.#idle.push(resolve));
-    await this.#removal;
+    await this.#segments.removal;
   }
 
   /** Finishes what is under way and notes that it is durable. Entries still queued are written first. */
@@ -215,21 +199,16 @@ export class DurableLog {
     await this.settled();
     this.#closed = true;
     this.#markTimer?.cancel();
-    const file = this.#file;
-    if (!file) return;
-    if (!this.#failed && this.#markedBytes !== file.sizeBytes) {
+    const { file, markedBytes } = this.#segments;
+    if (!this.#failed && markedBytes !== file.sizeBytes) {
       try {
-        file.append(encodeBatch([this.#mark()], this.#active.seed));
+        file.append(encodeBatch([this.#mark()], this.#segments.active.seed));
         await file.sync();
       } catch {
         // The mark only helps to tell damage from a torn write; the next start does without.
       }
     }
     await file.close();
-  }
-
-  get #active(): Segment {
-    return this.#segments[this.#segments.length - 1]!;
   }
 
   #mark(): ControlRecord {
@@ -241,7 +220,7 @@ export class DurableLog {
     const { baseIndex } = this.#runs;
     if (baseIndex > snapshot.index) {
       throw new DamageError(
-        this.#segments[0]?.path ?? this.#options.directory,
+        this.#segments.firstPath,
         0,
         `the log begins after entry ${baseIndex} but the newest snapshot ends at ${snapshot.index}`,
       );
@@ -251,10 +230,10 @@ export class DurableLog {
 
   #write(): void {
     if (this.#busy || this.#failed || this.#closed || this.#pending.length === 0) return;
-    const file = this.#file!;
     this.#busy = true;
-    if (file.sizeBytes >= this.#options.segmentBytes) {
-      this.#rotate().then(
+    if (this.#segments.isFull) {
+      const durableIndex = (): number => this.#durableIndex;
+      this.#segments.rotate(durableIndex).then(
         () => this.#writeBatch(),
         (error) => this.#onWriteError(error),
       );
@@ -266,12 +245,12 @@ export class DurableLog {
   #writeBatch(): void {
     const batch = this.#pending;
     this.#pending = [];
-    const file = this.#file!;
+    const { file } = this.#segments;
     const sizeBefore = file.sizeBytes;
     this.#inFlightLast = this.#runs.lastIndex;
     this.#inFlightRecords = batch;
     try {
-      file.append(encodeBatch(batch, this.#active.seed));
+      file.append(encodeBatch(batch, this.#segments.active.seed));
     } catch (error) {
       this.#undoAppend(file, sizeBefore, error);
       return;
@@ -301,7 +280,7 @@ export class DurableLog {
   }
 
   #onSynced(): void {
-    this.#noteIndexes();
+    this.#segments.noteIndexes(this.#inFlightRecords);
     this.#busy = false;
     this.#lastWriteAt = this.#deps.clock.now();
     const grew = this.#inFlightLast > this.#durableIndex;
@@ -317,15 +296,6 @@ export class DurableLog {
     if (this.#busy) return;
     this.#armMark();
     if (this.#idle.length > 0) for (const resolve of this.#idle.splice(0)) resolve();
-  }
-
-  #noteIndexes(): void {
-    const segment = this.#active;
-    for (const record of this.#inFlightRecords) {
-      if (!('data' in record)) continue;
-      if (record.index < segment.minIndex) segment.minIndex = record.index;
-      if (record.index > segment.maxIndex) segment.maxIndex = record.index;
-    }
   }
 
   /** The append threw: an unknown part is in the file and is cut off again. */
@@ -359,7 +329,7 @@ export class DurableLog {
 
   #fail(error: unknown): void {
     if (this.#failed) return;
-    this.#failed = error instanceof Error ? error : new DiskError('EIO', this.#active.path, String(error));
+    this.#failed = error instanceof Error ? error : new DiskError('EIO', this.#segments.active.path, String(error));
     this.#pending = [];
     this.#busy = false;
     const failure = this.#failed;
@@ -368,85 +338,17 @@ export class DurableLog {
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 
-  /** Begins the next segment, then seals this one: a sealed segment without a follower means that a file was lost. */
-  async #rotate(): Promise<void> {
-    const old = this.#file!;
-    const oldSegment = this.#active;
-    this.#file = await this.#createSegment(oldSegment.sequence + 1);
-    const sizeBefore = old.sizeBytes;
-    try {
-      old.append(encodeBatch([{ kind: RecordKind.seal, index: this.#durableIndex, term: 0 }], oldSegment.seed));
-    } catch (error) {
-      // Without its seal the segment is as good, it only proves less.
-      if (!isNoSpace(error)) throw error;
-      await old.truncate(sizeBefore);
-    }
-    await old.sync();
-    await old.close();
-    this.#loaded.delete(oldSegment.sequence);
-  }
-
-  async #createSegment(sequence: number): Promise<AppendFile> {
-    const { disk, rng } = this.#deps;
-    const path = segmentPath(this.#options.directory, sequence);
-    const { bytes, seed } = encodeSegmentHeader(sequence, rng.bytes(16));
-    const file = await disk.openAppend(path);
-    try {
-      if (file.sizeBytes > 0) await file.truncate(0);
-      file.append([bytes]);
-      await file.sync();
-      await disk.syncDir(this.#options.directory);
-    } catch (error) {
-      await file.close().catch(() => undefined);
-      await disk.remove(path).catch(() => undefined);
-      throw error;
-    }
-    this.#segments.push({ sequence, path, seed, minIndex: Number.POSITIVE_INFINITY, maxIndex: 0 });
-    this.#markedBytes = file.sizeBytes;
-    this.#reserve(file);
-    return file;
-  }
-
-  /** Only once the header is durable: zeros after a sound header are an empty file, zeros in its place would be damage. */
-  #reserve(file: AppendFile): void {
-    file.reserve(Math.floor(this.#options.segmentBytes * (1 + RESERVE_BEYOND)));
-  }
-
-  #removeSegmentsTo(index: number): void {
-    const { disk } = this.#deps;
-    while (this.#segments.length > 1 && this.#segments[0]!.maxIndex <= index) {
-      const { path, sequence } = this.#segments.shift()!;
-      this.#loaded.delete(sequence);
-      // One after the other, each durable before the next: a gap in the sequence would read as a lost file.
-      this.#removal = this.#removal
-        .then(() => disk.remove(path))
-        .then(() => disk.syncDir(this.#options.directory))
-        .catch(() => undefined);
-    }
-  }
-
-  async #readFromDisk(index: number): Promise<Entry | undefined> {
+  #readFromDisk(index: number): Promise<Entry | undefined> | undefined {
     const term = this.#runs.term(index);
     if (term === undefined || index <= this.#runs.baseIndex) return undefined;
-    for (let i = this.#segments.length - 1; i >= 0; i--) {
-      const segment = this.#segments[i]!;
-      if (index < segment.minIndex || index > segment.maxIndex) continue;
-      let entries = this.#loaded.get(segment.sequence);
-      if (!entries?.has(index)) {
-        entries = await loadSegment(this.#deps.disk, segment);
-        if (this.#loaded.size >= LOADED_SEGMENTS_MAX) this.#loaded.delete(this.#loaded.keys().next().value!);
-        this.#loaded.set(segment.sequence, entries);
-      }
-      const entry = entries.get(index);
-      if (entry?.term === term) return entry;
-    }
-    // Truncated or compacted while the segment was read.
-    invariant(this.#runs.term(index) !== term || index > this.#durableIndex, `entry ${index} is in no segment`);
-    return undefined;
+    // It may be truncated or compacted while the segment is read.
+    return this.#segments.find(index, term, () => this.#runs.term(index) === term && index <= this.#durableIndex);
   }
 
   #armMark(): void {
-    if (this.#markTimer || this.#failed || this.#closed || this.#markedBytes === this.#file!.sizeBytes) return;
+    if (this.#markTimer || this.#failed || this.#closed) return;
+    const { file, markedBytes } = this.#segments;
+    if (markedBytes === file.sizeBytes) return;
     this.#markTimer = this.#deps.clock.after(this.#options.markDelayMs, () => this.#onMarkTimer());
   }
 
@@ -455,10 +357,10 @@ export class DurableLog {
     if (this.#busy || this.#failed || this.#closed) return;
     if (this.#deps.clock.now() - this.#lastWriteAt < this.#options.markDelayMs) return this.#armMark();
     this.#busy = true;
-    const file = this.#file!;
+    const { file } = this.#segments;
     const sizeBefore = file.sizeBytes;
     try {
-      file.append(encodeBatch([this.#mark()], this.#active.seed));
+      file.append(encodeBatch([this.#mark()], this.#segments.active.seed));
     } catch (error) {
       if (!isNoSpace(error)) return this.#fail(error);
       file.truncate(sizeBefore).then(
@@ -474,7 +376,7 @@ export class DurableLog {
   }
 
   #afterMark(file: AppendFile): void {
-    this.#markedBytes = file.sizeBytes;
+    this.#segments.markedBytes = file.sizeBytes;
     this.#busy = false;
     this.#write();
     this.#settle();
