@@ -6,7 +6,7 @@ import { banner } from './banner.ts';
 import { configWorld } from './config-world.ts';
 import { growWhenBusy } from './engine.ts';
 import { NodeIdError, nodeId } from './node-id.ts';
-import { type LineSink, LogFile, LogHub, levelOf, openSyslog, syslogIsThere } from './observe/index.ts';
+import { GatheredLines, type LineSink, LogFile, LogHub, levelOf, openSyslog, syslogIsThere } from './observe/index.ts';
 import { dataDisk, type RunningAgent, runAgent } from './run.ts';
 
 /** What the command needs of the world: its arguments' company. */
@@ -61,30 +61,39 @@ async function runCommand(args: readonly string[], io: AgentIo): Promise<number>
   }
   const hub = new LogHub({ level, json: config.logging.json }, systemClock);
   if (!config.logging.json) io.write(banner(config, id));
-  hub.open(sinks(config, io));
+  const { lines, flush } = sinks(config, io);
+  hub.open(lines);
+  process.on('exit', flush);
   const log = hub.logger('agent');
   for (const warning of warnings) log.warn(warning);
   for (const warning of warnings) log.named('auto_config').warn(warning);
   const code = await serve(args, io, loaded, id, disk, hub);
   log.info('Exit code', { code });
+  process.off('exit', flush);
+  flush();
   return code;
 }
 
-function sinks(config: Loaded['runtime'], io: AgentIo): LineSink[] {
-  const out: LineSink[] = [(line) => io.write(`${line}\n`)];
+/** Where lines go. `flush` is for the end of the process. */
+function sinks(config: Loaded['runtime'], io: AgentIo): { lines: LineSink[]; flush: () => void } {
+  const gathered = [new GatheredLines((text) => io.write(`${text}\n`), systemClock)];
   const { filePath, rotateBytes, rotateDurationMs, rotateMaxFiles, enableSyslog, syslogFacility } = config.logging;
   if (filePath !== '') {
     const file = new LogFile({ path: filePath, rotateBytes, rotateDurationMs, maxFiles: rotateMaxFiles }, () =>
       systemClock.wallMs(),
     );
-    out.push(file.sink);
+    gathered.push(new GatheredLines(file.sink, systemClock));
   }
+  const lines = gathered.map((g) => g.sink);
   if (enableSyslog) {
     const syslog = openSyslog({ facility: syslogFacility, tag: 'consul' });
     if (syslog === undefined) throw new Error(`Syslog setup error: invalid syslog facility: ${syslogFacility}`);
-    out.push(syslog);
+    lines.push(syslog);
   }
-  return out;
+  const flush = () => {
+    for (const g of gathered) g.flush();
+  };
+  return { lines, flush };
 }
 
 const SIGNAL_NAMES: Readonly<Record<string, string>> = { SIGINT: 'interrupt', SIGTERM: 'terminated', SIGHUP: 'hangup' };

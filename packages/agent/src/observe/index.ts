@@ -1,4 +1,5 @@
 export { DECLARED, DECLARED_BY_SERVERS, type DeclaredMetric } from './declared-metrics.ts';
+export { GatheredLines } from './gathered-lines.ts';
 export { hostGauges } from './host-gauges.ts';
 export { LogFile, type LogFileOptions } from './log-file.ts';
 export { type LogRecord, levelOf } from './log-line.ts';

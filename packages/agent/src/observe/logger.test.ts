@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { TestClock } from '../testing/test-clock.ts';
+import { ManualClock } from '@proconsul/base/testing';
 import { HELD_LINES_MAX, LogHub } from './logger.ts';
 
-const hubAt = (level: 'TRACE' | 'INFO' | 'WARN', json = false) => new LogHub({ level, json }, new TestClock());
+const hubAt = (level: 'TRACE' | 'INFO' | 'WARN', json = false) => new LogHub({ level, json }, new ManualClock());
 const tail = (line: string) => line.slice(line.indexOf('['));
 
 test('lines wait until the sinks are known, and then come in order', () => {

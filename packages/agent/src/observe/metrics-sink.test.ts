@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { TestClock } from '../testing/test-clock.ts';
+import { ManualClock } from '@proconsul/base/testing';
 import { INTERVAL_MS, type MetricsOptions, MetricsSink } from './metrics-sink.ts';
 
 function make(options: Partial<MetricsOptions> = {}) {
-  const clock = new TestClock();
+  const clock = new ManualClock();
   const all = {
     prefix: 'consul',
     hostname: '',

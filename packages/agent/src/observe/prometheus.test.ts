@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { TestClock } from '../testing/test-clock.ts';
+import { ManualClock } from '@proconsul/base/testing';
 import { DECLARED, DECLARED_BY_SERVERS } from './declared-metrics.ts';
 import { numberText, plainNumberText } from './number-text.ts';
 import { PrometheusRegistry, promName } from './prometheus.ts';
 
 const RETENTION_MS = 60_000;
 function make(server = true) {
-  const clock = new TestClock();
+  const clock = new ManualClock();
   return { clock, registry: new PrometheusRegistry(RETENTION_MS, 'consul', clock, { server }) };
 }
 const rowsOf = (text: string, name: string) =>

@@ -4,7 +4,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { silentLog } from '@proconsul/base';
 import { expect, test } from 'vitest';
 import { realClock } from '../runners/testing/real-clock.ts';
-import { keptLog } from '../testing/test-clock.ts';
+import { keptLog } from '../testing/kept-log.ts';
 import { MetricsSink } from './metrics-sink.ts';
 import { startPushSinks, targetOf } from './push-sinks.ts';
 

@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { TestClock } from '../testing/test-clock.ts';
+import { ManualClock } from '@proconsul/base/testing';
 import { openSyslog, SYSLOG_RETRY_MS, SYSLOG_TRIES, syslogIsThere } from './syslog.ts';
 
 let dir: string;
@@ -69,7 +69,7 @@ test('a facility must exist', () => {
 });
 
 test('a daemon that is not there yet is looked for during a minute', async () => {
-  const clock = new TestClock();
+  const clock = new ManualClock();
   let there = false;
   const asked: string[] = [];
   const exists = (path: string) => {
