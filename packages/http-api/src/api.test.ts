@@ -500,6 +500,15 @@ describe('writes', () => {
     });
   });
 
+  test('what a configuration of autopilot leaves out is as a cluster starts with it', async () => {
+    const w = kvApi();
+    w.caller.results.set('Operator.AutopilotSetConfiguration', true);
+    await w.ask('PUT', '/v1/operator/autopilot/configuration', { body: '{"MaxTrailingLogs":0,"MinQuorum":3}' });
+    expect(w.caller.asked[0]?.args).toMatchObject({
+      Config: { CleanupDeadServers: true, LastContactThreshold: 200e6, MaxTrailingLogs: 0, MinQuorum: 3 },
+    });
+  });
+
   test('a transaction that was refused is a 409 with the errors alone', async () => {
     const w = kvApi();
     w.caller.results.set('Txn.Apply', { Results: [], Errors: [{ OpIndex: 1, What: 'no' }] });

@@ -100,25 +100,25 @@ export const ExposeConfig = struct('ExposeConfig', {
 });
 
 export const TransparentProxyConfig = struct('TransparentProxyConfig', {
-  OutboundListenerPort: { kind: int, alias: ['outbound_listener_port'], omitEmpty: true },
-  DialedDirectly: { kind: bool, alias: ['dialed_directly'], omitEmpty: true },
+  OutboundListenerPort: { kind: int, omitEmpty: true },
+  DialedDirectly: { kind: bool, omitEmpty: true },
 });
 
 export const AccessLogsConfig = struct('AccessLogsConfig', {
   Enabled: { kind: bool, omitEmpty: true },
-  DisableListenerLogs: { kind: bool, alias: ['disable_listener_logs'], omitEmpty: true },
+  DisableListenerLogs: { kind: bool, omitEmpty: true },
   Type: { kind: str, omitEmpty: true },
   Path: { kind: str, omitEmpty: true },
-  JSONFormat: { kind: str, alias: ['json_format'], omitEmpty: true },
-  TextFormat: { kind: str, alias: ['text_format'], omitEmpty: true },
+  JSONFormat: { kind: str, omitEmpty: true },
+  TextFormat: { kind: str, omitEmpty: true },
 });
 
 export const EnvoyExtension = struct('EnvoyExtension', {
   Name: str,
   Required: bool,
   Arguments: { kind: map(any) },
-  ConsulVersion: { kind: str, alias: ['consul_version'] },
-  EnvoyVersion: { kind: str, alias: ['envoy_version'] },
+  ConsulVersion: str,
+  EnvoyVersion: str,
 });
 
 /** A structure whose zero value is left out of JSON although Go's omitempty would print it (a pointer in the API). */
@@ -133,7 +133,7 @@ function omitZero<T>(of: ReturnType<typeof struct> & { zero(): T }) {
 
 /** The fields of a proxy's configuration, for the structures that print them differently. */
 export const proxyFields = {
-  EnvoyExtensions: { kind: list(EnvoyExtension), alias: ['envoy_extensions'], omitEmpty: true },
+  EnvoyExtensions: { kind: list(EnvoyExtension), omitEmpty: true },
   DestinationServiceName: { kind: str, alias: ['destination_service_name'], omitEmpty: true },
   DestinationServiceID: { kind: str, alias: ['destination_service_id'], omitEmpty: true },
   LocalServiceAddress: { kind: str, alias: ['local_service_address'], omitEmpty: true },
@@ -149,7 +149,7 @@ export const proxyFields = {
     alias: ['transparent_proxy'],
     omitEmpty: true,
   },
-  MutualTLSMode: { kind: str, alias: ['mutual_tls_mode'], omitEmpty: true },
+  MutualTLSMode: { kind: str, omitEmpty: true },
   AccessLogs: {
     kind: omitZero(AccessLogsConfig as never) as unknown as typeof AccessLogsConfig,
     alias: ['access_logs'],
@@ -313,7 +313,12 @@ export const NodeInfo = struct('NodeInfo', {
 });
 export type NodeInfo = Infer<typeof NodeInfo>;
 
-export const Coord = struct('Coordinate', { Vec: list(float64), Error: float64, Adjustment: float64, Height: float64 });
+export const Coord = struct('coordinate.Coordinate', {
+  Vec: list(float64),
+  Error: float64,
+  Adjustment: float64,
+  Height: float64,
+});
 export type Coord = Infer<typeof Coord>;
 
 /** A node's network coordinate. Source: Vivaldi (Dabek et al. 2004) with height and adjustment. */

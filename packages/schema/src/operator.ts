@@ -17,6 +17,14 @@ export const AutopilotConfig = struct('AutopilotConfig', {
 });
 export type AutopilotConfig = Infer<typeof AutopilotConfig>;
 
+/** What a cluster starts with. Source: autopilot documentation. */
+export const DEFAULT_AUTOPILOT: AutopilotConfig = AutopilotConfig.make({
+  CleanupDeadServers: true,
+  LastContactThreshold: 200e6,
+  MaxTrailingLogs: 250,
+  ServerStabilizationTime: 10e9,
+});
+
 /** A fact about the cluster that servers agree on, by name. */
 export const SystemMetadataEntry = struct('SystemMetadataEntry', {
   Key: str,

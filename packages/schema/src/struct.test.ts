@@ -116,6 +116,11 @@ describe('JSON', () => {
     ['{"Tags":[1,[]],"Checks":[{"TTL":1},{"TTL":"x"}]}', 'time: invalid duration "x"'],
     ['{"Check":{"DeregisterCriticalServiceAfter":"w","TTL":"y","Timeout":"z"}}', 'time: invalid duration "z"'],
     ['{"Check":{"TTL":"y","Nope":1}}', 'json: unknown field "Nope"'],
+    ['{"tagged_addresses":1}', 'number into Go struct field .tagged_addresses of type'],
+    ['{"Check":{"Args":[1]}}', 'number into Go struct field .Alias.Check.args of type string'],
+    ['{"Check":{"os_service":"x"}}', 'json: unknown field "os_service"'],
+    ['{"Proxy":{"mutual_tls_mode":"x"}}', 'json: unknown field "mutual_tls_mode"'],
+    ['{"Proxy":{"Upstreams":[{"mesh_gateway":{"Mode":1}}]}}', '.Alias.Proxy.Alias.Upstreams.mesh_gateway.Mode of type'],
     ['{"Meta":{"a":1},"Tags":[2]}', 'number into Go struct field .Alias.Meta of type string'],
     [
       '{"ID":[],"Connect":{"SidecarService":5}}',

@@ -62,6 +62,8 @@ export interface DecodeOptions {
   /** The whole type's name in errors, if it is not the structure's own. */
   readonly goType?: string;
   readonly typeNames?: TypeNames;
+  /** A whole record, for what the document leaves out; the zero one otherwise. */
+  readonly onto?: object;
 }
 
 interface Compiled {
@@ -79,6 +81,8 @@ interface Compiled {
   readonly isNil: boolean;
   /** JSON of this type is the value as it is; the type of none. */
   readonly plainType: string;
+  /** Its other names in JSON. */
+  readonly aliases: readonly string[];
 }
 
 /** A field and where it stands in the whole zero record, encoded. */
@@ -118,6 +122,7 @@ function compile(fields: Fields): Compiled[] {
       wireKey: wireKey(field.wire === undefined ? name : field.wire),
       isNil: false,
       plainType: field.kind.plainType ?? '',
+      aliases: field.alias ?? [],
     };
   });
 }
@@ -203,7 +208,16 @@ const nilOnWire = (name: string): Compiled => ({
   wireKey: wireKey(name),
   isNil: true,
   plainType: '',
+  aliases: [],
 });
+
+/** Where a structure decodes itself, its other names are fields beside the alias that has the rest. Source: recorded texts. */
+function placeOf(field: Compiled, key: string, at: Place, decodesItself: boolean): Place {
+  if (!decodesItself || field.aliases.length === 0) return fieldAt(at, field.jsonName);
+  const alias = field.aliases.find((name) => name === key.toLowerCase());
+  if (alias === undefined) return fieldAt(at, field.jsonName);
+  return fieldAt({ ...at, path: at.path.replace(/\.?Alias$/, '') }, alias);
+}
 
 /** What is wrong with the fields of one structure: which of it is told. */
 class FieldFaults {
@@ -327,9 +341,9 @@ export function struct<F extends Fields>(
     return `{${s.slice(1)}}`;
   };
   /** `decodesItself`: what is wrong here is all that is told of the document around it. */
-  const fromObject = (json: JsonObject, at: Place, decodesItself: boolean): T => {
+  const fromObject = (json: JsonObject, at: Place, decodesItself: boolean, onto?: object): T => {
     const { compiled, names, template } = plan();
-    const out: Record<string, unknown> = { ...template };
+    const out: Record<string, unknown> = { ...(onto ?? template) };
     let faults: FieldFaults | undefined;
     for (const key of Object.keys(json)) {
       const i = names.get(key) ?? names.get(key.toLowerCase());
@@ -344,7 +358,7 @@ export function struct<F extends Fields>(
       const v = json[key] as JsonValue;
       if (v === null) continue;
       try {
-        out[c.name] = typeof v === c.plainType ? v : c.kind.fromJson(v, fieldAt(at, c.jsonName));
+        out[c.name] = typeof v === c.plainType ? v : c.kind.fromJson(v, placeOf(c, key, at, decodesItself));
       } catch (error) {
         faults ??= new FieldFaults(decodesItself);
         faults.add(error, i);
@@ -422,7 +436,7 @@ export function struct<F extends Fields>(
       const root = options.root ?? shortName;
       const { path = '', unknown = 'ignore', typeNames } = options;
       const at: Place = { root, path, unknown, typeNames, fixedRoot: false };
-      if (isObject(json)) return fromObject(json, at, path !== '');
+      if (isObject(json)) return fromObject(json, at, path !== '', options.onto);
       const type = path === '' ? undefined : aliasedGoType(structName);
       return mismatch(json, { ...at, path: '' }, options.goType ?? type ?? goType);
     },

@@ -1,13 +1,7 @@
 import type { AutopilotHealth, AutopilotState, AutopilotStateRow, ServerHealthRow } from '@proconsul/endpoints';
 import { AutopilotConfig } from '@proconsul/schema';
 
-/** What a cluster starts with. Source: autopilot documentation. */
-export const DEFAULT_AUTOPILOT: AutopilotConfig = AutopilotConfig.make({
-  CleanupDeadServers: true,
-  LastContactThreshold: 200e6,
-  MaxTrailingLogs: 250,
-  ServerStabilizationTime: 10e9,
-});
+export { DEFAULT_AUTOPILOT } from '@proconsul/schema';
 
 /** What is known of one server at this moment. */
 export interface ServerFacts {

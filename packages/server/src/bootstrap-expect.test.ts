@@ -1,8 +1,8 @@
+import { ManualClock } from '@proconsul/base/testing';
 import { describe, expect, test } from 'vitest';
 import { BootstrapExpect, type FirstConfiguration } from './bootstrap-expect.ts';
 import type { PoolMember } from './servers/member.ts';
 import { TestCluster, tagsOf } from './testing/cluster.ts';
-import { ManualClock } from './testing/manual-clock.ts';
 
 function member(name: string, given: Record<string, string> = {}, status: PoolMember['status'] = 'alive'): PoolMember {
   const address = `10.0.0.${name.slice(1)}`;
@@ -30,12 +30,12 @@ describe('a server that expects three', () => {
   test('waits for the third, and then writes the configuration of all in one order', async () => {
     const w = waiting([member('s2'), member('s1')]);
     w.b.check();
-    await w.clock.settleAndAdvance(100);
+    await w.clock.advance(100);
     expect(w.done).toEqual([]);
     w.members.push(member('s3'));
     w.b.check();
     w.b.check();
-    await w.clock.settleAndAdvance(0);
+    await w.clock.advance(0);
     expect(w.done).toEqual([
       {
         servers: ['s1', 's2', 's3'].map((name) => ({
@@ -55,14 +55,14 @@ describe('a server that expects three', () => {
   ] as const)('does not count one that %s', async ([, third]) => {
     const w = waiting([member('s1'), member('s2'), third]);
     w.b.check();
-    await w.clock.settleAndAdvance(100);
+    await w.clock.advance(100);
     expect([w.done, w.b.isOver]).toEqual([[], false]);
   });
 
   test('refuses to begin with one that expects another number', async () => {
     const w = waiting([member('s1'), member('s2'), member('s3', { expect: '5' })]);
     w.b.check();
-    await w.clock.settleAndAdvance(100);
+    await w.clock.advance(100);
     expect(w.done).toEqual([]);
     expect(w.logged).toEqual([
       'Member has a conflicting expect value. All nodes should expect the same number. {"member":"s3"}',
@@ -72,7 +72,7 @@ describe('a server that expects three', () => {
   test('gives up for good when one of them has peers', async () => {
     const w = waiting([member('s1'), member('s2'), member('s3')], { peers: async () => ['10.0.0.9:8300'] });
     w.b.check();
-    await w.clock.settleAndAdvance(0);
+    await w.clock.advance(0);
     expect([w.done, w.b.isOver]).toEqual([[], true]);
     expect(w.logged[0]).toBe('Existing Raft peers reported by server, disabling bootstrap mode {"server":"s2"}');
   });
@@ -85,14 +85,14 @@ describe('a server that expects three', () => {
     };
     const w = waiting([member('s1'), member('s2'), member('s3')], { peers });
     w.b.check();
-    await w.clock.settleAndAdvance(120_000);
+    await w.clock.advance(120_000);
     expect(w.done).toHaveLength(1);
   });
 
   test('does nothing where there is a log already', async () => {
     const w = waiting([member('s1'), member('s2'), member('s3')], { fresh: false });
     w.b.check();
-    await w.clock.settleAndAdvance(0);
+    await w.clock.advance(0);
     expect([w.done, w.b.isOver]).toEqual([[], true]);
   });
 });

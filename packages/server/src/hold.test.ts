@@ -1,10 +1,10 @@
 import { seededRng } from '@proconsul/base';
+import { ManualClock, settle } from '@proconsul/base/testing';
 import { KVS, READ_NOW, type ReadOptions } from '@proconsul/endpoints';
 import { DirEntry, KVSRequest } from '@proconsul/schema';
 import { describe, expect, test } from 'vitest';
 import { HELD_CALLS_MAX, HoldRoom } from './hold.ts';
 import { isRetryable } from './retryable.ts';
-import { ManualClock, settle } from './testing/manual-clock.ts';
 import { oneServer } from './testing/one-server.ts';
 
 const who = { Datacenter: '', Token: '' };
@@ -24,7 +24,7 @@ describe('a call that is held', () => {
       hold.pause(again);
     };
     expect(hold.pause(again)).toBeDefined();
-    w.clock.advance(7001);
+    w.clock.jump(7001);
     expect(hold.pause(again)).toBeUndefined();
     const pauses = tries.map((at, i) => at - (tries[i - 1] ?? 0));
     expect(pauses[0]).toBeLessThan(30);
@@ -57,7 +57,7 @@ describe('a call that is held', () => {
     const w = room();
     const hold = w.room.hold();
     hold.pause(() => {});
-    w.clock.advance(60_000);
+    w.clock.jump(60_000);
     expect(hold.pause(() => {})).toBeUndefined();
     hold.renewAfter(7000);
     expect(hold.pause(() => {})).toBeUndefined();
@@ -90,7 +90,7 @@ describe('what a call is told that nobody can answer', () => {
     w.server.read(KVS.Get, { ...who, Key: 'k' }, { ...READ_NOW, consistency }, (error) => {
       errors.push(error?.message ?? '');
     });
-    await w.clock.settleAndAdvance(7100);
+    await w.clock.advance(7100);
     return errors;
   }
 
@@ -112,7 +112,7 @@ test('a stale read of a server that never was complete waits for a leader', asyn
   w.server.read(KVS.Get, { ...who, Key: 'k' }, { ...READ_NOW, consistency: 'stale' }, (error) => {
     told.push(error?.message ?? 'answered');
   });
-  await w.clock.settleAndAdvance(1000);
+  await w.clock.advance(1000);
   expect(told).toEqual([]);
   w.consensus.ageMs = 20;
   w.server.leaderChanged();
@@ -124,8 +124,8 @@ test('a write that met a leader on its way out is done by the next one', async (
   const w = oneServer();
   w.consensus.refusal = new Error('leadership transfer in progress');
   const write = w.server.write(KVS.Apply, KVSRequest.make({ Op: 'set', DirEnt: DirEntry.make({ Key: 'k' }) }));
-  await w.clock.settleAndAdvance(50);
+  await w.clock.advance(50);
   w.consensus.refusal = null;
-  await w.clock.settleAndAdvance(200);
+  await w.clock.advance(200);
   expect(await write).toBe(true);
 });

@@ -1,4 +1,5 @@
 import { type Rng, seededRng } from '@proconsul/base';
+import { ManualClock } from '@proconsul/base/testing';
 import { Coord, type Coordinate, Session } from '@proconsul/schema';
 import { describe, expect, test } from 'vitest';
 import {
@@ -9,7 +10,6 @@ import {
 } from './coordinate-batch.ts';
 import { LOCK_DELAY_MS_MAX, LOCK_DELAYS_MAX, LockDelays } from './lock-delays.ts';
 import { SessionTimers, ttlMs } from './session-timers.ts';
-import { ManualClock } from './testing/manual-clock.ts';
 import { TOMBSTONE_GRANULARITY_MS, TOMBSTONE_TTL_MS, TombstoneClock } from './tombstones.ts';
 
 const session = (ID: string, TTL: string) => Session.make({ ID, TTL });
@@ -24,9 +24,9 @@ describe('sessions with a TTL', () => {
   test('end at twice their TTL and not before', () => {
     const t = timers();
     t.timers.reset(session('a', '10s'));
-    t.clock.advance(19_999);
+    t.clock.jump(19_999);
     expect(t.ended).toEqual([]);
-    t.clock.advance(1);
+    t.clock.jump(1);
     expect(t.ended).toEqual(['a']);
     expect(t.timers.size).toBe(0);
   });
@@ -34,11 +34,11 @@ describe('sessions with a TTL', () => {
   test('have their whole time again after a renewal', () => {
     const t = timers();
     t.timers.reset(session('a', '10s'));
-    t.clock.advance(15_000);
+    t.clock.jump(15_000);
     t.timers.reset(session('a', '10s'));
-    t.clock.advance(19_999);
+    t.clock.jump(19_999);
     expect(t.ended).toEqual([]);
-    t.clock.advance(1);
+    t.clock.jump(1);
     expect(t.ended).toEqual(['a']);
   });
 
@@ -55,7 +55,7 @@ describe('sessions with a TTL', () => {
     t.timers.clear('a');
     expect(t.timers.size).toBe(2);
     t.timers.clearAll();
-    t.clock.advance(60_000);
+    t.clock.jump(60_000);
     expect(t.ended).toEqual([]);
   });
 });
@@ -67,9 +67,9 @@ describe('lock delays', () => {
     delays.close('k', 15_000);
     expect(delays.isClosed('k')).toBe(true);
     expect(delays.isClosed('other')).toBe(false);
-    clock.advance(14_999);
+    clock.jump(14_999);
     expect(delays.isClosed('k')).toBe(true);
-    clock.advance(1);
+    clock.jump(1);
     expect(delays.isClosed('k')).toBe(false);
   });
 
@@ -79,9 +79,9 @@ describe('lock delays', () => {
     delays.close('long', 3_600_000);
     delays.close('none', 0);
     expect(delays.isClosed('none')).toBe(false);
-    clock.advance(LOCK_DELAY_MS_MAX - 1);
+    clock.jump(LOCK_DELAY_MS_MAX - 1);
     expect(delays.isClosed('long')).toBe(true);
-    clock.advance(1);
+    clock.jump(1);
     expect(delays.isClosed('long')).toBe(false);
   });
 
@@ -97,7 +97,7 @@ describe('lock delays', () => {
     const delays = new LockDelays(clock);
     delays.close('first', 60_000);
     delays.close('over', 1);
-    clock.advance(2);
+    clock.jump(2);
     for (let i = 0; i < LOCK_DELAYS_MAX - 1; i++) delays.close(`k${i}`, 60_000);
     expect(delays.isClosed('first')).toBe(true);
     delays.close('one more', 60_000);
@@ -112,15 +112,15 @@ describe('tombstones', () => {
     const clock = new ManualClock();
     const reaped: { index: number; at: number }[] = [];
     const tombstones = new TombstoneClock(clock, (index) => reaped.push({ index, at: clock.now() }));
-    clock.advance(1000);
+    clock.jump(1000);
     tombstones.deletedAt(7);
-    clock.advance(10_000);
+    clock.jump(10_000);
     tombstones.deletedAt(9);
     tombstones.deletedAt(8);
-    clock.advance(60_000);
+    clock.jump(60_000);
     tombstones.deletedAt(12);
     expect(tombstones.slots).toBe(2);
-    clock.advance(TOMBSTONE_TTL_MS + TOMBSTONE_GRANULARITY_MS);
+    clock.jump(TOMBSTONE_TTL_MS + TOMBSTONE_GRANULARITY_MS);
     expect(reaped.map((r) => r.index)).toEqual([9, 12]);
     const [first = 0, second = 0] = reaped.map((r) => r.at);
     expect(first).toBeGreaterThanOrEqual(11_000 + TOMBSTONE_TTL_MS);
@@ -135,7 +135,7 @@ describe('tombstones', () => {
     const tombstones = new TombstoneClock(clock, (index) => reaped.push(index));
     tombstones.deletedAt(7);
     tombstones.clear();
-    clock.advance(2 * TOMBSTONE_TTL_MS);
+    clock.jump(2 * TOMBSTONE_TTL_MS);
     expect(reaped).toEqual([]);
     expect(clock.waiting).toBe(0);
   });
@@ -158,11 +158,11 @@ describe('coordinates', () => {
   test.for([0, 0.5, 1 - 2 ** -32])('are written within five seconds whatever chance says (%f)', (float) => {
     const t = batch(always(float));
     t.batch.add(coordinate('a'));
-    t.clock.advance(4000);
+    t.clock.jump(4000);
     expect(t.written).toEqual([]);
-    t.clock.advance(COORDINATE_PERIOD_MS - 4000);
+    t.clock.jump(COORDINATE_PERIOD_MS - 4000);
     expect(t.written).toEqual([[coordinate('a')]]);
-    t.clock.advance(60_000);
+    t.clock.jump(60_000);
     expect(t.written).toHaveLength(1);
   });
 
@@ -171,7 +171,7 @@ describe('coordinates', () => {
     t.batch.add(coordinate('a', 1));
     t.batch.add(coordinate('a', 1, 'alpha'));
     t.batch.add(coordinate('a', 2));
-    t.clock.advance(COORDINATE_PERIOD_MS);
+    t.clock.jump(COORDINATE_PERIOD_MS);
     expect(t.written).toEqual([[coordinate('a', 2), coordinate('a', 1, 'alpha')]]);
   });
 
@@ -179,7 +179,7 @@ describe('coordinates', () => {
     const t = batch(always(0));
     const all = COORDINATE_BATCH_MAX * COORDINATE_BATCHES_MAX;
     for (let i = 0; i < all + 10; i++) t.batch.add(coordinate(`n${i}`));
-    t.clock.advance(COORDINATE_PERIOD_MS);
+    t.clock.jump(COORDINATE_PERIOD_MS);
     expect(t.written.map((b) => b.length)).toEqual(Array(COORDINATE_BATCHES_MAX).fill(COORDINATE_BATCH_MAX));
     expect(new Set(t.written.flat().map((c) => c.Node)).size).toBe(all);
   });
@@ -188,7 +188,7 @@ describe('coordinates', () => {
     const t = batch(always(0));
     t.batch.add(coordinate('a'));
     t.batch.stop();
-    t.clock.advance(60_000);
+    t.clock.jump(60_000);
     expect(t.written).toEqual([]);
   });
 });

@@ -1,3 +1,4 @@
+import { settle } from '@proconsul/base/testing';
 import {
   Catalog,
   CoordinateMethods,
@@ -23,7 +24,6 @@ import {
   SessionRequest,
 } from '@proconsul/schema';
 import { describe, expect, test } from 'vitest';
-import { settle } from './testing/manual-clock.ts';
 import { oneServer } from './testing/one-server.ts';
 
 const who = { Datacenter: '', Token: '' };
@@ -63,9 +63,9 @@ describe('sessions and locks', () => {
     const id = await w.session({ TTL: '10s', LockDelay: 0 });
     expect(await w.kv('lock', { Key: 'k', Session: id, Value: value('mine') })).toBe(true);
     expect(w.entry('k')).toMatchObject({ Session: id, LockIndex: 1 });
-    await w.clock.settleAndAdvance(19_999);
+    await w.clock.advance(19_999);
     expect(w.entry('k')?.Session).toBe(id);
-    await w.clock.settleAndAdvance(1);
+    await w.clock.advance(1);
     await settle();
     expect(w.entry('k')).toMatchObject({ Session: '', LockIndex: 1 });
     expect(w.server.peek(SessionMethods.List, who)?.value).toEqual([]);
@@ -75,11 +75,11 @@ describe('sessions and locks', () => {
     const w = world();
     await w.node();
     const id = await w.session({ TTL: '10s' });
-    await w.clock.settleAndAdvance(15_000);
+    await w.clock.advance(15_000);
     expect((await w.server.write(SessionMethods.Renew, { ...who, SessionID: id }))?.ID).toBe(id);
-    await w.clock.settleAndAdvance(19_999);
+    await w.clock.advance(19_999);
     expect(w.server.peek(SessionMethods.List, who)?.value).toHaveLength(1);
-    await w.clock.settleAndAdvance(1);
+    await w.clock.advance(1);
     await settle();
     expect(await w.server.write(SessionMethods.Renew, { ...who, SessionID: id })).toBeNull();
   });
@@ -89,7 +89,7 @@ describe('sessions and locks', () => {
     await w.node();
     const id = await w.session({ TTL: '10s' });
     const committed = w.consensus.hold();
-    await w.clock.settleAndAdvance(20_000);
+    await w.clock.advance(20_000);
     const renewed = w.server.write(SessionMethods.Renew, { ...who, SessionID: id });
     await settle();
     expect(w.server.peek(SessionMethods.List, who)?.value).toHaveLength(1);
@@ -102,11 +102,11 @@ describe('sessions and locks', () => {
     await w.node();
     await w.session({ TTL: '10s' });
     w.consensus.refusal = new Error('log is full');
-    await w.clock.settleAndAdvance(20_000);
+    await w.clock.advance(20_000);
     await settle();
     w.consensus.refusal = null;
     expect(w.server.peek(SessionMethods.List, who)?.value).toHaveLength(1);
-    await w.clock.settleAndAdvance(20_000);
+    await w.clock.advance(20_000);
     await settle();
     expect(w.server.peek(SessionMethods.List, who)?.value).toEqual([]);
   });
@@ -119,9 +119,9 @@ describe('sessions and locks', () => {
     await w.destroy(a);
     expect(await w.kv('lock', { Key: 'k', Session: b })).toBe(false);
     expect(await w.kv('set', { Key: 'k', Value: value('x') })).toBe(true);
-    await w.clock.settleAndAdvance(14_999);
+    await w.clock.advance(14_999);
     expect(await w.kv('lock', { Key: 'k', Session: b })).toBe(false);
-    await w.clock.settleAndAdvance(1);
+    await w.clock.advance(1);
     expect(await w.kv('lock', { Key: 'k', Session: b })).toBe(true);
     expect(w.entry('k')).toMatchObject({ Session: b });
   });
@@ -142,13 +142,13 @@ describe('sessions and locks', () => {
     const w = world();
     await w.node();
     await w.session({ TTL: '10s' });
-    await w.clock.settleAndAdvance(15_000);
+    await w.clock.advance(15_000);
     w.server.stopLeading();
-    await w.clock.settleAndAdvance(60_000);
+    await w.clock.advance(60_000);
     w.server.startLeading();
-    await w.clock.settleAndAdvance(19_999);
+    await w.clock.advance(19_999);
     expect(w.server.peek(SessionMethods.List, who)?.value).toHaveLength(1);
-    await w.clock.settleAndAdvance(1);
+    await w.clock.advance(1);
     await settle();
     expect(w.server.peek(SessionMethods.List, who)?.value).toEqual([]);
   });
@@ -193,9 +193,9 @@ describe('blocking reads', () => {
     await w.kv('set', { Key: 'k', Value: value('1') });
     const { told, done } = reading();
     w.server.read(KVS.Get, { ...who, Key: 'k' }, blocking(1, 1600), done);
-    await w.clock.settleAndAdvance(1599);
+    await w.clock.advance(1599);
     expect(told).toEqual([]);
-    await w.clock.settleAndAdvance(101);
+    await w.clock.advance(101);
     expect(told).toMatchObject([{ value: { Key: 'k' }, index: 1 }]);
   });
 
@@ -206,9 +206,9 @@ describe('blocking reads', () => {
     const w = world();
     const { told, done } = reading();
     w.server.read(KVS.Get, { ...who, Key: 'k' }, blocking(1, asked), done);
-    await w.clock.settleAndAdvance(lasts - 1);
+    await w.clock.advance(lasts - 1);
     expect(told).toEqual([]);
-    await w.clock.settleAndAdvance(lasts / 16 + 1);
+    await w.clock.advance(lasts / 16 + 1);
     expect(told).toHaveLength(1);
   });
 
@@ -227,7 +227,7 @@ describe('blocking reads', () => {
     const { told, done } = reading();
     w.server.read(KVS.Get, { ...who, Key: 'k' }, blocking(1), done)();
     await w.kv('set', { Key: 'k', Value: value('1') });
-    await w.clock.settleAndAdvance(700_000);
+    await w.clock.advance(700_000);
     expect(told).toEqual([]);
     expect(w.server.views.waiting).toBe(0);
   });
@@ -267,10 +267,10 @@ describe('without a leader', () => {
     const { told, done } = reading();
     w.server.read(KVS.Get, { ...who, Key: 'k' }, READ_NOW, done);
     const write = w.kv('set', { Key: 'k', Value: value('1') });
-    await w.clock.settleAndAdvance(3000);
+    await w.clock.advance(3000);
     expect(told).toEqual([]);
     w.consensus.leading = true;
-    await w.clock.settleAndAdvance(100);
+    await w.clock.advance(100);
     expect(await write).toBe(true);
     expect(told).toHaveLength(1);
     expect(told[0]?.error).toBe('');
@@ -282,9 +282,9 @@ describe('without a leader', () => {
     const { told, done } = reading();
     w.server.read(KVS.Get, { ...who, Key: 'k' }, READ_NOW, done);
     const failed = expect(w.kv('set', { Key: 'k' })).rejects.toThrow('No cluster leader');
-    await w.clock.settleAndAdvance(6999);
+    await w.clock.advance(6999);
     expect(told).toEqual([]);
-    await w.clock.settleAndAdvance(100);
+    await w.clock.advance(100);
     await failed;
     expect(told).toMatchObject([{ error: 'No cluster leader', meta: { knownLeader: false } }]);
   });
@@ -354,7 +354,7 @@ test('coordinates of known nodes are visible within five seconds', async () => {
   await expect(update([1])).rejects.toThrow('incompatible coordinate');
   await expect(update([1, 2, 3, 4, 5, 6, 7, Number.NaN])).rejects.toThrow('rejected bad coordinate: {}');
   await update([1, 2, 3, 4, 5, 6, 7, 8]);
-  await w.clock.settleAndAdvance(5000);
+  await w.clock.advance(5000);
   await settle();
   const found = w.server.peek(CoordinateMethods.Node, { ...who, Node: 'n1' })?.value;
   expect(found).toMatchObject([{ Node: 'n1', Coord: { Vec: [1, 2, 3, 4, 5, 6, 7, 8] } }]);
@@ -366,7 +366,7 @@ test('tombstones of deleted keys are reaped by a command a quarter of an hour af
   await w.kv('delete', { Key: 'a/b' });
   w.server.stopLeading();
   w.server.startLeading();
-  await w.clock.settleAndAdvance(15 * 60_000 + 30_000);
+  await w.clock.advance(15 * 60_000 + 30_000);
   expect(w.consensus.proposed.at(-1)).toMatchObject({
     type: MessageType.Tombstone,
     request: { Op: 'reap', ReapIndex: 2 },

@@ -1,5 +1,5 @@
 import { KV_OPS, type TxnError, type TxnOp } from '@proconsul/schema';
-import { instanceFault, uuidError, withId } from './validate.ts';
+import { namesFault, uuidError, withId } from './validate.ts';
 
 const KV_VERBS: ReadonlySet<string> = new Set(KV_OPS);
 
@@ -23,8 +23,8 @@ export function checkWriteOps(ops: readonly TxnOp[]): TxnError[] {
     ops,
     (op) =>
       refusal(op) ??
-      (op.Node === null ? undefined : nodeFault(op.Node.Node)) ??
-      (op.Service === null ? undefined : instanceFault(op.Service.Service)) ??
+      (op.Node === null || op.Node.Verb === 'get' ? undefined : nodeFault(op.Node.Node)) ??
+      (op.Service === null ? undefined : namesFault(op.Service.Service)) ??
       null,
   );
 }

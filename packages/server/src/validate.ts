@@ -50,8 +50,11 @@ export const withId = (service: NodeService): NodeService =>
 
 /** What is wrong with an instance that has its id; undefined when nothing is. Source: answers of the reference. */
 export function instanceFault(service: NodeService): string | undefined {
-  const fault = serviceFault(service);
-  if (fault !== undefined) return fault;
+  return serviceFault(service) ?? namesFault(service);
+}
+
+/** The part of it that transactions look at: not what its parts say of each other. */
+export function namesFault(service: NodeService): string | undefined {
   if (service.ID !== '' && service.Service === '') {
     return 'Must provide service name (Service.Service) when service ID is provided';
   }

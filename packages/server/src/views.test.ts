@@ -1,6 +1,6 @@
+import { ManualClock } from '@proconsul/base/testing';
 import type { View } from '@proconsul/endpoints';
 import { describe, expect, test } from 'vitest';
-import { ManualClock } from './testing/manual-clock.ts';
 import { type Answer, VIEWS_MAX, Views } from './views.ts';
 
 /** A state of named cells, each with the index of its last change. */
@@ -114,9 +114,9 @@ describe('a waiter', () => {
     const w = world();
     w.cells.set('a', 5, 'one');
     w.wait('a', 5, 1000);
-    w.clock.advance(999);
+    w.clock.jump(999);
     expect(w.told).toEqual([]);
-    w.clock.advance(1);
+    w.clock.jump(1);
     expect(w.told).toEqual([['one', 5]]);
     w.cells.set('a', 6, 'two');
     expect(w.told).toHaveLength(1);
@@ -133,9 +133,9 @@ describe('a waiter', () => {
     // The table moves on, the answer does not: nobody is woken, and the answer that is kept says 5.
     index = 9;
     wait(8);
-    w.clock.advance(999);
+    w.clock.jump(999);
     expect(told).toEqual([]);
-    w.clock.advance(1);
+    w.clock.jump(1);
     expect(told).toEqual([5, 9]);
     wait(9);
     index = 12;
@@ -150,7 +150,7 @@ describe('a waiter', () => {
     cancel();
     cancel();
     w.cells.set('a', 6, 'two');
-    w.clock.advance(10_000);
+    w.clock.jump(10_000);
     expect(w.told).toEqual([]);
     expect(w.views.waiting).toBe(0);
   });

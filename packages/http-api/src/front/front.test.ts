@@ -1,4 +1,5 @@
-import { type Clock, type Endpoint, type Gzip, type Stream, silentLog, type Timer } from '@proconsul/base';
+import { type Endpoint, type Gzip, type Stream, silentLog } from '@proconsul/base';
+import { ManualClock } from '@proconsul/base/testing';
 import { hardCases } from '@proconsul/http1/hard-cases';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -6,36 +7,6 @@ import type { FrontExchange } from './front-exchange.ts';
 import { type FrontHandler, HttpFront } from './http-front.ts';
 import { type FrontOptions, PIPELINE_BYTES_MAX, TOO_MANY_CONNECTIONS } from './options.ts';
 import { SharedAnswer } from './shared-answer.ts';
-
-class ManualClock implements Clock {
-  #now = 0;
-  #timers: { at: number; fn: () => void }[] = [];
-  now = () => this.#now;
-  wallMs = () => 1_000_000 + this.#now;
-  after(delayMs: number, fn: () => void): Timer {
-    const timer = { at: this.#now + delayMs, fn };
-    this.#timers.push(timer);
-    return {
-      cancel: () => {
-        this.#timers = this.#timers.filter((other) => other !== timer);
-      },
-    };
-  }
-  get pending(): number {
-    return this.#timers.length;
-  }
-  advance(ms: number): void {
-    const end = this.#now + ms;
-    for (;;) {
-      const next = this.#timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0];
-      if (next === undefined) break;
-      this.#timers = this.#timers.filter((other) => other !== next);
-      this.#now = next.at;
-      next.fn();
-    }
-    this.#now = end;
-  }
-}
 
 /** The client's end of a connection, in memory. */
 class FakeStream implements Stream {
@@ -395,11 +366,11 @@ describe('deadlines', () => {
     const stream = connect();
     for (let i = 0; i < 12 && stream.state === 'open'; i++) {
       stream.send(i === 0 ? 'GET / HTTP/1.1\r\n' : 'X: y\r\n');
-      clock.advance(1_000);
+      clock.jump(1_000);
     }
     expect(stream.take()).toMatch(/^HTTP\/1.1 408 Request Timeout: request head took too long\r\n/);
     expect(stream.state).toBe('ended');
-    clock.advance(5_000);
+    clock.jump(5_000);
     expect(stream.state).toBe('closed');
   });
 
@@ -411,7 +382,7 @@ describe('deadlines', () => {
     for (let second = 0; second < 60; second++) {
       slow.send('x');
       fast.send('x'.repeat(1000));
-      clock.advance(1_000);
+      clock.jump(1_000);
     }
     expect(slow.take()).toMatch(/^HTTP\/1.1 408 /);
     expect(fast.take()).toBe(answer('read'));
@@ -424,7 +395,7 @@ describe('deadlines', () => {
     const [waiting, idle, silent] = [connect(), connect(), connect()];
     waiting.send(GET('/wait'));
     idle.send(GET('/idle'));
-    clock.advance(3_600_000);
+    clock.jump(3_600_000);
     expect([waiting.state, idle.state, silent.state]).toEqual(['open', 'open', 'open']);
   });
 
@@ -432,9 +403,9 @@ describe('deadlines', () => {
     const { clock, connect } = start(echoTarget, { idleTimeoutMs: 60_000 });
     const stream = connect();
     stream.send(GET('/'));
-    clock.advance(59_000);
+    clock.jump(59_000);
     expect(stream.state).toBe('open');
-    clock.advance(10_000);
+    clock.jump(10_000);
     expect(stream.state).toBe('closed');
   });
 
@@ -443,9 +414,9 @@ describe('deadlines', () => {
     const stream = connect();
     stream.room = false;
     stream.send(GET('/', 'Connection: close'));
-    clock.advance(20_000);
+    clock.jump(20_000);
     expect(stream.state).toBe('open');
-    clock.advance(20_000);
+    clock.jump(20_000);
     expect(stream.state).toBe('closed');
   });
 
@@ -454,7 +425,7 @@ describe('deadlines', () => {
     const stream = connect();
     stream.room = false;
     stream.send(GET('/', 'Connection: close'));
-    clock.advance(20_000);
+    clock.jump(20_000);
     expect(stream.state).toBe('open');
     stream.drain();
     expect(stream.state).toBe('ended');
@@ -463,9 +434,9 @@ describe('deadlines', () => {
   test('without connections there is no timer', () => {
     const { clock, connect } = start(echoTarget);
     const stream = connect();
-    expect(clock.pending).toBe(1);
+    expect(clock.waiting).toBe(1);
     stream.destroy();
-    expect(clock.pending).toBe(0);
+    expect(clock.waiting).toBe(0);
   });
 });
 
@@ -576,7 +547,7 @@ describe('connections', () => {
     waiting[0]?.send(200, [], 'bye');
     expect(busy.take()).toBe(answer('bye', CLOSE));
     expect(busy.state).toBe('ended');
-    clock.advance(10_000);
+    clock.jump(10_000);
     await closed;
     expect(stuck.state).toBe('closed');
     expect(front.connections).toBe(0);

@@ -10,7 +10,7 @@ import {
   type Usage,
 } from '@proconsul/endpoints';
 import { type JsonValue, quoteJson, stringifyAny } from '@proconsul/gojson';
-import { AutopilotConfig, AutopilotSetConfigRequest, str, struct } from '@proconsul/schema';
+import { AutopilotConfig, AutopilotSetConfigRequest, DEFAULT_AUTOPILOT, str, struct } from '@proconsul/schema';
 import { type ApiExchange, badRequest, parseUint } from '../api-exchange.ts';
 import { answerRead, type ReadSpec } from '../read.ts';
 import { query, type Route } from '../route.ts';
@@ -68,6 +68,7 @@ async function setAutopilot(x: ApiExchange): Promise<void> {
     unknown: 'reject',
     root: 'AutopilotConfiguration',
     goType: 'api.AutopilotConfiguration',
+    onto: DEFAULT_AUTOPILOT,
   });
   const cas = x.query.has('cas');
   let modifyIndex = 0;

@@ -395,6 +395,8 @@ function planOf(table: Readonly<Record<string, Part>>): Plan {
   return { inJson, byName, onWire, byWireName };
 }
 
+const isOther = (key: string, name: string): boolean => key !== name && key.toLowerCase() === name.toLowerCase();
+
 /**
  * A table of fields. A name with `!` behind it is printed even when it is empty. Source: recorded entries of every
  * kind, configuration entry documentation.
@@ -407,7 +409,9 @@ export function shape(table: Readonly<Record<string, Part>>): Shape {
     const out: Record<string, unknown> = Object.create(null);
     const unknown: string[] = [];
     for (const key of Object.keys(json)) {
-      const field = byName.get(plainName(key));
+      const found = byName.get(plainName(key));
+      // Of two spellings the right one is the field.
+      const field = found !== undefined && isOther(key, found.name) && found.name in json ? undefined : found;
       const value = json[key] as JsonValue;
       if (field === undefined) unknown.push(path === '' ? key : `${path}.${key}`);
       else if (value !== null) {

@@ -1,8 +1,8 @@
 import { noMetrics } from '@proconsul/base';
+import { settle } from '@proconsul/base/testing';
 import { describe, expect, test } from 'vitest';
 import { DEFAULT_AUTOPILOT } from '../autopilot.ts';
 import type { PoolMember } from '../servers/member.ts';
-import { settle } from '../testing/manual-clock.ts';
 import { oneServer } from '../testing/one-server.ts';
 import { ESTABLISH_RETRY_MS, LeaderDuties } from './leader-duties.ts';
 import { MemberReconciler, RECONCILE_QUEUE_MAX } from './member-reconciler.ts';
@@ -77,11 +77,11 @@ describe('the duties of a leader', () => {
     const w = duties();
     w.consensus.refusal = new Error('log is full');
     w.d.roleChanged('leader');
-    await w.clock.settleAndAdvance(ESTABLISH_RETRY_MS * 2.5);
+    await w.clock.advance(ESTABLISH_RETRY_MS * 2.5);
     expect([w.transfers(), w.server.leads(), w.d.isEstablished]).toEqual([3, false, false]);
     expect(w.logged.filter((l) => l === 'failed to establish leadership')).toHaveLength(3);
     w.consensus.refusal = null;
-    await w.clock.settleAndAdvance(ESTABLISH_RETRY_MS);
+    await w.clock.advance(ESTABLISH_RETRY_MS);
     await settle();
     expect([w.server.leads(), w.d.isEstablished]).toEqual([true, true]);
   });
@@ -131,7 +131,7 @@ test('changes of members beyond those that may wait are left to the next compari
   const registered = () => store.catalog.nodes().value.length;
   // The first one was taken out of the queue before the others came.
   expect(registered()).toBe(RECONCILE_QUEUE_MAX + 1);
-  await clock.settleAndAdvance(60_000);
+  await clock.advance(60_000);
   for (let i = 0; i < 200; i++) await settle();
   expect(registered()).toBe(RECONCILE_QUEUE_MAX + 10);
 });

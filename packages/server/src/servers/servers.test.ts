@@ -1,7 +1,7 @@
 import { seededRng } from '@proconsul/base';
+import { ManualClock } from '@proconsul/base/testing';
 import { describe, expect, test } from 'vitest';
 import { tagsOf } from '../testing/cluster.ts';
-import { ManualClock } from '../testing/manual-clock.ts';
 import { floodTargets } from './flood.ts';
 import type { PoolMember } from './member.ts';
 import { DIRECTORY_SERVERS_MAX, ServerDirectory } from './server-directory.ts';
@@ -102,7 +102,7 @@ describe('the WAN router', () => {
     expect([...picked()]).toEqual(['b.dc2']);
     r.failed('b.dc2');
     expect(picked().size).toBe(2);
-    clock.advance(FAILED_MARK_MS);
+    clock.jump(FAILED_MARK_MS);
     expect(picked().size).toBe(2);
   });
 

@@ -1,4 +1,5 @@
 import { type Disk, type Log, noMetrics, type Rng, seededRng, silentLog } from '@proconsul/base';
+import { settle } from '@proconsul/base/testing';
 import type { Caller, ReadDone, ReadMeta, View } from '@proconsul/endpoints';
 import {
   msgpackConfiguration,
@@ -22,7 +23,6 @@ import { Server } from '../server.ts';
 import { SERVER_DEFAULTS } from '../server-options.ts';
 import type { PoolMember } from '../servers/member.ts';
 import { parseServerTags } from '../servers/server-tags.ts';
-import { settle } from './manual-clock.ts';
 
 /** A message takes this long, and a request without an answer is given up after that. */
 const DELAY_MS = 1;

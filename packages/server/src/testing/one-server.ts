@@ -1,11 +1,11 @@
 import { noMetrics, seededRng, silentLog } from '@proconsul/base';
+import { ManualClock } from '@proconsul/base/testing';
 import type { Caller } from '@proconsul/endpoints';
 import { type Command, encodeCommand, Store } from '@proconsul/store';
 import type { ServerFacts } from '../autopilot.ts';
 import type { Consensus, RaftMember } from '../consensus.ts';
 import { Server } from '../server.ts';
 import { SERVER_DEFAULTS } from '../server-options.ts';
-import { ManualClock } from './manual-clock.ts';
 
 /** A log of one server, in memory: what is proposed is applied at once, while it leads. */
 export class MemoryConsensus implements Consensus {
