@@ -18,7 +18,7 @@ let ticking: ReturnType<typeof setInterval>;
 
 beforeAll(async () => {
   const w = oneServer();
-  ticking = setInterval(() => w.clock.advance(100), 5);
+  ticking = setInterval(() => w.clock.jump(100), 5);
   listener = new RpcListener(
     {},
     {

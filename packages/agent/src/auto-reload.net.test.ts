@@ -1,20 +1,20 @@
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ManualClock } from '@proconsul/base/testing';
 import { loadConfig } from '@proconsul/config';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { COALESCE_MS, keepingSafe, PathWatch, watchedPaths } from './auto-reload.ts';
 import { configWorld } from './config-world.ts';
-import { TestClock } from './testing/test-clock.ts';
 
 let home = '';
-let clock: TestClock;
+let clock: ManualClock;
 let changes: number[];
 let watch: PathWatch;
 
 beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), 'auto-reload-'));
-  clock = new TestClock();
+  clock = new ManualClock();
   changes = [];
   watch = new PathWatch(clock, (events) => changes.push(events));
 });

@@ -1,12 +1,12 @@
+import { ManualClock } from '@proconsul/base/testing';
 import type { Caller, Consistency } from '@proconsul/endpoints';
 import { expect, test } from 'vitest';
 import { CatalogDnsSource } from './dns-source.ts';
-import { TestClock } from './testing/test-clock.ts';
 
 /** A server with a state that does not change and is so old, and what it is asked. */
 function oldServer(lastContactMs: number) {
   const asked: Consistency[] = [];
-  const clock = new TestClock();
+  const clock = new ManualClock();
   const view = (consistency: Consistency) => {
     const name = consistency === 'stale' ? 'old' : 'new';
     const value = { Nodes: [], Node: { Node: name }, DNS: { TTL: '' }, Service: consistency };

@@ -1,14 +1,14 @@
 import { seededRng } from '@proconsul/base';
+import { ManualClock } from '@proconsul/base/testing';
 import { NodeService } from '@proconsul/schema';
 import { describe, expect, test } from 'vitest';
 import { EVENTS_MAX, type EventRequest, UserEvents } from './events.ts';
 import { LocalState } from './local/state.ts';
-import { TestClock } from './testing/test-clock.ts';
 
 const NOTHING: EventRequest = { Name: 'deploy', Payload: null, NodeFilter: '', ServiceFilter: '', TagFilter: '' };
 
 function world() {
-  const clock = new TestClock();
+  const clock = new ManualClock();
   const local = new LocalState();
   local.putService(NodeService.make({ ID: 'web1', Service: 'web', Tags: ['blue'] }), {
     ...{ token: '', origin: 'remote', sidecarOf: '' },

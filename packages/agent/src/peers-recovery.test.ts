@@ -1,8 +1,9 @@
 import { DiskError, fromUtf8, MemoryDisk, noMetrics, seededRng, silentLog, utf8 } from '@proconsul/base';
+import { ManualClock } from '@proconsul/base/testing';
 import { msgpackConfiguration, noTransport, RAFT_DEFAULTS, RaftNode, type StateMachine } from '@proconsul/raft';
 import { describe, expect, test } from 'vitest';
 import { PEERS_FILE, PEERS_INFO_FILE, recoverFromPeersFile } from './peers-recovery.ts';
-import { keptLog, TestClock } from './testing/test-clock.ts';
+import { keptLog } from './testing/kept-log.ts';
 
 /** A state that is the texts of its commands. */
 function textMachine(): StateMachine & { texts: string[] } {
@@ -24,7 +25,7 @@ function textMachine(): StateMachine & { texts: string[] } {
 }
 
 /** A server on a disk; it is alone in its first configuration. */
-async function server(disk: MemoryDisk, clock: TestClock) {
+async function server(disk: MemoryDisk, clock: ManualClock) {
   const machine = textMachine();
   const node = new RaftNode(
     { ...RAFT_DEFAULTS, id: 'id-1', address: '10.0.0.1:8300' },
@@ -39,7 +40,7 @@ async function server(disk: MemoryDisk, clock: TestClock) {
 
 async function world() {
   const disk = new MemoryDisk();
-  const clock = new TestClock();
+  const clock = new ManualClock();
   const lines: string[] = [];
   const recover = () =>
     recoverFromPeersFile({ disk, clock, rng: seededRng(2), log: keptLog(lines), machine: textMachine });

@@ -1,7 +1,7 @@
+import { ManualClock } from '@proconsul/base/testing';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { DueQueue } from './due-queue.ts';
-import { ManualClock } from './testing/manual-clock.ts';
 
 test('keys come at their moment and in order, whatever is moved or removed', async () => {
   const step = fc.record({
@@ -11,7 +11,7 @@ test('keys come at their moment and in order, whatever is moved or removed', asy
   });
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
-      const clock = new ManualClock();
+      const clock = new ManualClock({ nowMs: 1_000 });
       const model = new Map<string, number>();
       const queue = new DueQueue(clock, (key, dueAt) => {
         expect(model.get(key)).toBe(dueAt);

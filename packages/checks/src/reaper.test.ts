@@ -1,9 +1,9 @@
+import { ManualClock } from '@proconsul/base/testing';
 import { expect, test } from 'vitest';
 import { CriticalServiceReaper, type Reaped } from './reaper.ts';
-import { ManualClock } from './testing/manual-clock.ts';
 
 function setUp() {
-  const clock = new ManualClock();
+  const clock = new ManualClock({ nowMs: 1_000 });
   const reaped: [number, Reaped][] = [];
   const reaper = new CriticalServiceReaper(clock, (r) => reaped.push([clock.now() - 1000, r]));
   reaper.start();

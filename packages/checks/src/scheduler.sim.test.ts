@@ -1,16 +1,16 @@
 import { seededRng } from '@proconsul/base';
+import { ManualClock } from '@proconsul/base/testing';
 import { expect, test } from 'vitest';
 import { checkType } from './definition.ts';
 import { CheckScheduler } from './scheduler.ts';
 import type { RawResult } from './status.ts';
-import { ManualClock } from './testing/manual-clock.ts';
 
 const CHECKS = 5_000;
 const INTERVAL_MS = 10_000;
 
 /** Runs 5,000 checks for `forMs` of virtual time; each run takes a random time up to `durationMsMax`. */
 async function run(seed: number, maxSockets: number, durationMsMax: number, forMs: number) {
-  const clock = new ManualClock();
+  const clock = new ManualClock({ nowMs: 1_000 });
   const rng = seededRng(seed);
   const starts = new Map<string, number[]>();
   let running = 0;

@@ -1,9 +1,9 @@
 import { type Rng, seededRng } from '@proconsul/base';
+import { ManualClock } from '@proconsul/base/testing';
 import { expect, test } from 'vitest';
 import { type CheckType, checkType } from './definition.ts';
 import { CheckScheduler, RUN_GRACE_MS, SCHEDULER_DEFAULTS } from './scheduler.ts';
 import type { RawResult } from './status.ts';
-import { ManualClock } from './testing/manual-clock.ts';
 
 const S = 1e9;
 const passing: RawResult = { status: 'passing', output: 'ok' };
@@ -12,7 +12,7 @@ const http = (fields: Partial<CheckType> = {}) =>
 const half: Rng = { ...seededRng(1), float: () => 0.5 };
 
 function setUp(options: Partial<typeof SCHEDULER_DEFAULTS> = {}) {
-  const clock = new ManualClock();
+  const clock = new ManualClock({ nowMs: 1_000 });
   const starts: number[] = [];
   const reported: [string, RawResult][] = [];
   const signals: AbortSignal[] = [];

@@ -1,11 +1,11 @@
+import { ManualClock } from '@proconsul/base/testing';
 import { expect, test } from 'vitest';
 import { persistedCheckState } from './persisted.ts';
 import type { RawResult } from './status.ts';
-import { ManualClock } from './testing/manual-clock.ts';
 import { TtlChecks } from './ttl.ts';
 
 function setUp() {
-  const clock = new ManualClock();
+  const clock = new ManualClock({ nowMs: 1_000 });
   const expired: [string, RawResult, number][] = [];
   const checks = new TtlChecks({ clock, onExpired: (id, result) => expired.push([id, result, clock.now() - 1000]) });
   return { clock, checks, expired };
@@ -65,7 +65,7 @@ test('a state written down is taken over until its TTL has passed', async () => 
   checks.add(t);
   const result = checks.update('t', 'passing', 'ok')!;
   const state = checks.persist('t', result)!;
-  expect(state).toEqual({ CheckID: 't', Output: 'ok', Status: 'passing', Expires: 1_700_000_011 });
+  expect(state).toEqual({ CheckID: 't', Output: 'ok', Status: 'passing', Expires: 1_795_226_410 });
   expect(persistedCheckState(JSON.parse(JSON.stringify(state)))).toEqual(state);
 
   checks.stop();

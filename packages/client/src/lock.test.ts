@@ -1,8 +1,8 @@
+import { ManualClock, settle } from '@proconsul/base/testing';
 import { expect, test } from 'vitest';
 import { Consul } from './consul.ts';
 import { LOCK_FLAGS } from './lock.ts';
 import { SEMAPHORE_FLAGS } from './semaphore.ts';
-import { ManualClock, settle } from './testing/manual-clock.ts';
 import { MemoryAgent } from './testing/memory-agent.ts';
 
 function world() {

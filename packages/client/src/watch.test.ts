@@ -1,8 +1,8 @@
+import { ManualClock, settle } from '@proconsul/base/testing';
 import { expect, test } from 'vitest';
 import { ApiError } from './errors.ts';
 import type { Uint64 } from './json.ts';
 import type { Answer } from './query.ts';
-import { ManualClock, settle } from './testing/manual-clock.ts';
 import { BACKOFF_MAX_MS, type BlockingRead, backoffMs, nextIndex, WATCH_GRACE_MS, watch } from './watch.ts';
 
 const answer = (value: string, index: Uint64): Answer<string> => ({ value, meta: { index } as Answer<string>['meta'] });
@@ -66,11 +66,11 @@ test('failures are repeated after growing pauses, and a success starts them over
   ]);
   const result = firstValues(2, watch(read, { clock, rng }));
   await settle();
-  expect(clock.pending).toBe(1000);
+  expect(clock.nextInMs).toBe(1000);
   await clock.advance(1000);
-  expect(clock.pending).toBe(2000);
+  expect(clock.nextInMs).toBe(2000);
   await clock.advance(2000);
-  expect(clock.pending).toBe(1000);
+  expect(clock.nextInMs).toBe(1000);
   await clock.advance(1000);
   expect(await result).toEqual(['a', 'b']);
   expect(asked).toEqual([0, 0, 0, 1, 1]);

@@ -1,3 +1,4 @@
+import { settle } from '@proconsul/base/testing';
 import { EndpointError } from '@proconsul/endpoints';
 import { DirEntry, HealthCheck, Node, NodeService, type Session } from '@proconsul/schema';
 import { describe, expect, test } from 'vitest';
@@ -409,7 +410,7 @@ describe('what is missing or wrong is said', () => {
       for (let turns = 0; ; turns++) {
         // Others are served meanwhile.
         expect((await w.ask('GET', '/v1/kv/a')).status).toBe(200);
-        for (let i = 0; i < 20; i++) await Promise.resolve();
+        await settle();
         if (exchange.answers.length > 0) return turns;
         expect(later).toHaveLength(1);
         later.shift()?.();

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { concatBytes, hex, type Stream, unhex } from '@proconsul/base';
+import { ManualClock, settle } from '@proconsul/base/testing';
 import { encodeAny } from '@proconsul/msgpack';
-import { ManualClock, type PipeEnd, recordingLog, settle } from '@proconsul/yamux/testing';
+import { type PipeEnd, recordingLog } from '@proconsul/yamux/testing';
 import { beforeEach, expect, test } from 'vitest';
 import { REQUEST_BYTES_MAX } from './limits.ts';
 import { RpcListener, type RpcListenerOptions } from './listener.ts';

@@ -1,3 +1,4 @@
+import { settle } from '@proconsul/base/testing';
 import { describe, expect, test } from 'vitest';
 import { LockGate } from './lock-gate.ts';
 
@@ -28,8 +29,6 @@ function world() {
   };
   return { holders, closed, log, ask, depose };
 }
-const turn = () => new Promise((resolve) => setImmediate(resolve));
-
 describe('a request for a lock', () => {
   test('for a free key is proposed', async () => {
     const w = world();
@@ -56,7 +55,7 @@ describe('a request for a lock', () => {
   test('waits for another one that is under way, and is then refused, or proposed when that came to nothing', async () => {
     const w = world();
     const [first, second] = [w.ask('k', 'a'), w.ask('k', 'b')];
-    await turn();
+    await settle();
     expect(w.log).toHaveLength(1);
     w.log[0]?.apply();
     expect(await first).toEqual({ done: true });
@@ -66,7 +65,7 @@ describe('a request for a lock', () => {
     const fourth = w.ask('other', 'b');
     w.log[1]?.fail(new Error('leadership lost'));
     expect(await third).toBe('leadership lost');
-    await turn();
+    await settle();
     w.log[2]?.apply();
     expect(await fourth).toEqual({ done: true });
   });
@@ -75,7 +74,7 @@ describe('a request for a lock', () => {
     const w = world();
     void w.ask('k', 'a');
     void w.ask('j', 'b');
-    await turn();
+    await settle();
     expect(w.log.map((l) => l.key)).toEqual(['k', 'j']);
   });
 
@@ -98,7 +97,7 @@ describe('a request for a lock', () => {
     const w = world();
     w.holders.set('k', 'a');
     void w.ask('k', 'b', true);
-    await turn();
+    await settle();
     expect(w.log).toHaveLength(1);
   });
 });

@@ -1,10 +1,11 @@
 import { concatBytes, type Stream, silentLog } from '@proconsul/base';
+import { ManualClock, settle } from '@proconsul/base/testing';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { encodeHeader, type FrameType } from './frame.ts';
 import { SESSION_BUFFER_BYTES } from './limits.ts';
 import { YamuxSession } from './session.ts';
-import { ManualClock, pipe, settle } from './testing/index.ts';
+import { pipe } from './testing/index.ts';
 
 /** Frames that are nearly right, which gets further than plain noise. */
 const frames = fc
@@ -55,7 +56,7 @@ test.for(['listener', 'dialler'] as const)(
         await clock.advance(2_000);
         expect(session.streamCount).toBe(0);
         expect(session.heldBytes).toBe(0);
-        expect(clock.timerCount).toBe(0);
+        expect(clock.waiting).toBe(0);
         expect(base.isClosed).toBe(true);
       }),
       { numRuns: RUNS },

@@ -1,4 +1,5 @@
 import { concatBytes, fromUtf8, hex, type Stream, unhex, utf8 } from '@proconsul/base';
+import { ManualClock, settle } from '@proconsul/base/testing';
 import { beforeEach, expect, test } from 'vitest';
 import { encodeHeader, Flag, FrameType, GoAway, HEADER_BYTES } from './frame.ts';
 import {
@@ -11,7 +12,7 @@ import {
   WINDOW_BYTES,
 } from './limits.ts';
 import { YamuxSession } from './session.ts';
-import { ManualClock, type PipeEnd, pipe, recordingLog, settle } from './testing/index.ts';
+import { type PipeEnd, pipe, recordingLog } from './testing/index.ts';
 
 let clock: ManualClock;
 let recorded: ReturnType<typeof recordingLog>;
@@ -341,7 +342,7 @@ test.for<[string, Uint8Array[], string]>([
   await clock.advance(1_001);
   expect(listener.isOpen).toBe(false);
   expect(listener.heldBytes).toBe(0);
-  expect(clock.timerCount).toBe(0);
+  expect(clock.waiting).toBe(0);
 });
 
 test('frames of streams that nobody knows are dropped', async () => {

@@ -1,10 +1,10 @@
 import { X509Certificate } from 'node:crypto';
+import { ManualClock } from '@proconsul/base/testing';
 import type { Caller } from '@proconsul/endpoints';
 import { CASignRequest, IndexedCARoots, SignedResponse } from '@proconsul/schema';
 import { expect, test } from 'vitest';
 import type { RpcSide, TlsOverlay } from '../cluster/rpc.ts';
 import { testContext } from '../testing/context.ts';
-import { TestClock } from '../testing/test-clock.ts';
 import { AgentTls } from './agent-tls.ts';
 import { ClientCertificate } from './client-certificate.ts';
 import { testAuthority } from './testing/authority.ts';
@@ -13,7 +13,7 @@ const HOUR_MS = 3_600_000;
 
 /** A client agent that is to join 127.0.0.9, and what it asked there. `down`: how many calls fail before one is answered. */
 function world(down = 0) {
-  const clock = new TestClock();
+  const clock = new ManualClock();
   const { authority, roots } = testAuthority(clock);
   const calls: { address: string; at: number }[] = [];
   const overlays: TlsOverlay[] = [];

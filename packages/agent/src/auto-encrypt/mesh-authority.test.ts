@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
+import { ManualClock } from '@proconsul/base/testing';
 import { createCertificateRequest, generateKey } from '@proconsul/io-node/x509';
 import { expect, test } from 'vitest';
-import { TestClock } from '../testing/test-clock.ts';
 import { SIGN_BURST } from './mesh-authority.ts';
 import { agentUri } from './spiffe.ts';
 import { testAuthority } from './testing/authority.ts';
@@ -10,7 +10,7 @@ const ask = (names: Parameters<typeof createCertificateRequest>[0]) => createCer
 const uris = [agentUri('unknown', 'dc1', 'n1')];
 
 test('an agent gets a certificate in the trust domain, with the next serial number', async () => {
-  const { authority, root, trust } = testAuthority(new TestClock());
+  const { authority, root, trust } = testAuthority(new ManualClock());
   const first = await authority.sign(ask({ uris, dnsNames: ['localhost'], addresses: ['127.0.0.1'] }), true);
   const second = await authority.sign(ask({ uris }), true);
   const uri = `spiffe://${trust}/agent/client/dc/dc1/id/n1`;
@@ -26,7 +26,7 @@ test('an agent gets a certificate in the trust domain, with the next serial numb
 });
 
 test('services get theirs only in the trust domain, and not where only agents may come', async () => {
-  const { authority, trust } = testAuthority(new TestClock());
+  const { authority, trust } = testAuthority(new ManualClock());
   const csr = ask({ uris: [`spiffe://${trust}/ns/default/dc/dc1/svc/web`] });
   expect(await authority.sign(csr)).toMatchObject({ Service: 'web', Agent: '' });
   await expect(authority.sign(csr, true)).rejects.toThrow('must be an agent ID');
@@ -35,7 +35,7 @@ test('services get theirs only in the trust domain, and not where only agents ma
 });
 
 test('names that are not for the asking are refused, and cost no serial number', async () => {
-  const { authority, serials } = testAuthority(new TestClock());
+  const { authority, serials } = testAuthority(new ManualClock());
   const refused: [Parameters<typeof createCertificateRequest>[0], string][] = [
     [{ dnsNames: ['x'] }, 'CSR SAN contains an invalid number of URIs: 0'],
     [{ uris: [...uris, ...uris] }, 'CSR SAN contains an invalid number of URIs: 2'],
@@ -53,7 +53,7 @@ test('names that are not for the asking are refused, and cost no serial number',
 });
 
 test('too many at once are refused until later', async () => {
-  const clock = new TestClock();
+  const clock = new ManualClock();
   const { authority, serials } = testAuthority(clock);
   const csr = ask({ uris });
   for (let i = 0; i < SIGN_BURST; i++) await authority.sign(csr);
@@ -64,7 +64,7 @@ test('too many at once are refused until later', async () => {
 });
 
 test('the authority of another datacenter gets a certificate below the root, for leaves alone', async () => {
-  const { authority, root, trust } = testAuthority(new TestClock());
+  const { authority, root, trust } = testAuthority(new ManualClock());
   const pem = await authority.signIntermediate(ask({ uris: [`spiffe://${trust}`] }));
   const intermediate = new X509Certificate(pem);
   expect(intermediate.checkIssued(new X509Certificate(root))).toBe(true);
@@ -78,7 +78,7 @@ test('the authority of another datacenter gets a certificate below the root, for
 });
 
 test('nobody but an authority of the trust domain gets such a certificate', async () => {
-  const { authority, trust, serials } = testAuthority(new TestClock());
+  const { authority, trust, serials } = testAuthority(new ManualClock());
   const uri = `spiffe://${trust}`;
   const refused: [Parameters<typeof createCertificateRequest>[0], string][] = [
     [{ dnsNames: ['x'] }, 'incoming CSR has unexpected number of URIs: 0'],

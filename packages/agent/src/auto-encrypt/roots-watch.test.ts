@@ -1,12 +1,13 @@
+import { ManualClock } from '@proconsul/base/testing';
 import type { Caller, CaRoots, ReadOptions } from '@proconsul/endpoints';
 import { expect, test } from 'vitest';
-import { keptLog, TestClock } from '../testing/test-clock.ts';
+import { keptLog } from '../testing/kept-log.ts';
 import { RootsWatch } from './roots-watch.ts';
 
 const rootsOf = (ActiveRootID: string): CaRoots => ({ ActiveRootID, TrustDomain: '', Roots: [] });
 
 function world(changed: (roots: CaRoots) => void) {
-  const clock = new TestClock();
+  const clock = new ManualClock();
   const asked: number[] = [];
   const lines: string[] = [];
   let answer: (...a: unknown[]) => void = () => {};

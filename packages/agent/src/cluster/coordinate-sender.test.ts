@@ -1,11 +1,12 @@
 import { seededRng } from '@proconsul/base';
+import { ManualClock } from '@proconsul/base/testing';
 import type { Caller } from '@proconsul/endpoints';
 import { describe, expect, test } from 'vitest';
-import { keptLog, TestClock } from '../testing/test-clock.ts';
+import { keptLog } from '../testing/kept-log.ts';
 import { CoordinateSender } from './coordinate-sender.ts';
 
 function world(options: { members?: number; hasServers?: boolean; fails?: boolean } = {}) {
-  const clock = new TestClock();
+  const clock = new ManualClock();
   const lines: string[] = [];
   const sent: unknown[] = [];
   const caller = {

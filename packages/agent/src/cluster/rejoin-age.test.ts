@@ -1,13 +1,14 @@
 import { fromUtf8, MemoryDisk, utf8 } from '@proconsul/base';
+import { ManualClock, settle } from '@proconsul/base/testing';
 import { describe, expect, test } from 'vitest';
-import { keptLog, settle, TestClock } from '../testing/test-clock.ts';
+import { keptLog } from '../testing/kept-log.ts';
 import { RejoinAge } from './rejoin-age.ts';
 
 const FILE = 'server_metadata.json';
 const WEEK_MS = 7 * 24 * 3_600_000;
 
 function world() {
-  const clock = new TestClock();
+  const clock = new ManualClock();
   const disk = new MemoryDisk();
   const lines: string[] = [];
   return { clock, disk, lines, age: new RejoinAge({ disk, clock, log: keptLog(lines) }) };

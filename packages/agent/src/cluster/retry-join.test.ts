@@ -1,6 +1,6 @@
 import { type Log, silentLog } from '@proconsul/base';
+import { ManualClock } from '@proconsul/base/testing';
 import { describe, expect, test } from 'vitest';
-import { TestClock } from '../testing/test-clock.ts';
 import type { Discover } from './discovery.ts';
 
 /** As a lookup fails whose cloud is not known. */
@@ -11,7 +11,7 @@ const nobody: Discover = async (query) => {
 import { RetryJoin } from './retry-join.ts';
 
 function world(options: { addresses: readonly string[]; maxAttempts?: number; discover?: Discover; works?: number }) {
-  const clock = new TestClock();
+  const clock = new ManualClock();
   const lines: string[] = [];
   const tried: (readonly string[])[] = [];
   const exhausted: string[] = [];

@@ -1,7 +1,7 @@
 import { seededRng, silentLog } from '@proconsul/base';
+import { ManualClock } from '@proconsul/base/testing';
 import type { RpcPeer } from '@proconsul/rpc';
 import { describe, expect, test } from 'vitest';
-import { TestClock } from '../testing/test-clock.ts';
 import { REBALANCE_MIN_MS, REBALANCE_SPREAD_MS, ServerManager } from './server-manager.ts';
 
 const peer = (name: string, port = 8300): RpcPeer => ({
@@ -12,7 +12,7 @@ const peer = (name: string, port = 8300): RpcPeer => ({
 });
 
 function world(options: { up?: readonly string[]; clusterSize?: number } = {}) {
-  const clock = new TestClock();
+  const clock = new ManualClock();
   const pinged: string[] = [];
   const manager = new ServerManager({
     clock,

@@ -1,8 +1,9 @@
 import { seededRng } from '@proconsul/base';
+import { ManualClock, settle } from '@proconsul/base/testing';
 import { type Caller, Catalog, Health, type View } from '@proconsul/endpoints';
 import { type DeregisterRequest, HealthCheck, Node, NodeService, type RegisterRequest } from '@proconsul/schema';
 import { describe, expect, test } from 'vitest';
-import { keptLog, settle, TestClock } from '../testing/test-clock.ts';
+import { keptLog } from '../testing/kept-log.ts';
 import {
   AntiEntropy,
   type NodeIdentity,
@@ -79,7 +80,7 @@ const ME: NodeIdentity = {
 };
 
 function world(options: { clusterSize?: number } = {}) {
-  const clock = new TestClock();
+  const clock = new ManualClock();
   const lines: string[] = [];
   const local = new LocalState();
   const catalog = new FakeCatalog();

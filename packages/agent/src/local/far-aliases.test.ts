@@ -1,9 +1,9 @@
 import { seededRng, silentLog } from '@proconsul/base';
+import { ManualClock } from '@proconsul/base/testing';
 import type { RawResult } from '@proconsul/checks';
 import type { Caller, ReadDone, ReadOptions } from '@proconsul/endpoints';
 import { HealthCheck, NodeInfo, NodeService } from '@proconsul/schema';
 import { expect, test } from 'vitest';
-import { TestClock } from '../testing/test-clock.ts';
 import { FarAliases } from './far-aliases.ts';
 
 interface Asked {
@@ -13,7 +13,7 @@ interface Asked {
 }
 
 function world() {
-  const clock = new TestClock();
+  const clock = new ManualClock();
   const asked: Asked[] = [];
   const results: [string, RawResult][] = [];
   let cancelled = 0;

@@ -1,8 +1,9 @@
 import { type AppendFile, type Disk, DiskError, MemoryDisk, utf8 } from '@proconsul/base';
+import { ManualClock, settle } from '@proconsul/base/testing';
 import { checkType } from '@proconsul/checks';
 import { CheckType, HealthCheck, NodeService } from '@proconsul/schema';
 import { describe, expect, test } from 'vitest';
-import { keptLog, settle, TestClock } from '../testing/test-clock.ts';
+import { keptLog } from '../testing/kept-log.ts';
 import { DURABLE_AFTER_MS, JOURNAL_AGE_MAX_MS, Persistence } from './persistence.ts';
 import type { CheckRow, ServiceRow } from './state.ts';
 
@@ -78,7 +79,7 @@ async function copyOf(disk: Disk): Promise<MemoryDisk> {
 }
 
 async function world(disk: Disk = new MemoryDisk()) {
-  const clock = new TestClock();
+  const clock = new ManualClock();
   const lines: string[] = [];
   const persistence = new Persistence({ clock, disk, log: keptLog(lines), sha256 });
   await persistence.prepare();

@@ -1,4 +1,5 @@
 import { fromUtf8, MemoryDisk, seededRng, silentLog } from '@proconsul/base';
+import { ManualClock } from '@proconsul/base/testing';
 import {
   CheckDefinition,
   CheckType,
@@ -8,7 +9,6 @@ import {
   SidecarDefinition,
 } from '@proconsul/schema';
 import { describe, expect, test } from 'vitest';
-import { TestClock } from '../testing/test-clock.ts';
 import type { AntiEntropy } from './anti-entropy.ts';
 import { CheckBoard } from './check-board.ts';
 import type { FarTarget } from './far-aliases.ts';
@@ -19,7 +19,7 @@ import { LocalState } from './state.ts';
 const sha256 = (text: string) => Buffer.from(text).toString('hex').padEnd(64, '0').slice(0, 64);
 
 async function world(given: Partial<RegistryOptions> & { updateIntervalMs?: number } = {}) {
-  const clock = new TestClock();
+  const clock = new ManualClock();
   const local = new LocalState();
   const rng = seededRng('registry');
   const disk = new MemoryDisk();

@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest';
 import { ManualClock } from '@proconsul/base/testing';
+import { expect, test } from 'vitest';
 import { HELD_LINES_MAX, LogHub } from './logger.ts';
 
 const hubAt = (level: 'TRACE' | 'INFO' | 'WARN', json = false) => new LogHub({ level, json }, new ManualClock());

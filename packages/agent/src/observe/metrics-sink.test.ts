@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest';
 import { ManualClock } from '@proconsul/base/testing';
+import { expect, test } from 'vitest';
 import { INTERVAL_MS, type MetricsOptions, MetricsSink } from './metrics-sink.ts';
 
 function make(options: Partial<MetricsOptions> = {}) {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
 import { ManualClock } from '@proconsul/base/testing';
+import { expect, test } from 'vitest';
 import { DECLARED, DECLARED_BY_SERVERS } from './declared-metrics.ts';
 import { numberText, plainNumberText } from './number-text.ts';
 import { PrometheusRegistry, promName } from './prometheus.ts';

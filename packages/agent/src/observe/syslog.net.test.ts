@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ManualClock } from '@proconsul/base/testing';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { openSyslog, SYSLOG_RETRY_MS, SYSLOG_TRIES, syslogIsThere } from './syslog.ts';
 
 let dir: string;

@@ -4,7 +4,7 @@ import { nodeNetwork, systemClock, systemRng } from '@proconsul/io-node';
 import { configWorld } from '../config-world.ts';
 import type { AgentContext } from '../context.ts';
 import { MetricsSink } from '../observe/index.ts';
-import { keptLog } from './test-clock.ts';
+import { keptLog } from './kept-log.ts';
 
 /** What the parts of one agent share in a test, on loopback, with a disk in memory. */
 export interface TestContext extends AgentContext {

@@ -5,7 +5,7 @@ import { ConnectionError, Http } from '@proconsul/client';
 import { nodeTransport } from '@proconsul/client/node';
 import { expect, test } from 'vitest';
 import { realClock } from '../runners/testing/real-clock.ts';
-import { keptLog } from '../testing/test-clock.ts';
+import { keptLog } from '../testing/kept-log.ts';
 import { parseWatch, type WatchHandler } from './definition.ts';
 import { handlerRunner } from './handler.ts';
 import { readByHttp } from './read-agent.ts';

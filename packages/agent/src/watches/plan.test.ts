@@ -1,11 +1,12 @@
+import { ManualClock, settle } from '@proconsul/base/testing';
 import { expect, test } from 'vitest';
-import { keptLog, settle, TestClock } from '../testing/test-clock.ts';
+import { keptLog } from '../testing/kept-log.ts';
 import { parseWatch } from './definition.ts';
 import { nextToken, READ_PAUSE_MS, RETRY_MS_MAX, runPlan, type WatchAnswer } from './plan.ts';
 
 /** Runs a watch against answers that the test gives one by one. */
 function start(definition: Readonly<Record<string, unknown>>) {
-  const clock = new TestClock();
+  const clock = new ManualClock();
   const lines: string[] = [];
   const told: string[] = [];
   const asked: string[] = [];

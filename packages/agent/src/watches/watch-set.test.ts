@@ -1,5 +1,6 @@
+import { ManualClock, settle } from '@proconsul/base/testing';
 import { expect, test } from 'vitest';
-import { keptLog, settle, TestClock } from '../testing/test-clock.ts';
+import { keptLog } from '../testing/kept-log.ts';
 import type { ReadAgent } from './plan.ts';
 import { WatchSet } from './watch-set.ts';
 
@@ -16,7 +17,7 @@ function make() {
       });
     });
   };
-  const dependencies = { read, clock: new TestClock(), log: keptLog(lines), handle: async () => {} };
+  const dependencies = { read, clock: new ManualClock(), log: keptLog(lines), handle: async () => {} };
   return { set: new WatchSet(dependencies), dependencies, lines, begun, ended };
 }
 

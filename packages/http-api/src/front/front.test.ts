@@ -1,5 +1,5 @@
 import { type Endpoint, type Gzip, type Stream, silentLog } from '@proconsul/base';
-import { ManualClock } from '@proconsul/base/testing';
+import { ManualClock, settle } from '@proconsul/base/testing';
 import { hardCases } from '@proconsul/http1/hard-cases';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -67,9 +67,6 @@ class FakeStream implements Stream {
       .replace(/Date: [^\r]*\r\n/g, '');
   }
 }
-
-/** Lets everything that is settled already be noticed. */
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 const fakeGzip: Gzip = {
   compressSync: (bytes) => Buffer.from(`<${bytes.length}>`),
@@ -284,7 +281,7 @@ describe('bodies', () => {
     expect(stream.paused).toBe(true);
     expect(Buffer.from((await iterator?.next())?.value).toString()).toBe('abc');
     const second = iterator?.next();
-    await turn();
+    await settle();
     expect(stream.paused).toBe(false);
     stream.send(`3\r\ndef\r\n0\r\n\r\n${GET('/next')}`);
     expect(Buffer.from((await second)?.value).toString()).toBe('def');
@@ -507,7 +504,7 @@ test('a shared answer is encoded and compressed once, whoever asks', async () =>
   expect(streams[2]?.take()).toHaveLength(
     50_000 + 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 50000\r\n\r\n'.length,
   );
-  await turn();
+  await settle();
   for (const stream of streams.slice(0, 2)) {
     expect(stream.take()).toBe(
       'HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n<50000>',
@@ -542,7 +539,7 @@ describe('connections', () => {
     busy.send(GET('/busy') + GET('/next'));
     stuck.send(GET('/stuck'));
     const closed = front.close(10_000);
-    await turn();
+    await settle();
     expect([idle.state, busy.state, stuck.state]).toEqual(['ended', 'open', 'open']);
     waiting[0]?.send(200, [], 'bye');
     expect(busy.take()).toBe(answer('bye', CLOSE));

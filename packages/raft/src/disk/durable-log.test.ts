@@ -1,8 +1,9 @@
 import { type Disk, type DiskError, seededRng, utf8 } from '@proconsul/base';
+import { ManualClock, settle } from '@proconsul/base/testing';
 import { expect, test } from 'vitest';
 import type { Entry } from '../entry.ts';
 import { DamageError } from '../errors.ts';
-import { copyOf, FaultyDisk, ManualClock, settle } from '../testing/faulty-disk.ts';
+import { copyOf, FaultyDisk } from '../testing/faulty-disk.ts';
 import { DurableLog, LOG_DEFAULTS, type LogEvents } from './durable-log.ts';
 import { QUICK_FLUSH_MS, REST, STALL_MS, STALL_REST_MS, WAITED_RECORDS_MAX } from './flush-pace.ts';
 
@@ -319,7 +320,7 @@ test('after an idle moment even a wiped last record is known to be damage', asyn
   log.append([entry(2)]);
   await settle();
   const size = (await disk.read(PATH)).length;
-  clock.advance(2 * LOG_DEFAULTS.markDelayMs);
+  clock.jump(2 * LOG_DEFAULTS.markDelayMs);
   await settle();
   const bytes = await disk.read(PATH);
   expect(bytes.length).toBeGreaterThan(size);
@@ -334,11 +335,11 @@ test('idle marks do not go on for ever', async () => {
   log.append([entry(1)]);
   await settle();
   for (let i = 0; i < 5; i++) {
-    clock.advance(1000);
+    clock.jump(1000);
     await settle();
   }
   const { syncs } = disk;
-  clock.advance(100_000);
+  clock.jump(100_000);
   await settle();
   expect(disk.syncs).toBe(syncs);
 });
@@ -439,7 +440,7 @@ test('a hundred thousand entries are read back in seconds at most, on a busy mac
 async function openWaiting() {
   const disk = new FaultyDisk();
   const time = { tookMs: 0.1, clock: undefined as ManualClock | undefined };
-  disk.onSyncNow = () => time.clock?.advance(time.tookMs);
+  disk.onSyncNow = () => time.clock?.jump(time.tookMs);
   const opened = await openLog(disk);
   time.clock = opened.clock;
   return { ...opened, disk, time };
@@ -474,9 +475,9 @@ test('after a flush that took long the disk is left alone for a while, and for m
   ] as const) {
     time.tookMs = tookMs;
     expect(await waits()).toBe(true);
-    clock.advance(restMs - 1);
+    clock.jump(restMs - 1);
     expect(await waits()).toBe(false);
-    clock.advance(1);
+    clock.jump(1);
     time.tookMs = QUICK_FLUSH_MS;
     expect([await waits(), await waits()]).toEqual([true, true]);
   }

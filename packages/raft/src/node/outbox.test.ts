@@ -1,10 +1,10 @@
 import { MemoryDisk, seededRng, utf8 } from '@proconsul/base';
+import { ManualClock } from '@proconsul/base/testing';
 import { expect, test } from 'vitest';
 import type { AppendEntriesRequest, RaftRequest } from '../core/messages.ts';
 import { DurableLog, LOG_DEFAULTS } from '../disk/durable-log.ts';
 import type { SnapshotStore } from '../disk/snapshot-store.ts';
 import type { Entry } from '../entry.ts';
-import { ManualClock } from '../testing/faulty-disk.ts';
 import { encodeRequest } from '../wire/request-codec.ts';
 import { Outbox } from './outbox.ts';
 

@@ -1,4 +1,5 @@
 import { type Disk, DiskError, MemoryDisk, silentLog } from '@proconsul/base';
+import { settle } from '@proconsul/base/testing';
 import { EventQueue, SimClock } from '@proconsul/sim';
 import { expect, test } from 'vitest';
 import { readVoteState } from '../disk/state-file.ts';
@@ -31,10 +32,6 @@ function writer() {
   });
   const write = () => votes.write(VOTE, () => told.push('written'));
   return { inner, events, status, told, faults, votes, write };
-}
-
-async function settle(): Promise<void> {
-  for (let i = 0; i < 20; i++) await Promise.resolve();
 }
 
 test('goes on once the vote is on the disk, not before', async () => {

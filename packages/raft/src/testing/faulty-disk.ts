@@ -1,4 +1,4 @@
-import { type AppendFile, type Clock, type Disk, DiskError, MemoryDisk, type Timer } from '@proconsul/base';
+import { type AppendFile, type Disk, DiskError, MemoryDisk } from '@proconsul/base';
 
 /** A disk in memory that counts, waits and fails on demand. */
 export class FaultyDisk implements Disk {
@@ -99,43 +99,4 @@ export async function copyOf(disk: Disk): Promise<MemoryDisk> {
   };
   await visit('');
   return copy;
-}
-
-/** A clock that moves only when told. */
-export class ManualClock implements Clock {
-  #now = 0;
-  #timers: { at: number; fn: () => void }[] = [];
-
-  now(): number {
-    return this.#now;
-  }
-  wallMs(): number {
-    return 1_700_000_000_000 + this.#now;
-  }
-  after(delayMs: number, fn: () => void): Timer {
-    const timer = { at: this.#now + delayMs, fn };
-    this.#timers.push(timer);
-    return {
-      cancel: () => {
-        this.#timers = this.#timers.filter((t) => t !== timer);
-      },
-    };
-  }
-  /** Moves on, running what becomes due, in order. */
-  advance(ms: number): void {
-    const until = this.#now + ms;
-    for (;;) {
-      const due = this.#timers.filter((t) => t.at <= until).sort((a, b) => a.at - b.at)[0];
-      if (!due) break;
-      this.#timers = this.#timers.filter((t) => t !== due);
-      this.#now = Math.max(this.#now, due.at);
-      due.fn();
-    }
-    this.#now = until;
-  }
-}
-
-/** Lets every promise that can go on do so. */
-export async function settle(turns = 50): Promise<void> {
-  for (let i = 0; i < turns; i++) await undefined;
 }

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { type Endpoint, hex, unhex } from '@proconsul/base';
+import { settle } from '@proconsul/base/testing';
 import type { Caller, ReadDone, ReadOptions, ServiceArgs, View } from '@proconsul/endpoints';
 import { CheckServiceNode } from '@proconsul/schema';
-import { settle } from '@proconsul/yamux/testing';
 import { beforeEach, expect, test } from 'vitest';
 import type { GrpcCall } from './grpc-server.ts';
 import { encodeCheckServiceNode } from './health-message.ts';

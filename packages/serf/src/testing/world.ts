@@ -1,4 +1,5 @@
 import { fromUtf8, type LEVELS, type Log, noMetrics, seededRng, silentLog } from '@proconsul/base';
+import { settle } from '@proconsul/base/testing';
 import { EventQueue, SimClock } from '@proconsul/sim';
 import type { SerfEvent, SerfMember } from '../events.ts';
 import { SERF_DEFAULTS, type SerfOptions } from '../options.ts';
@@ -47,10 +48,6 @@ export class World {
     await this.pass(2_000);
     return all;
   }
-}
-
-async function settle(): Promise<void> {
-  for (let i = 0; i < 20; i++) await Promise.resolve();
 }
 
 /** One member, and what it was told and logged. */

@@ -1,3 +1,2 @@
-export { ManualClock, settle } from './manual-clock.ts';
 export { PipeEnd, type PipeOptions, pipe } from './pipe.ts';
 export { type LogLine, recordingLog } from './recording-log.ts';

@@ -1,0 +1,2 @@
+export { ManualClock, type ManualClockOptions } from './manual-clock.ts';
+export { settle } from './settle.ts';
