@@ -195,6 +195,13 @@ describe('parameters of reads', () => {
     expect([answer.status, answer.body]).toEqual([400, expect.stringMatching(text)]);
   });
 
+  test('a field of the header is refused before the parameter of that name', async () => {
+    const headers = { 'x-consul-namespace': 'team', 'x-consul-partition': 'p' };
+    const refused = async (target: string) => (await kvApi().ask('GET', target, { headers })).body;
+    expect(await refused('/v1/catalog/services?ns=team')).toMatch(/^Invalid header: "X-Consul-Namespace"/);
+    expect(await refused('/v1/catalog/nodes?partition=p')).toMatch(/^Invalid header: "X-Consul-Partition"/);
+  });
+
   test('the datacenter of a registration stands in its body alone', async () => {
     const w = kvApi();
     await w.ask('PUT', '/v1/catalog/register?dc=dc2', { body: '{"Node":"a","Address":"1.1.1.1"}' });

@@ -13,9 +13,9 @@ export function refuseEnterprise(x: ApiExchange, check: EnterpriseCheck): void {
     throw new HttpError(400, `Invalid ${what} - ${feature} are a Consul Enterprise feature`);
   };
   if (check === 'full') {
-    if (x.query.get('ns') !== '') refuse('query parameter: "ns"', 'Namespaces');
     if ((x.req.header('x-consul-namespace') ?? '') !== '') refuse('header: "X-Consul-Namespace"', 'Namespaces');
+    if (x.query.get('ns') !== '') refuse('query parameter: "ns"', 'Namespaces');
   }
-  if (x.query.get('partition') !== '') refuse('query parameter: "partition"', 'Partitions');
   if ((x.req.header('x-consul-partition') ?? '') !== '') refuse('header: "X-Consul-Partition"', 'Partitions');
+  if (x.query.get('partition') !== '') refuse('query parameter: "partition"', 'Partitions');
 }

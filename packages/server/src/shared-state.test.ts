@@ -122,3 +122,17 @@ test('of a template that cannot be and a name that is taken, the name is told', 
     "raft apply failed: failed compiling template: Bad Template.Type 'odd'",
   );
 });
+
+test('a gateway that lets anything out as it is holds no service to a protocol, but is held to theirs', async () => {
+  const { server } = oneServer();
+  const put = (entry: Record<string, unknown>) =>
+    server.write(ConfigEntryMethods.Apply, { ...who, Op: 'upsert', Entry: readConfigEntry(entry as never) });
+  const gateway = (Name: string, Protocol: string) =>
+    put({ Kind: 'ingress-gateway', Name, Listeners: [{ Port: 80, Protocol, Services: [{ Name: 'web' }] }] });
+  const service = (Protocol: string) => put({ Kind: 'service-defaults', Name: 'web', Protocol });
+  expect(await gateway('one', 'tcp')).toBe(true);
+  expect(await service('http')).toBe(true);
+  await expect(gateway('two', 'tcp')).rejects.toThrow('does not match defined listener protocol "tcp"');
+  expect(await gateway('two', 'http')).toBe(true);
+  await expect(service('tcp')).rejects.toThrow('does not match defined listener protocol "http"');
+});

@@ -46,7 +46,8 @@ const shape = ({ method, path }: Request): string =>
   `${method} ${path.replace(/\?.*/, '').split('/').slice(0, 5).join('/')}`;
 
 function showOne({ seed, request, ours, theirs, writes }: Difference): void {
-  console.log(`seed ${seed}: ${request.method} ${request.path} ${request.body ?? ''}`);
+  const headers = request.headers === undefined ? '' : JSON.stringify(request.headers);
+  console.log(`seed ${seed}: ${request.method} ${request.path} ${request.body ?? ''} ${headers}`);
   for (const place of places(ours, theirs).slice(0, PLACES_SHOWN)) {
     console.log(`   ${place.slice(0, PLACE_LENGTH)}`);
     const indexes = /[iI]ndex: "?(\d+)"? instead of "?(\d+)/.exec(place);

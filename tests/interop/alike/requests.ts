@@ -5,12 +5,33 @@ export interface Request {
   readonly method: string;
   readonly path: string;
   readonly body?: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 const pick = <T>(rng: Rng, of: readonly T[]): T => of[rng.int(of.length)]!;
 const chance = (rng: Rng, p: number): boolean => rng.float() < p;
 
-const KEYS = ['a', 'a/', 'a/b', 'a/b/c', 'a/c', 'b', 'ab', 'A', 'a%20b', 'a%2Fx', '%C3%A4', 'z/', ''];
+const KEYS = [
+  ...['a', 'a/', 'a/b', 'a/b/c', 'a/c', 'b', 'ab', 'A', 'a%20b', 'a%2Fx', '%C3%A4', 'z/', ''],
+  ...[
+    'a+b',
+    'a%2Bb',
+    '%2F',
+    '%2Fa',
+    'a%25',
+    'a%3Fb',
+    'a%zz',
+    'a%',
+    '%FF',
+    'a%00',
+    'a%0Ab',
+    '%E2%80%A8',
+    'a/../b',
+    'a/./b',
+    'a//b',
+  ],
+  ...['a%2F..%2Fb', '*', 'a;b', 'a=b&c', '<a>', '%3Ca%3E', `${'long/'.repeat(300)}a`],
+];
 const NODES = ['agent-x', 'n1', 'n2', 'N1', 'nope', ''];
 const SERVICES = ['web', 'web-2', 'db', 'Web', 'consul', 'api_v1', 'nope', ''];
 const IDS = ['web', 'web-1', 'db', 'db1', 'x', ''];
@@ -418,6 +439,22 @@ const KINDS: readonly (readonly [number, (rng: Rng) => Request])[] = [
   [2, read(path('/v1/catalog/node/', NODES), 'agent')],
   [2, read(path('/v1/catalog/node-services/', NODES), 'agent', flag(0.2, 'merge-central-config'))],
   [1, read(at('/v1/catalog/datacenters'))],
+  [1, read(path('/v1/catalog/gateway-services/', SERVICES))],
+  [1, read(at('/v1/operator/usage'), undefined, flag(0.3, 'global'))],
+  [1, read(at('/v1/internal/federation-states'))],
+  [1, read(path('/v1/internal/federation-state/', ['dc1', 'dc2', '']))],
+  [1, read(at('/v1/agent/version'))],
+  [1, write('PUT', path('/v1/agent/token/', ['default', 'dns', 'nope', '']), () => ({ Token: 'x' }))],
+  [
+    1,
+    write('PUT', path('/v1/query/', ['q1', '00000000-0000-0000-0000-000000000000', '']), (rng) => ({
+      Service: { Service: pick(rng, SERVICES) },
+    })),
+  ],
+  [1, write('DELETE', path('/v1/query/', ['q1', '00000000-0000-0000-0000-000000000000', 'q1/execute', '']))],
+  [1, write('POST', at('/v1/operator/raft/transfer-leader'), undefined, value(0.9, 'id', ['x', '']))],
+  [1, write('PUT', path('/v1/acl/', ['bootstrap', 'token', 'policy', 'login', 'nope']))],
+  [1, write('PUT', at('/v1/snapshot'), () => 'x')],
   [
     4,
     read(
@@ -525,8 +562,9 @@ const KINDS: readonly (readonly [number, (rng: Rng) => Request])[] = [
   ],
   [
     1,
+    // Of what is taken, both gather for seconds before it shows.
     write('PUT', at('/v1/coordinate/update'), (rng) => ({
-      Node: pick(rng, NODES.slice(1)),
+      Node: pick(rng, ['nope', '']),
       Segment: '',
       Coord: { Vec: [0, 0, 0, 0, 0, 0, 0, 0], Error: 1.5, Adjustment: 0, Height: 0.00001 },
     })),
@@ -696,6 +734,71 @@ const KINDS: readonly (readonly [number, (rng: Rng) => Request])[] = [
   ],
 ];
 
+/** Header fields that any request may have. */
+const HEADERS: readonly Readonly<Record<string, string>>[] = [
+  { 'x-consul-token': 'some' },
+  { authorization: 'Bearer some' },
+  { authorization: 'Basic c29tZQ==' },
+  { 'x-consul-namespace': 'default' },
+  { 'x-consul-namespace': '' },
+  { 'x-consul-partition': 'p' },
+  { 'accept-encoding': 'gzip' },
+  { 'accept-encoding': 'identity;q=1, gzip;q=0' },
+  { 'cache-control': 'max-age=0' },
+  { 'cache-control': 'max-age=x' },
+  { 'cache-control': 'no-cache, must-revalidate' },
+  { 'cache-control': 'stale-if-error=5, max-age=1' },
+  { accept: 'text/plain' },
+  { 'content-type': 'text/plain' },
+  { 'x-forwarded-for': '10.0.0.1, 10.0.0.2' },
+  { range: 'bytes=0-1' },
+  { 'if-none-match': '*' },
+  { expect: '100-continue' },
+];
+const METHODS = ['GET', 'PUT', 'POST', 'DELETE', 'HEAD', 'OPTIONS', 'PATCH', 'TRACE', 'get'];
+/** Left out of what another method is tried on: their answers are of the machine, endless, or end the agent. */
+const NOT_TURNED = /^\/v1\/agent\/(join|force-leave|maintenance)|\/v1\/operator/;
+
+/** The same request with another method, in another spelling, or with header fields. */
+function turned(rng: Rng, request: Request): Request {
+  switch (rng.int(5)) {
+    case 0:
+      return NOT_TURNED.test(request.path) ? request : { ...request, method: pick(rng, METHODS) };
+    case 1: {
+      const [path = '', ...rest] = request.path.split('?');
+      const other = pick(rng, [
+        `${path}/`,
+        path.replace('/v1/', '/v1//'),
+        path.replace('/v1/', '/V1/'),
+        path.replace('/v1/', '/v1/./'),
+        path.replace(/[a-z]$/, (letter) => `%${letter.charCodeAt(0).toString(16)}`),
+        path.toUpperCase().replace('/V1', '/v1').replaceAll('{SESSION', '{session'),
+      ]);
+      return { ...request, path: [other, ...rest].join('?') };
+    }
+    case 2: {
+      const more = pick(rng, [
+        '?',
+        '&&',
+        '&=',
+        '&%zz',
+        '&a;b',
+        '&pretty',
+        '&pretty=false',
+        '&filter=&filter=a',
+        '&dc=dc1&dc=dc2',
+        '&token=a&token=',
+      ]);
+      return {
+        ...request,
+        path: request.path.includes('?') ? request.path + more : request.path + more.replace(/^&/, '?'),
+      };
+    }
+    default:
+      return { ...request, headers: pick(rng, HEADERS) };
+  }
+}
+
 const total = KINDS.reduce((sum, [weight]) => sum + weight, 0);
 
 /** Any request that a client might send, or should not have sent. */
@@ -703,7 +806,7 @@ export function anyRequest(rng: Rng): Request {
   let at = rng.int(total);
   for (const [weight, make] of KINDS) {
     at -= weight;
-    if (at < 0) return make(rng);
+    if (at < 0) return chance(rng, 0.12) ? turned(rng, make(rng)) : make(rng);
   }
   throw new Error('the weights do not add up');
 }

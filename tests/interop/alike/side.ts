@@ -1,4 +1,5 @@
 import http from 'node:http';
+import { gunzipSync } from 'node:zlib';
 import type { TestAgent } from '../../e2e/harness.ts';
 import type { Request } from './requests.ts';
 
@@ -22,6 +23,8 @@ const PASSING_HEADERS = new Set([
   'x-consul-index',
 ]);
 const INDEX_NAMES = new Set(['CreateIndex', 'ModifyIndex']);
+/** Positions in its own log, and what is made of them. */
+const OWN_COUNTING = new Set(['Hash', 'Index', 'PrimaryModifyIndex']);
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 const TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)/g;
 const GIVEN_UUID = /^(0{8}|1{8}|9{8})-/;
@@ -54,6 +57,7 @@ export class Side {
       request.method,
       filled(request.path),
       request.body === undefined ? undefined : filled(request.body),
+      request.headers,
     );
     if (status === 200 && request.path.startsWith('/v1/session/create')) this.#sessions.push(JSON.parse(text).ID);
     const kept = Object.entries(headers).filter(([name]) => !PASSING_HEADERS.has(name));
@@ -80,6 +84,7 @@ export class Side {
     method: string,
     path: string,
     body?: string,
+    given: Readonly<Record<string, string>> = {},
   ): Promise<{ status: number; headers: http.IncomingHttpHeaders; text: string }> {
     return new Promise((resolve, reject) => {
       const request = http.request(
@@ -89,15 +94,17 @@ export class Side {
           port: this.#agent.ports.http,
           method,
           path,
-          headers: body === undefined ? {} : { 'content-length': Buffer.byteLength(body) },
+          headers: body === undefined ? given : { ...given, 'content-length': Buffer.byteLength(body) },
         },
         (answer) => {
           const parts: Buffer[] = [];
           answer.on('data', (part) => parts.push(part));
           answer.on('error', reject);
-          answer.on('end', () =>
-            resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text: Buffer.concat(parts).toString() }),
-          );
+          answer.on('end', () => {
+            const bytes = Buffer.concat(parts);
+            const text = (answer.headers['content-encoding'] === 'gzip' ? gunzipSync(bytes) : bytes).toString();
+            resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text });
+          });
         },
       );
       // The reference ends the connection where its handler fails.
@@ -121,6 +128,7 @@ export class Side {
       .replaceAll(UUID, (id) => (GIVEN_UUID.test(id) ? id : this.#id(id)))
       .replaceAll(TIME, 'TIME')
       .replaceAll(/(current modify index) \d+/g, '$1 INDEX')
+      .replaceAll(/^400 Bad Request: .*/g, '400 Bad Request')
       .replaceAll(this.#host, 'HOST')
       .replaceAll(this.#server.host, 'SERVER')
       .replaceAll(/:\d{5}->/g, ':FROM->')
@@ -140,7 +148,7 @@ export class Side {
     if (typeof value !== 'object' || value === null) return value;
     return Object.fromEntries(
       Object.entries(value)
-        .filter(([key]) => key !== 'Hash')
+        .filter(([key]) => !OWN_COUNTING.has(key))
         .map(([key, item]) => [this.#plain(key), this.#canonical(item, key)]),
     );
   }

@@ -69,7 +69,7 @@ const instances = (kind: 'service' | 'connect' | 'ingress'): ReadSpec<ServiceArg
   effective: true,
   bareErrors: true,
   cacheable: true,
-  streamed: (x) => kind !== 'ingress' && !x.query.has('near'),
+  streamed: (x) => kind !== 'ingress' && x.query.get('near') === '',
   args: (x) => {
     const args = serviceArgs(x, kind, false);
     refuseGroup(x);

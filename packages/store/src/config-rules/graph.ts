@@ -170,9 +170,11 @@ function providerInUse(view: EntryView, name: string): Fault {
   return null;
 }
 
-function ingressFault(view: EntryView, entry: ConfigEntry): Fault {
+/** What any service speaks may go out as it is, unless the gateway itself is written. Source: answers of the reference. */
+function ingressFault(view: EntryView, entry: ConfigEntry, changed: string): Fault {
   for (const listener of recordsOf(entry['Listeners'])) {
     const wanted = textOf(listener['Protocol']);
+    if (wanted === 'tcp' && changed !== entry.Kind) continue;
     for (const service of recordsOf(listener['Services'])) {
       const name = textOf(service['Name']);
       const protocol = protocolOf(view, name);
@@ -203,14 +205,17 @@ const GRAPH_KINDS: ReadonlySet<string> = new Set([
   'exported-services',
 ]);
 
-const ENTRY_CHECKS: readonly (readonly [kind: string, check: (view: EntryView, entry: ConfigEntry) => Fault])[] = [
+const ENTRY_CHECKS: readonly (readonly [
+  kind: string,
+  check: (view: EntryView, entry: ConfigEntry, changed: string) => Fault,
+])[] = [
   ['ingress-gateway', ingressFault],
   ['service-intentions', permissionsFault],
   ['exported-services', exportFault],
 ];
 
-/** What each part of the graph is checked for, by a name of its own. */
-function graphChecks(view: EntryView): Map<string, (view: EntryView) => Fault> {
+/** What each part of the graph is checked for when an entry of kind `changed` is, by a name of its own. */
+function graphChecks(view: EntryView, changed: string): Map<string, (view: EntryView) => Fault> {
   const checks = new Map<string, (view: EntryView) => Fault>();
   for (const kind of CHAIN_KINDS) {
     for (const { Name } of view.list(kind)) checks.set(`chain ${Name}`, (v) => new ChainWalk(v, Name).fault());
@@ -219,7 +224,7 @@ function graphChecks(view: EntryView): Map<string, (view: EntryView) => Fault> {
     for (const { Name } of view.list(kind)) {
       checks.set(`${kind} ${Name}`, (v) => {
         const entry = v.get(kind, Name);
-        return entry === null ? null : check(v, entry);
+        return entry === null ? null : check(v, entry, changed);
       });
     }
   }
@@ -239,7 +244,7 @@ export function graphFault(view: EntryView, kind: string, name: string, entry: C
   if (!GRAPH_KINDS.has(kind)) return null;
   const after = withChange(view, kind, name, entry);
   // The chain that is changed is told of first.
-  const checks = [(v: EntryView) => new ChainWalk(v, name).fault(), ...graphChecks(after).values()];
+  const checks = [(v: EntryView) => new ChainWalk(v, name).fault(), ...graphChecks(after, kind).values()];
   for (const check of CHAIN_KINDS.includes(kind) ? checks : checks.slice(1)) {
     const fault = check(after);
     if (fault !== null && check(view) !== fault) return fault;
