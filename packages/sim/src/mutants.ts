@@ -89,14 +89,19 @@ const ELECTIONS: readonly Mutant[] = [
   cores(
     'counts a refusal as a vote',
     'core/election.ts',
-    '(response.granted ? s.votes : s.refusals).add(from);',
-    's.votes.add(from);',
+    'if (response.granted) favour.add(from);',
+    'favour.add(from); if (response.granted);',
   ),
-  cores('counts votes of an older term', 'core/election.ts', '!s.preVoting && sent.term === s.term;', '!s.preVoting;'),
+  cores(
+    'counts votes of an older term',
+    'core/election.ts',
+    'sent.term === s.term && sent.term === s.standsIn;',
+    'true;',
+  ),
   cores(
     'leads after a pre-vote, without a vote',
     'core/election.ts',
-    'if (pre) preVoteWon(s, at);\n  else win(s, at);',
+    'if (pre) preVoteWon(s, at, at - sent.at);\n  else win(s, at);',
     'if (pre) { s.setVote(s.term + 1, s.options.id); s.preVoting = false; }\n  win(s, at);',
   ),
   cores(

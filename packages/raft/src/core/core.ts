@@ -3,7 +3,7 @@ import type { Configuration, ConfigurationCodec, ServerId } from '../configurati
 import { LogType } from '../entry.ts';
 import type { RaftErrorCode } from '../errors.ts';
 import { maybeCommit } from './commitment.ts';
-import { campaign, onPreVoteRequest, onVoteRequest, onVoteResponse } from './election.ts';
+import { campaign, onElectionTimer, onPreVoteRequest, onVoteRequest, onVoteResponse } from './election.ts';
 import {
   dropSuffix,
   followCommit,
@@ -135,11 +135,13 @@ export class RaftCore {
     switch (input.kind) {
       case 'start':
         return this.#start(s, at);
-      case 'timer':
+      case 'timer': {
+        const lateMs = s.latenessMs(at);
         s.timerFired();
-        if (s.role === 'leader') onLeaderTimer(s, at);
-        else if (at >= s.electionDeadline) campaign(s, at, false);
+        if (s.role === 'leader') onLeaderTimer(s, at, lateMs);
+        else if (at >= s.electionDeadline) onElectionTimer(s, at, lateMs);
         return;
+      }
       case 'bootstrap':
         return this.#bootstrap(s, at, input.configuration);
       case 'propose':

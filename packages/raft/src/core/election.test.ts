@@ -68,7 +68,7 @@ test('3.4, 3.8: term and vote are durable before the vote is cast or asked for',
     .map((e) => e.kind);
   expect(kinds.indexOf('persist-vote')).toBeLessThan(kinds.indexOf('respond'));
   expect(kinds).toContain('persist-vote');
-  const asked = cluster.input('a', { kind: 'timer' }).map((e) => e.kind);
+  const asked = cluster.timeUp('a').map((e) => e.kind);
   expect(asked.indexOf('persist-vote')).toBeLessThan(asked.indexOf('send'));
   expect(asked).toContain('persist-vote');
 });
@@ -76,7 +76,7 @@ test('3.4, 3.8: term and vote are durable before the vote is cast or asked for',
 test('3.4: a leader of at least its own term makes a candidate a follower again', () => {
   const cluster = three({ preVote: false });
   cluster.at += 2000;
-  cluster.input('a', { kind: 'timer' });
+  cluster.timeUp('a');
   expect(cluster.node('a').core.role).toBe('candidate');
   const heartbeat = {
     kind: 'append-entries',
@@ -229,7 +229,7 @@ test('9.6: a pre-vote changes nothing at those who are asked', () => {
 /** Requests that `id` sends when its timer goes off, as `kind term>to`. */
 function asked(cluster: CoreCluster, id: string): string[] {
   cluster.at += 5000;
-  const effects = cluster.input(id, { kind: 'timer' });
+  const effects = cluster.timeUp(id);
   return effects.flatMap((e) =>
     e.kind === 'send' && 'term' in e.request ? [`${e.request.kind} ${e.request.term}>${e.to.id}`] : [],
   );
@@ -284,7 +284,7 @@ test('9.6: votes of an earlier round do not count in a later one', () => {
     heartbeat: false,
   } as const;
   cluster.isolate('b');
-  cluster.input('b', { kind: 'timer' });
+  cluster.timeUp('b');
   cluster.input('b', {
     kind: 'response',
     from: 'c',

@@ -3,7 +3,7 @@ import { findServer, quorumOf, type Server, type ServerId } from '../configurati
 import type { Sent } from './inputs.ts';
 import { becomeLeader } from './leader.ts';
 import type { PreVoteRequest, VoteRequest, VoteResponse } from './messages.ts';
-import type { RaftState } from './state.ts';
+import { PROMPT_MS, type RaftState } from './state.ts';
 import { becomeFollower } from './step-down.ts';
 
 /**
@@ -12,8 +12,18 @@ import { becomeFollower } from './step-down.ts';
  * other implementation refuses).
  */
 
-/** The election timer has run out, or the leader asked us to stand. */
+/** The time of the election timer is over: unless we stood still ourselves, nobody spoke meanwhile. */
+export function onElectionTimer(s: RaftState, at: Millis, lateMs: Millis): void {
+  const excusedMs = s.excuse(lateMs);
+  if (excusedMs > 0) s.electionDeadline = at + excusedMs;
+  else if (s.willStand) stand(s, at);
+  else campaign(s, at, false);
+}
+
+/** Nobody has been heard for long enough, or the leader asked us to stand. */
 export function campaign(s: RaftState, at: Millis, transfer: boolean): void {
+  s.excusedMs = 0;
+  s.willStand = false;
   s.electionDeadline = at + s.retryMs();
   // The entry of the bootstrap is on its way to the disk. A vote without it would be taken for that of an old server.
   if (s.durableIndex === 0 && s.runs.lastIndex > 0) return;
@@ -32,7 +42,7 @@ export function campaign(s: RaftState, at: Millis, transfer: boolean): void {
   } else s.log('warn', 'Election timeout reached, restarting election');
   s.setLeader(undefined, undefined);
   const silent = s.preVoteRounds >= PROBE_AFTER_ROUNDS ? silentVoters(s) : [];
-  s.votes = ownVote(s);
+  s.consents = ownVote(s);
   s.refusals = new Set();
   s.transferElection = transfer;
   s.setRole('candidate');
@@ -41,8 +51,8 @@ export function campaign(s: RaftState, at: Millis, transfer: boolean): void {
   if (transfer || !s.options.preVote) return stand(s, at);
   s.preVoting = true;
   s.preVoteRounds++;
-  for (const { id } of s.otherVoters()) if (s.withoutPreVote.has(id)) s.votes.add(id);
-  if (s.votes.size >= s.quorum) return preVoteWon(s, at);
+  for (const { id } of s.otherVoters()) if (s.withoutPreVote.has(id)) s.consents.add(id);
+  if (s.consents.size >= s.quorum) return preVoteWon(s, at, 0);
   const request: PreVoteRequest = { kind: 'request-pre-vote', ...s.requestHeader(), term: s.term + 1, ...lastEntry(s) };
   for (const to of s.otherVoters())
     s.emit({ kind: 'send', to, request, sent: sentVote(request.kind, request.term, at) });
@@ -55,7 +65,7 @@ const PROBE_AFTER_ROUNDS = 2;
 const PROBE_TERM = 0;
 
 const silentVoters = (s: RaftState): Server[] =>
-  s.otherVoters().filter(({ id }) => !s.refusals.has(id) && (!s.votes.has(id) || s.withoutPreVote.has(id)));
+  s.otherVoters().filter(({ id }) => !s.refusals.has(id) && (!s.consents.has(id) || s.withoutPreVote.has(id)));
 
 /**
  * Servers of older versions know no pre-votes and leave them without an answer. Whoever answers a request for a vote that nobody
@@ -74,11 +84,11 @@ function probe(s: RaftState, at: Millis, silent: readonly Server[]): void {
 }
 
 function onProbed(s: RaftState, at: Millis, from: ServerId): void {
-  if (s.role !== 'candidate' || !s.preVoting || s.refusals.has(from) || s.votes.has(from)) return;
+  if (s.role !== 'candidate' || !s.preVoting || s.refusals.has(from) || s.consents.has(from)) return;
   if (findServer(s.configuration, from)?.suffrage !== 'voter') return;
   s.withoutPreVote.add(from);
-  s.votes.add(from);
-  if (s.votes.size >= s.quorum) preVoteWon(s, at);
+  s.consents.add(from);
+  if (s.consents.size >= s.quorum) preVoteWon(s, at, 0);
 }
 
 /** A server that its own newest configuration leaves out may have to lead until that is committed; its vote does not count. */
@@ -91,22 +101,32 @@ function warnCannotStand(s: RaftState): void {
   s.log('warn', known ? 'not part of stable configuration, aborting election' : 'no known peers, aborting election');
 }
 
-function preVoteWon(s: RaftState, at: Millis): void {
+/**
+ * Where answers take long, others have won theirs meanwhile: so that not all of them stand at once and share the votes, each waits
+ * for a part of the time that its answers took.
+ */
+function preVoteWon(s: RaftState, at: Millis, answerMs: Millis): void {
+  if (s.willStand) return;
+  s.answerMs = answerMs;
   s.log('info', 'pre-vote successful, starting election', {
     term: s.term + 1,
-    tally: s.votes.size,
+    tally: s.consents.size,
     refused: s.refusals.size,
     votesNeeded: s.quorum,
   });
-  stand(s, at);
+  if (answerMs < PROMPT_MS) return stand(s, at);
+  s.willStand = true;
+  s.electionDeadline = at + s.rng.float() * Math.min(answerMs, s.options.electionTimeoutMs);
 }
 
 /** The real election: a new term, and our own vote in it. */
 function stand(s: RaftState, at: Millis): void {
   s.preVoting = false;
+  s.willStand = false;
   s.votes = ownVote(s);
   s.refusals = new Set();
   s.setVote(s.term + 1, s.options.id);
+  s.standsIn = s.term;
   s.electionDeadline = at + s.retryMs();
   if (s.votes.size >= s.quorum) return win(s, at);
   const request: VoteRequest = {
@@ -143,11 +163,14 @@ export function onVoteResponse(s: RaftState, at: Millis, from: ServerId, sent: S
   if (response.term > s.term && !(pre && response.granted)) return becomeFollower(s, at, response.term);
   if (pre) s.withoutPreVote.delete(from);
   else if (sent.term === PROBE_TERM) return onProbed(s, at, from);
-  const current = pre ? s.preVoting && sent.term === s.term + 1 : !s.preVoting && sent.term === s.term;
+  // A vote that comes late, when we ask for consent to the next term already, is as good as any: we have promised nothing since.
+  const current = pre ? s.preVoting && sent.term === s.term + 1 : sent.term === s.term && sent.term === s.standsIn;
   if (s.role !== 'candidate' || !current || findServer(s.configuration, from)?.suffrage !== 'voter') return;
-  (response.granted ? s.votes : s.refusals).add(from);
-  if (s.votes.size < quorumOf(s.voterCount)) return;
-  if (pre) preVoteWon(s, at);
+  const favour = pre ? s.consents : s.votes;
+  if (response.granted) favour.add(from);
+  else if (pre === s.preVoting) s.refusals.add(from);
+  if (favour.size < quorumOf(s.voterCount)) return;
+  if (pre) preVoteWon(s, at, at - sent.at);
   else win(s, at);
 }
 

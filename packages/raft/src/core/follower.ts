@@ -19,7 +19,8 @@ function hearLeader(s: RaftState, at: Millis, from: ServerId, address: string, t
   }
   if (term > s.term || s.role !== 'follower') becomeFollower(s, at, term);
   s.setLeader(from, findServer(s.configuration, from)?.address ?? address);
-  s.lastContactAt = at;
+  s.heard(at, term);
+  s.attempts = 0;
   s.preVoteRounds = 0;
   s.electionDeadline = at + s.patienceMs();
   return true;
@@ -174,6 +175,10 @@ export function onSnapshotStored(
     }
     s.pendingAcks = [];
   }
+  // Other servers may be voters now.
+  s.standsIn = 0;
+  s.consents = new Set();
+  s.willStand = false;
   s.commitIndex = index;
   s.commitTarget = Math.max(s.commitTarget, index);
   if (!keepLog) s.commitTarget = index;

@@ -38,6 +38,7 @@ export function onVerify(s: RaftState, at: Millis, token: number): void {
 }
 
 export function noteAck(s: RaftState, at: Millis, peer: Progress, sent: Sent): void {
+  peer.heardAt = at;
   if (sent.at > peer.ackedSentAt) peer.ackedSentAt = sent.at;
   if (sent.round <= peer.ackedRound) return;
   peer.ackedRound = sent.round;

@@ -3,7 +3,7 @@ import { LogType } from '../entry.ts';
 import { sendHeartbeats } from './heartbeats.ts';
 import { failTransfer } from './leadership-transfer.ts';
 import { syncPeers } from './membership.ts';
-import { quorumContactAt } from './quorum-acks.ts';
+import { quorumHeardAt } from './quorum-acks.ts';
 import { appendEntries, replicate, sendEntries, sendNotices } from './replication.ts';
 import type { RaftState } from './state.ts';
 import { becomeFollower } from './step-down.ts';
@@ -15,6 +15,9 @@ const NO_DATA = new Uint8Array(0);
 export function becomeLeader(s: RaftState, at: Millis): void {
   s.setRole('leader');
   s.attempts = 0;
+  s.preVoting = false;
+  s.willStand = false;
+  s.excusedMs = 0;
   s.preVoteRounds = 0;
   s.leaderSince = at;
   s.contactFloor = at;
@@ -42,11 +45,18 @@ export function leaderDeadline(s: RaftState): Millis | undefined {
   return at === Number.POSITIVE_INFINITY ? undefined : at;
 }
 
-/** When it gives up unless a quorum answers. New members are given as long for their first answer as a new leader. */
-const givesUpAt = (s: RaftState): Millis => Math.max(s.contactFloor, s.changedAt) + s.options.leaderLeaseTimeoutMs;
+/**
+ * When it gives up unless a quorum answers. New members are given as long for their first answer as a new leader. While it stood still
+ * itself it heard nobody; its lease ends all the same.
+ */
+const givesUpAt = (s: RaftState): Millis =>
+  Math.max(s.contactFloor, s.changedAt) + s.options.leaderLeaseTimeoutMs + s.excusedMs;
 
-export function onLeaderTimer(s: RaftState, at: Millis): void {
-  s.contactFloor = quorumContactAt(s);
+export function onLeaderTimer(s: RaftState, at: Millis, lateMs: Millis): void {
+  const heardAt = quorumHeardAt(s);
+  if (heardAt > s.contactFloor) s.excusedMs = 0;
+  s.contactFloor = heardAt;
+  s.excuse(lateMs);
   // The same sum as for the deadline: a difference may round to just less, and the timer would be due again at once.
   if (!s.isSoleVoter && at >= givesUpAt(s)) {
     s.log('warn', 'failed to contact quorum of nodes, stepping down');

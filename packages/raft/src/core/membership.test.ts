@@ -51,7 +51,7 @@ test('4.1 (errata): no change before the leader has committed an entry of its ow
   const cluster = new CoreCluster(['a', 'b', 'c']);
   cluster.startAll();
   cluster.at += 2000;
-  cluster.input('a', { kind: 'timer' });
+  cluster.timeUp('a');
   cluster.deliver((m) => m.kind !== 'append-entries');
   expect(cluster.leaders()).toEqual(['a']);
   const token = change(cluster, 'a', { kind: 'remove', id: 'c' });

@@ -2,7 +2,7 @@ import type { Millis } from '@proconsul/base';
 import { applyChange, type MembershipChange, type Server, type ServerId } from '../configuration.ts';
 import { LogType } from '../entry.ts';
 import { RaftError } from '../errors.ts';
-import { quorumContactAt } from './quorum-acks.ts';
+import { quorumHeardAt } from './quorum-acks.ts';
 import { appendEntries, proposalRefusal } from './replication.ts';
 import type { Progress, RaftState } from './state.ts';
 
@@ -51,7 +51,7 @@ export function syncPeers(s: RaftState): void {
     if (peer) peer.server = server;
     else s.peers.set(id, newProgress(s, server));
   }
-  s.contactFloor = quorumContactAt(s);
+  s.contactFloor = quorumHeardAt(s);
 }
 
 const newProgress = (s: RaftState, server: Server): Progress => ({
@@ -63,5 +63,6 @@ const newProgress = (s: RaftState, server: Server): Progress => ({
   installing: false,
   commitSent: 0,
   ackedSentAt: Number.NEGATIVE_INFINITY,
+  heardAt: Number.NEGATIVE_INFINITY,
   ackedRound: -1,
 });

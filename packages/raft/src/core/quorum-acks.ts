@@ -10,6 +10,14 @@ export function quorumContactAt(s: RaftState): Millis {
   );
 }
 
+/** When a quorum was heard, if it was not before we began to lead. */
+export function quorumHeardAt(s: RaftState): Millis {
+  return Math.max(
+    s.leaderSince,
+    ackedByQuorum(s, (peer) => peer.heardAt, Number.POSITIVE_INFINITY),
+  );
+}
+
 /** The highest value that a quorum of voters has reached; ours is `own`. Asked for with every message, so it makes no lists. */
 export function ackedByQuorum(s: RaftState, of: (peer: Progress) => number, own: number): number {
   const { quorum, voterIds } = s;

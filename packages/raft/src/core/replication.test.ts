@@ -197,7 +197,7 @@ test('3.6.2: a leader commits entries of earlier terms only with one of its own 
   // (b) s5 is elected by s3 and s4 and takes another entry for the same place.
   for (const id of ['s1', 's2']) cluster.isolate(id);
   cluster.at += 5000;
-  cluster.input('s5', { kind: 'timer' });
+  cluster.timeUp('s5');
   cluster.deliver((m) => m.kind !== 'append-entries');
   expect(cluster.leaders()).toContain('s5');
   cluster.heal();
@@ -206,7 +206,7 @@ test('3.6.2: a leader commits entries of earlier terms only with one of its own 
   cluster.messages.length = 0;
   for (let tries = 0; tries < 4 && !(tries > 0 && cluster.node('s1').core.role === 'leader'); tries++) {
     cluster.at += 5000;
-    cluster.input('s1', { kind: 'timer' });
+    cluster.timeUp('s1');
     cluster.deliver((m) => m.kind !== 'append-entries');
   }
   expect(cluster.node('s1').core.role).toBe('leader');

@@ -9,6 +9,7 @@ import {
   type ServerId,
   voters,
 } from '../configuration.ts';
+import { LATE_MS } from '../late.ts';
 import type { RaftEffect, Role } from './inputs.ts';
 import type { RaftResponse } from './messages.ts';
 import { StateAge } from './state-age.ts';
@@ -49,6 +50,13 @@ export const COMMIT_NOTICE_MS: Millis = 20;
 export const PATIENCE = 0.65;
 /** Followers refuse to vote for this many leases after they heard a leader: clocks may run apart by 9 %. */
 export const LEASE_MARGIN = 1.2;
+/** A candidate whose answers took longer than this waits a random part of that time before it stands. */
+export const PROMPT_MS: Millis = 50;
+/** A follower waits for so many of the longest pauses that it has heard from this leader, and for a heartbeat timeout at the most. */
+const GAPS_WAITED = 1.5;
+/** The longest pause counts for less by this share of the time that passes. */
+const GAP_FADE = 0.05;
+
 /** Share of the election timeout after which the first new attempt is made; each later one waits twice as long, up to all of it. */
 export const FIRST_RETRY = 0.3;
 
@@ -69,6 +77,8 @@ export interface Progress {
   commitSent: number;
   /** When the newest request that it answered in our term was sent. */
   ackedSentAt: Millis;
+  /** When it answered last in our term. */
+  heardAt: Millis;
   ackedRound: number;
 }
 
@@ -142,14 +152,29 @@ export class RaftState {
   halted = false;
   /** When a leader was last heard; the start counts, so that a restart does not break a promise made before it. */
   lastContactAt: Millis = 0;
+  /** The term of the leader that was heard then. */
+  #heardTerm = 0;
+  /** The longest recent pause between two words of one leader. */
+  #gapMs: Millis = 0;
+  /** For how long we stood still, as late timers tell, since a leader was heard or, as the leader, a quorum: it excuses their silence. */
+  excusedMs: Millis = 0;
   electionDeadline: Millis = 0;
   warnedNoPeers = false;
   // Candidate.
-  /** Elections without a result, in a row. */
+  /** Elections without a result since there was a leader. */
   attempts = 0;
   preVoting = false;
   /** Rounds of pre-votes since a leader was heard. */
   preVoteRounds = 0;
+  /** Who would vote for us in the next term. */
+  consents = new Set<ServerId>();
+  /** The pre-votes are won: at the deadline we stand. */
+  willStand = false;
+  /** How long the slowest answer took that the last pre-votes were won with. */
+  answerMs: Millis = 0;
+  /** The term that we stand in; 0 when we have not stood since there was somebody to follow. */
+  standsIn = 0;
+  /** Who votes for us in that term: also late, when we ask for consent to the next one already. */
   votes = new Set<ServerId>();
   refusals = new Set<ServerId>();
   transferElection = false;
@@ -271,10 +296,42 @@ export class RaftState {
     this.emit({ kind: 'leader', id, address });
   }
 
-  /** How long a follower that hears nothing waits before it stands. Different each time, so that one is first. */
+  /** A word of the leader of `term`. */
+  heard(at: Millis, term: number): void {
+    const gap = term === this.#heardTerm ? at - this.lastContactAt : 0;
+    const longest = Math.max(gap, this.#gapMs - gap * GAP_FADE);
+    this.#gapMs = Math.min(longest, this.options.heartbeatTimeoutMs);
+    this.#heardTerm = term;
+    this.lastContactAt = at;
+    this.excusedMs = 0;
+  }
+
+  /**
+   * How long a follower that hears nothing waits before it stands. Different each time, so that one is first. Longer where the leader
+   * makes long pauses, as on a machine that has too much to do.
+   */
   patienceMs(): Millis {
-    const base = this.options.heartbeatTimeoutMs * PATIENCE;
+    const { heartbeatTimeoutMs } = this.options;
+    const base = Math.max(heartbeatTimeoutMs * PATIENCE, Math.min(this.#gapMs * GAPS_WAITED, heartbeatTimeoutMs));
     return Math.max(base, this.refusalMs * 1.05) + this.rng.float() * base;
+  }
+
+  /** By how much the timer that goes off now is late. */
+  latenessMs(at: Millis): Millis {
+    return this.#timerAt === undefined ? 0 : Math.max(0, at - this.#timerAt);
+  }
+
+  /**
+   * We stood still for `lateMs`: whatever others said meanwhile is still to be read, so their silence does not count. Returns what is
+   * excused, 0 when it was too little or when all has been excused that may be.
+   */
+  excuse(lateMs: Millis): Millis {
+    if (lateMs < LATE_MS) return 0;
+    const left = this.options.heartbeatTimeoutMs - this.excusedMs;
+    const excused = Math.min(lateMs, left);
+    if (excused < LATE_MS) return 0;
+    this.excusedMs += excused;
+    return excused;
   }
 
   /** For how long after a word of the leader nobody gets our vote: a leader that heard from us counts on that. */
@@ -284,7 +341,9 @@ export class RaftState {
 
   /** How long a candidate waits for a result: soon again after a split vote, longer when answers seem to take their time. */
   retryMs(): Millis {
-    const base = this.options.electionTimeoutMs * Math.min(1, FIRST_RETRY * 2 ** this.attempts);
+    const { electionTimeoutMs } = this.options;
+    const usual = electionTimeoutMs * Math.min(1, FIRST_RETRY * 2 ** this.attempts);
+    const base = Math.max(usual, Math.min(this.answerMs * 2, electionTimeoutMs * 2));
     return base + this.rng.float() * base;
   }
 

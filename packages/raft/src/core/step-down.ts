@@ -10,7 +10,9 @@ export function becomeFollower(s: RaftState, at: Millis, term: number): void {
   if (term > s.term) s.setVote(term, undefined);
   if (before === 'leader') endLeadership(s);
   s.preVoting = false;
-  s.attempts = 0;
+  s.willStand = false;
+  s.standsIn = 0;
+  s.excusedMs = 0;
   if (before !== 'follower') {
     s.setRole('follower');
     s.log('info', 'entering follower state', {

@@ -55,3 +55,53 @@ test('once stopped, it never wakes again, whatever is wished', () => {
   runAll(events);
   expect(woken).toEqual([]);
 });
+
+/** A clock whose process stands still: timers go off late, and before what has arrived meanwhile is read. */
+function stalled() {
+  let now = 0;
+  let fire: (() => void) | undefined;
+  const turns: (() => void)[] = [];
+  const woken: number[] = [];
+  const clock = {
+    now: () => now,
+    wallMs: () => now,
+    after: (_: number, run: () => void) => {
+      fire = run;
+      return { cancel: () => (fire = undefined) };
+    },
+    soon: (run: () => void) => void turns.push(run),
+  };
+  const goOffAt = (at: number) => {
+    now = at;
+    fire?.();
+  };
+  const read = () => turns.splice(0).forEach((run) => void run());
+  return { goOffAt, read, woken, timer: new WakeTimer(clock, () => woken.push(now)) };
+}
+
+test('a process that stood still reads what has come before it wakes the core', () => {
+  const { goOffAt, read, woken, timer: t } = stalled();
+  t.set(100);
+  goOffAt(400);
+  expect(woken).toEqual([]);
+  read();
+  expect(woken).toEqual([400]);
+});
+
+test('what is read meanwhile may put the wish off, withdraw it, or end everything', () => {
+  for (const change of [(t: WakeTimer) => t.set(900), (t: WakeTimer) => t.set(undefined), (t: WakeTimer) => t.stop()]) {
+    const { goOffAt, read, woken, timer: t } = stalled();
+    t.set(100);
+    goOffAt(400);
+    change(t);
+    read();
+    expect(woken).toEqual([]);
+  }
+});
+
+test('a timer that is a little late wakes at once', () => {
+  const { goOffAt, woken, timer: t } = stalled();
+  t.set(100);
+  goOffAt(104);
+  expect(woken).toEqual([104]);
+});

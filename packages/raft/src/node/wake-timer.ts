@@ -1,4 +1,5 @@
 import type { Clock, Millis, Timer } from '@proconsul/base';
+import { onceRead } from '../late.ts';
 
 /** Wakes the core when it wants to be woken, never before. */
 export class WakeTimer {
@@ -39,8 +40,14 @@ export class WakeTimer {
       const wakeAt = this.#wakeAt;
       if (wakeAt === undefined) return;
       if (wakeAt > clock.now()) return this.#arm(wakeAt);
-      this.#wakeAt = undefined;
-      this.#wake();
+      onceRead(clock, wakeAt, () => this.#goOff());
     });
+  }
+
+  /** What was read meanwhile may have put the wish off, or withdrawn it. */
+  #goOff(): void {
+    if (this.#isStopped || this.#timer || this.#wakeAt === undefined) return;
+    this.#wakeAt = undefined;
+    this.#wake();
   }
 }

@@ -272,10 +272,19 @@ export class CoreCluster {
     return [...this.nodes.values()].filter((n) => !n.down && n.core.role === 'leader').map((n) => n.id);
   }
 
+  /** The election timer of `id` runs out. Where the time for that is over, it takes it for a time in which it stood still itself. */
+  timeUp(id: string): RaftEffect[] {
+    const node = this.node(id);
+    const due = node.timerAt ?? this.at;
+    if (due < this.at) this.input(id, { kind: 'timer' });
+    this.at = Math.max(this.at, node.timerAt ?? this.at);
+    return this.input(id, { kind: 'timer' });
+  }
+
   /** Makes `id` the leader by letting only it stand. */
   elect(id: string): void {
     this.at += 2000;
-    this.input(id, { kind: 'timer' });
+    this.timeUp(id);
     this.deliver();
   }
 

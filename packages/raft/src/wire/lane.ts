@@ -1,5 +1,6 @@
 import { type Clock, errorText, type Millis, type Stream, type Timer } from '@proconsul/base';
 import type { RaftRequest, RaftResponse } from '../core/messages.ts';
+import { onceRead } from '../late.ts';
 import { MessageBuffer } from './message-buffer.ts';
 import { LANE_IDLE_MS, LANE_IN_FLIGHT_MAX, MESSAGE_MAX_BYTES, RaftTransportError } from './protocol.ts';
 import { encodeRequest } from './request-codec.ts';
@@ -135,11 +136,18 @@ export class Lane {
     this.#timerDueAt = dueAt;
     this.#timer = clock.after(Math.max(0, dueAt - clock.now()), () => {
       this.#timer = undefined;
-      if (clock.now() < this.#dueAt()) return this.#watch();
-      if (this.#pending.length > 0) return this.#drop(new RaftTransportError('RAFT_TIMEOUT', 'i/o timeout'));
-      this.close();
-      this.#d.onIdle();
+      const generation = this.#generation;
+      onceRead(clock, dueAt, () => generation === this.#generation && this.#look());
     });
+  }
+
+  #look(): void {
+    // Whoever was answered meanwhile may watch already.
+    if (this.#timer) return;
+    if (this.#d.clock.now() < this.#dueAt()) return this.#watch();
+    if (this.#pending.length > 0) return this.#drop(new RaftTransportError('RAFT_TIMEOUT', 'i/o timeout'));
+    this.close();
+    this.#d.onIdle();
   }
 
   #dueAt(): Millis {
