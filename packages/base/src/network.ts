@@ -23,6 +23,8 @@ export interface ListenOptions extends Endpoint {
 export interface DialOptions extends Endpoint {
   /** A unix-domain socket instead of host and port. */
   readonly path?: string;
+  /** The address to go out from. Default: what the system chooses. */
+  readonly localHost?: string;
   /** The name that the other side's certificate must carry, and that is sent as SNI. Only for networks that encrypt. */
   readonly serverName?: string;
   readonly timeoutMs: number;

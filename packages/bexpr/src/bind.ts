@@ -1,7 +1,7 @@
+import { quoteGo } from '@proconsul/base';
 import type { Expression, Match, Operator } from './ast.ts';
 import { CoercionError, coerce, type Scalar, type ScalarKind, zeroOf } from './coerce.ts';
 import { FilterError } from './errors.ts';
-import { quoteGo } from './go-text.ts';
 import type { Patience } from './patience.ts';
 import { compileRegex, RegexError } from './regex.ts';
 

@@ -1,4 +1,4 @@
-import { quoteGo } from './go-text.ts';
+import { quoteGo } from '@proconsul/base';
 
 /** Go's kinds of plain fields. */
 export type ScalarKind =

@@ -39,31 +39,3 @@ function escapedPoint([, , , , unit, point]: RegExpExecArray): string | undefine
   if (Number.isNaN(code) || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return undefined;
   return String.fromCodePoint(code);
 }
-
-const ASCII_PRINTABLE = /^[ -~]*$/;
-// Takes the engine milliseconds to put together: made when there is anything but ASCII.
-let anyPrintable: RegExp | undefined;
-
-function isPrintable(text: string): boolean {
-  if (ASCII_PRINTABLE.test(text)) return true;
-  anyPrintable ??= /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u;
-  return anyPrintable.test(text);
-}
-
-const NAMES = new Map(Object.entries(NAMED).map(([name, code]) => [code, '\\' + name]));
-
-/** A text in double quotes as Go's `%q` prints it. */
-export function quoteGo(text: string): string {
-  if (isPrintable(text) && !/["\\]/.test(text)) return `"${text}"`;
-  let out = '';
-  for (const character of text) {
-    const code = character.codePointAt(0)!;
-    const name = NAMES.get(code);
-    if (name !== undefined) out += name;
-    else if (isPrintable(character)) out += character;
-    else if (code < 0x20 || code === 0x7f) out += '\\x' + code.toString(16).padStart(2, '0');
-    else if (code < 0x10000) out += '\\u' + code.toString(16).padStart(4, '0');
-    else out += '\\U' + code.toString(16).padStart(8, '0');
-  }
-  return `"${out}"`;
-}

@@ -1,7 +1,7 @@
+import { quoteGo } from '@proconsul/base';
 import type { Value } from './decode.ts';
 import { ConfigError } from './errors.ts';
 import { type FlagRow, flagTable } from './flag-table.ts';
-import { goQuote } from './go-format.ts';
 import { flagUsage } from './help.ts';
 import type { Setting } from './setting.ts';
 import { settings } from './settings.ts';
@@ -132,8 +132,8 @@ export const HELP_WANTED = 'flag: help requested';
 function parseBool(flag: string, text: string): boolean {
   if (TRUE.has(text)) return true;
   if (FALSE.has(text)) return false;
-  const reason = `strconv.ParseBool: parsing ${goQuote(text)}: invalid syntax`;
-  throw new FlagError(`invalid boolean value ${goQuote(text)} for -${flag}: ${reason}`);
+  const reason = `strconv.ParseBool: parsing ${quoteGo(text)}: invalid syntax`;
+  throw new FlagError(`invalid boolean value ${quoteGo(text)} for -${flag}: ${reason}`);
 }
 
 function parseInteger(flag: string, text: string): number {
@@ -142,6 +142,6 @@ function parseInteger(flag: string, text: string): number {
   if (isInteger && Math.abs(value) < 2 ** 63) return value || 0;
   const reason = isInteger ? 'value out of range' : 'invalid syntax';
   throw new FlagError(
-    `invalid value ${goQuote(text)} for flag -${flag}: strconv.Atoi: parsing ${goQuote(text)}: ${reason}`,
+    `invalid value ${quoteGo(text)} for flag -${flag}: strconv.Atoi: parsing ${quoteGo(text)}: ${reason}`,
   );
 }

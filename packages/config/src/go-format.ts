@@ -37,32 +37,3 @@ export function goFloat(value: number): string {
   }
   return String(value);
 }
-
-/** A string as Go's `%q` prints it. */
-export function goQuote(text: string): string {
-  let out = '';
-  for (const c of text) out += SHORT[c] ?? (isPrintable(c) ? c : numeric(c.codePointAt(0)!));
-  return `"${out}"`;
-}
-
-const SHORT: Readonly<Record<string, string>> = {
-  '\x07': '\\a',
-  '\b': '\\b',
-  '\f': '\\f',
-  '\n': '\\n',
-  '\r': '\\r',
-  '\t': '\\t',
-  '\v': '\\v',
-  '\\': '\\\\',
-  '"': '\\"',
-};
-
-function isPrintable(c: string): boolean {
-  return (c >= ' ' && c <= '~') || !/[\p{C}\p{Z}]/u.test(c);
-}
-
-function numeric(code: number): string {
-  if (code < 0x80) return `\\x${code.toString(16).padStart(2, '0')}`;
-  if (code < 0x10000) return `\\u${code.toString(16).padStart(4, '0')}`;
-  return `\\U${code.toString(16).padStart(8, '0')}`;
-}

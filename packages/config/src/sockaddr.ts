@@ -1,4 +1,4 @@
-import { goQuote } from './go-format.ts';
+import { quoteGo } from '@proconsul/base';
 import { contains, type Ip, isPrivate, isV4, parseCidr, parseIp } from './ip.ts';
 import { Template, TemplateError } from './template.ts';
 
@@ -48,9 +48,9 @@ export function expandTemplate(text: string, interfaces: readonly InterfaceAddre
   } catch (thrown) {
     if (!(thrown instanceof TemplateError)) throw thrown;
     if (thrown.phase === 'parse') {
-      throw new TemplateError(`unable to parse template ${goQuote(text)}: ${thrown.message}`, 'parse');
+      throw new TemplateError(`unable to parse template ${quoteGo(text)}: ${thrown.message}`, 'parse');
     }
-    throw new TemplateError(`unable to execute sockaddr input ${goQuote(text)}: ${thrown.message}`, 'run');
+    throw new TemplateError(`unable to execute sockaddr input ${quoteGo(text)}: ${thrown.message}`, 'run');
   }
 }
 
@@ -109,7 +109,7 @@ function text(value: unknown): string {
 /** A number as it is, or as a text: `"+2"`. */
 function integer(value: unknown): number {
   const number = Number(value);
-  if (!Number.isSafeInteger(number)) throw new TemplateError(`invalid number: ${goQuote(String(value))}`, 'run');
+  if (!Number.isSafeInteger(number)) throw new TemplateError(`invalid number: ${quoteGo(String(value))}`, 'run');
   return number;
 }
 
@@ -162,7 +162,7 @@ function matcher(by: string, value: string): (entry: Entry) => boolean {
     case 'port':
       return () => value === '0';
     default:
-      throw new TemplateError(`unsupported filter ${goQuote(by)}`, 'run');
+      throw new TemplateError(`unsupported filter ${quoteGo(by)}`, 'run');
   }
 }
 
@@ -196,7 +196,7 @@ function sortBy(by: string, list: readonly Entry[]): Entry[] {
   const orders = by.split(',').map((word) => {
     const descending = word.trim().startsWith('-');
     const compare = ORDERS[word.trim().replace(/^[-+]/, '')];
-    if (compare === undefined) throw new TemplateError(`unknown sort type: ${goQuote(word)}`, 'run');
+    if (compare === undefined) throw new TemplateError(`unknown sort type: ${quoteGo(word)}`, 'run');
     return (a: Entry, b: Entry) => (descending ? compare(b, a) : compare(a, b));
   });
   return [...list].sort((a, b) => orders.reduce((order, compare) => order || compare(a, b), 0));
@@ -246,7 +246,7 @@ function attribute(name: string, entry: Entry | undefined): string {
     case 'flags':
       return [...entry.flags].join('|');
     default:
-      throw new TemplateError(`unsupported attribute name ${goQuote(name)}`, 'run');
+      throw new TemplateError(`unsupported attribute name ${quoteGo(name)}`, 'run');
   }
 }
 
@@ -259,7 +259,7 @@ function compute(operation: string, value: number, list: readonly Entry[]): Entr
     const hosts = 1n << hostBits;
     if (operation === 'address') return withAddress(entry, full + BigInt(value), size);
     if (operation === 'network') return withAddress(entry, network + (value < 0 ? hosts : 0n) + BigInt(value), size);
-    throw new TemplateError(`unsupported math operation ${goQuote(operation)}`, 'run');
+    throw new TemplateError(`unsupported math operation ${quoteGo(operation)}`, 'run');
   });
 }
 

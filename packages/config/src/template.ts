@@ -1,4 +1,4 @@
-import { goQuote } from './go-format.ts';
+import { quoteGo } from '@proconsul/base';
 
 /** Longest template text. */
 export const MAX_TEMPLATE_LENGTH = 16 * 1024;
@@ -95,7 +95,7 @@ class ActionParser {
 
   parse(): readonly Command[] {
     const pipeline = this.#pipeline(0);
-    if (this.#rest() !== '') throw fail(`unexpected ${goQuote(this.#rest())} in command`);
+    if (this.#rest() !== '') throw fail(`unexpected ${quoteGo(this.#rest())} in command`);
     return pipeline;
   }
 
@@ -114,7 +114,7 @@ class ActionParser {
       const next = this.#rest()[0];
       if (next === undefined || next === '|' || next === ')') break;
       const [, quoted, integer, name, sign] = this.#token();
-      if (name !== undefined && !this.#functions.has(name)) throw fail(`function ${goQuote(name)} not defined`);
+      if (name !== undefined && !this.#functions.has(name)) throw fail(`function ${quoteGo(name)} not defined`);
       if (name !== undefined && call === undefined && operands.length === 0) call = name;
       else if (name !== undefined) operands.push({ pipeline: [{ call: name, args: [] }] });
       else if (integer !== undefined) operands.push({ literal: Number(integer) });
@@ -132,7 +132,7 @@ class ActionParser {
   #token(): RegExpExecArray {
     TOKEN.lastIndex = this.#at;
     const match = TOKEN.exec(this.#text);
-    if (!match) throw fail(`unexpected ${goQuote(this.#rest()[0] ?? '')} in command`);
+    if (!match) throw fail(`unexpected ${quoteGo(this.#rest()[0] ?? '')} in command`);
     this.#at = TOKEN.lastIndex;
     return match;
   }

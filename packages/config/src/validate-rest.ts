@@ -1,6 +1,5 @@
-import { parseDuration } from '@proconsul/base';
+import { parseDuration, quoteGo } from '@proconsul/base';
 import { checkError, serviceError } from './definition-check.ts';
-import { goQuote } from './go-format.ts';
 import type { RuntimeConfig } from './runtime.ts';
 import { refuser, type ValidateContext } from './validate.ts';
 
@@ -15,11 +14,11 @@ export function validateRest(config: RuntimeConfig, context: ValidateContext): v
   config.services.forEach((service, index) => {
     const reason = serviceError(service);
     if (reason === undefined) return;
-    throw reader.error(`services[${index}]`, `service ${goQuote(service.Name)}: ${reason}`);
+    throw reader.error(`services[${index}]`, `service ${quoteGo(service.Name)}: ${reason}`);
   });
   config.checks.forEach((check, index) => {
     const reason = checkError(check);
-    if (reason !== undefined) throw reader.error(`checks[${index}]`, `check ${goQuote(check.Name)}: ${reason}`);
+    if (reason !== undefined) throw reader.error(`checks[${index}]`, `check ${quoteGo(check.Name)}: ${reason}`);
   });
   warnings(config, context);
   const provider = config.connect.caProvider;
@@ -89,7 +88,7 @@ function validateCaConfig({ connect }: RuntimeConfig, { reader }: ValidateContex
 }
 
 function warnings(config: RuntimeConfig, { reader, warn }: ValidateContext): void {
-  const name = `Node name ${goQuote(config.nodeName)} will not be discoverable via DNS due to`;
+  const name = `Node name ${quoteGo(config.nodeName)} will not be discoverable via DNS due to`;
   if (!/^[a-zA-Z0-9-]+$/.test(config.nodeName)) {
     warn(`${name} invalid characters. Valid characters include all alpha-numerics and dashes.`);
   } else if (config.nodeName.length > 63) {

@@ -1,6 +1,6 @@
+import { quoteGo } from '@proconsul/base';
 import { metaFault } from '@proconsul/schema';
 import { isAnyAddress } from './addresses.ts';
-import { goQuote } from './go-format.ts';
 import { checkClashes } from './network-build.ts';
 import type { Reader } from './reader.ts';
 import type { RuntimeConfig } from './runtime.ts';
@@ -30,7 +30,7 @@ export function validateBasics(config: RuntimeConfig, context: ValidateContext):
   refuse('datacenter', config.datacenter === '', () => 'datacenter cannot be empty');
   refuse('datacenter', !/^[a-z0-9_-]+$/.test(config.datacenter), () => {
     const rule = 'datacenter can only contain lowercase alphanumeric, - or _ characters.';
-    return `${rule} received: ${goQuote(config.datacenter)}`;
+    return `${rule} received: ${quoteGo(config.datacenter)}`;
   });
   refuse('data_dir', config.dataDir === '' && !config.devMode, () => 'data_dir cannot be empty');
   validateUi(config, refuse);
@@ -58,36 +58,36 @@ export function refuser({ reader }: ValidateContext): Refuse {
 
 function validateUi({ ui }: RuntimeConfig, refuse: Refuse): void {
   refuse('ui_config.content_path', !/^[A-Za-z0-9/_-]*$/.test(ui.contentPath), () => {
-    return `ui-content-path can only contain alphanumeric, -, _, or /. received: ${goQuote(ui.contentPath)}`;
+    return `ui-content-path can only contain alphanumeric, -, _, or /. received: ${quoteGo(ui.contentPath)}`;
   });
   refuse('ui_config.content_path', /v[0-9]/.test(ui.contentPath), () => {
-    return `ui-content-path cannot have 'v[0-9]'. received: ${goQuote(ui.contentPath)}`;
+    return `ui-content-path cannot have 'v[0-9]'. received: ${quoteGo(ui.contentPath)}`;
   });
   refuse('ui_config.metrics_provider', !/^[a-z0-9_-]*$/.test(ui.metricsProvider), () => {
     const rule = 'ui_config.metrics_provider can only contain lowercase alphanumeric, - or _ characters.';
-    return `${rule} received: ${goQuote(ui.metricsProvider)}`;
+    return `${rule} received: ${quoteGo(ui.metricsProvider)}`;
   });
   refuse('ui_config.metrics_provider_options_json', !isJsonObject(ui.metricsProviderOptionsJson), () => {
     const rule = 'ui_config.metrics_provider_options_json must be empty or a string containing a valid JSON object.';
-    return `${rule} received: ${goQuote(ui.metricsProviderOptionsJson)}`;
+    return `${rule} received: ${quoteGo(ui.metricsProviderOptionsJson)}`;
   });
   const { baseUrl, pathAllowlist } = ui.metricsProxy;
   refuse('ui_config.metrics_proxy.base_url', baseUrl !== '' && !/^https?:\/\/[^\s/]/i.test(baseUrl), () => {
-    return `ui_config.metrics_proxy.base_url must be a valid http or https URL. received: ${goQuote(baseUrl)}`;
+    return `ui_config.metrics_proxy.base_url must be a valid http or https URL. received: ${quoteGo(baseUrl)}`;
   });
   for (const path of pathAllowlist) {
     refuse('ui_config.metrics_proxy.path_allowlist', !path.startsWith('/'), () => {
-      return `ui_config.metrics_proxy.path_allowlist: path ${goQuote(path)} is not an absolute path`;
+      return `ui_config.metrics_proxy.path_allowlist: path ${quoteGo(path)} is not an absolute path`;
     });
   }
   for (const [name, url] of Object.entries(ui.dashboardUrlTemplates)) {
     refuse('ui_config.dashboard_url_templates', !/^[a-z0-9_-]+$/.test(name), () => {
       const rule =
         'ui_config.dashboard_url_templates key names can only contain lowercase alphanumeric, - or _ characters.';
-      return `${rule} received: ${goQuote(name)}`;
+      return `${rule} received: ${quoteGo(name)}`;
     });
     refuse('ui_config.dashboard_url_templates', !/^https?:\/\/[^\s/]/i.test(url), () => {
-      return `ui_config.dashboard_url_templates values must be a valid http or https URL. received: ${goQuote(url)}`;
+      return `ui_config.dashboard_url_templates values must be a valid http or https URL. received: ${quoteGo(url)}`;
     });
   }
 }
@@ -105,7 +105,7 @@ function isJsonObject(text: string): boolean {
 function validateDataDir(config: RuntimeConfig, { reader, stat }: ValidateContext): void {
   if (config.dataDir === '') return;
   if (stat(config.dataDir) === 'file') {
-    throw reader.error('data_dir', `data_dir ${goQuote(config.dataDir)} is not a directory`);
+    throw reader.error('data_dir', `data_dir ${quoteGo(config.dataDir)} is not a directory`);
   }
 }
 
@@ -121,7 +121,7 @@ function validateAddresses(config: RuntimeConfig, context: ValidateContext): voi
   const segments = (reader.raw('segments') as unknown[] | undefined) ?? [];
   const portless = (segments as { name?: string; port?: number }[]).find(({ port = 0 }) => port <= 0);
   refuse('segments', portless !== undefined, () => {
-    return `Port for segment ${goQuote(portless?.name ?? '')} cannot be <= 0`;
+    return `Port for segment ${quoteGo(portless?.name ?? '')} cannot be <= 0`;
   });
   refuse('segments', segments.length > 0 || reader.text('segment') !== '', () => {
     return 'Network segments are not supported in this version of Consul';
@@ -222,7 +222,7 @@ function validateLogStore(config: RuntimeConfig, context: ValidateContext): void
   const old = `${config.dataDir}/mdb`;
   if (config.dataDir !== '' && stat(old) !== undefined) {
     const text = [
-      `CRITICAL: Deprecated data folder found at ${goQuote(old)}!`,
+      `CRITICAL: Deprecated data folder found at ${quoteGo(old)}!`,
       'Consul will refuse to boot with this directory present.',
       'See https://developer.hashicorp.com/docs/upgrade-specific.html for more information.',
     ];

@@ -1,4 +1,4 @@
-import { concatBytes, ProtocolError } from '@proconsul/base';
+import { concatBytes, ProtocolError, ProtoWire, ProtoWriter, protoFields } from '@proconsul/base';
 import { Reader, Writer } from '@proconsul/msgpack';
 import type { Entry } from './entry.ts';
 
@@ -63,60 +63,26 @@ function endOfPiece(data: Uint8Array, start: number): number {
 
 /** Protobuf {1: op_num u64, 2: sequence_num u32, 3: num_chunks u32}; zeros are left out. */
 export function encodeChunkInfo({ opNum, sequence, count }: ChunkInfo): Uint8Array {
-  const bytes: number[] = [];
-  const field = (number: number, value: bigint): void => {
-    if (value === 0n) return;
-    bytes.push(number << 3);
-    for (let rest = value; ; rest >>= 7n) {
-      if (rest < 0x80n) {
-        bytes.push(Number(rest));
-        return;
-      }
-      bytes.push(Number(rest & 0x7fn) | 0x80);
-    }
-  };
-  field(1, opNum);
-  field(2, BigInt(sequence));
-  field(3, BigInt(count));
-  return Uint8Array.from(bytes);
+  return new ProtoWriter().int(1, opNum).int(2, sequence).int(3, count).finish();
 }
 
 /** Unknown fields are passed over. Throws ProtocolError. */
 export function decodeChunkInfo(bytes: Uint8Array): ChunkInfo {
-  let at = 0;
-  const fail = (): never => {
-    throw new ProtocolError('CHUNK_INFO', 'the extensions of an entry do not describe a piece of a command');
-  };
-  const varint = (): bigint => {
-    let value = 0n;
-    for (let shift = 0n; shift < 70n; shift += 7n) {
-      const byte = bytes[at++];
-      if (byte === undefined) return fail();
-      value |= BigInt(byte & 0x7f) << shift;
-      if (byte < 0x80) return BigInt.asUintN(64, value);
+  const numbers = [0n, 0n, 0n, 0n];
+  try {
+    for (const { field, wire, value } of protoFields(bytes)) {
+      if (wire === ProtoWire.varint && field < numbers.length) numbers[field] = value;
     }
-    return fail();
-  };
-  const fields = [0n, 0n, 0n, 0n];
-  while (at < bytes.length) {
-    const tag = varint();
-    const type = Number(tag & 7n);
-    if (type === 0) {
-      const value = varint();
-      if (tag >> 3n <= 3n) fields[Number(tag >> 3n)] = value;
-    } else if (type === 1) at += 8;
-    else if (type === 2) {
-      // First the length: reading it moves on, too.
-      const size = Number(varint());
-      at += size;
-    } else if (type === 5) at += 4;
-    else fail();
+  } catch {
+    throw noChunkInfo();
   }
-  if (at > bytes.length) fail();
-  const [, opNum = 0n, sequence = 0n, count = 0n] = fields;
-  if (count < 1n || count > CHUNKS_MAX || sequence >= count) fail();
+  const [, opNum = 0n, sequence = 0n, count = 0n] = numbers;
+  if (count < 1n || count > CHUNKS_MAX || sequence >= count) throw noChunkInfo();
   return { opNum, sequence: Number(sequence), count: Number(count) };
 }
+
+const noChunkInfo = (): ProtocolError =>
+  new ProtocolError('CHUNK_INFO', 'the extensions of an entry do not describe a piece of a command');
 
 /** Data and length of the extensions of an entry that checks the log; it is no piece of a command. Source: raft wire, section 3. */
 const VERIFIER = { first: 0xa9, second: 0xc0, dataBytes: 2, extensionsBytes: 24 };

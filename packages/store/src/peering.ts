@@ -1,10 +1,9 @@
-import { concatBytes } from '@proconsul/base';
+import { concatBytes, type ProtoField } from '@proconsul/base';
 import { Reader, Writer } from '@proconsul/msgpack';
 import { MessageType } from '@proconsul/schema';
 import type { Journal } from './journal.ts';
 import { type OpaqueKind, PEERING_SECRETS, PEERINGS, TRUST_BUNDLES } from './opaque-table.ts';
 import {
-  type ProtoField,
   protoBytes,
   protoBytesField,
   protoFields,
@@ -157,12 +156,12 @@ class PeeringTables {
     const bundle = protoReplaced(given, [BUNDLE.CreateIndex, BUNDLE.ModifyIndex], indexes);
     this.#put(TRUST_BUNDLES, name.toLowerCase(), bundle);
     this.#bump(TRUST_BUNDLES);
-    const pems = given.filter((field) => field.number === BUNDLE.RootPEMs);
+    const pems = given.filter(({ field }) => field === BUNDLE.RootPEMs);
     this.#putPeering(
       protoReplaced(
         peering,
         [PEERING.PeerCAPems],
-        pems.map((pem) => protoBytesField(PEERING.PeerCAPems, lined(pem.value))),
+        pems.map((pem) => protoBytesField(PEERING.PeerCAPems, lined(pem.bytes))),
       ),
     );
   }
@@ -287,15 +286,15 @@ function secretChange(
   old: readonly ProtoField[] | undefined,
   request: readonly ProtoField[],
 ): { added: string; establishment: string; stream: Stream } | undefined {
-  const asked = request.find((field) => field.number !== SECRETS.PeerID);
+  const asked = request.find(({ field }) => field !== SECRETS.PeerID);
   if (asked === undefined) return undefined;
-  if ((asked.number === REQUEST.Establish) !== isDialer) throw new Refused('not for this side of the peering');
-  const values = protoFields(asked.value);
+  if ((asked.field === REQUEST.Establish) !== isDialer) throw new Refused('not for this side of the peering');
+  const values = protoFields(asked.bytes);
   const establishment = old === undefined ? '' : establishmentOf(old);
   const stream = old === undefined ? NO_STREAM : streamOf(old);
   const first = protoText(values, 1);
   const second = protoText(values, 2);
-  switch (asked.number) {
+  switch (asked.field) {
     case REQUEST.GenerateToken:
       return { added: first, establishment: first, stream };
     case REQUEST.ExchangeSecret:

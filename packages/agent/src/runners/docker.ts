@@ -1,7 +1,7 @@
 import http from 'node:http';
-import { concatBytes, errorText, fromUtf8 } from '@proconsul/base';
+import { concatBytes, errorText, fromUtf8, quoteGo } from '@proconsul/base';
 import { type CheckType, type RawResult, statusOfExitCode, TailBuffer } from '@proconsul/checks';
-import { errnoText, goQuote } from './go-text.ts';
+import { errnoText } from './go-text.ts';
 import { critical, type Deadline, deadlineOf, onAbort, type RunContext } from './runner.ts';
 
 export const DOCKER_HOST_DEFAULT = 'unix:///var/run/docker.sock';
@@ -48,12 +48,12 @@ export function parseDockerHost(dockerHost: string): Engine {
     const request = { socketPath: rest, headers: { host: 'docker' } };
     return { base: `http://${encodeURIComponent(rest)}`, dial: `unix ${rest}`, request };
   }
-  if (scheme !== 'tcp' && scheme !== 'http') throw new EngineError(`unable to parse docker host ${goQuote(text)}`);
+  if (scheme !== 'tcp' && scheme !== 'http') throw new EngineError(`unable to parse docker host ${quoteGo(text)}`);
   const colon = rest.lastIndexOf(':');
   const host = colon < 0 ? rest : rest.slice(0, colon);
   const port = colon < 0 ? 2375 : Number(rest.slice(colon + 1));
   if (!Number.isInteger(port) || port < 1 || port > 65535)
-    throw new EngineError(`unable to parse docker host ${goQuote(text)}`);
+    throw new EngineError(`unable to parse docker host ${quoteGo(text)}`);
   return { base: `http://${rest}`, dial: `tcp ${rest}`, request: { host: host.replace(/^\[|\]$/g, ''), port } };
 }
 
@@ -142,7 +142,7 @@ function ask(
     const failWith = (reason: string) => {
       forget();
       request.destroy();
-      fail(new EngineError(`${verb} ${goQuote(engine.base + path)}: ${reason}`));
+      fail(new EngineError(`${verb} ${quoteGo(engine.base + path)}: ${reason}`));
     };
     const forget = onAbort(deadline.signal, () => queueMicrotask(() => failWith('context deadline exceeded')));
     request.on('error', (error) => {

@@ -37,18 +37,3 @@ export function errorCode(thrown: unknown): string {
 export function errnoText(thrown: unknown): string {
   return ERRNO_TEXT[errorCode(thrown)] ?? (thrown instanceof Error ? thrown.message : String(thrown));
 }
-
-/** Quotes bytes as Go does with %q, one byte for each character unless they form UTF-8. */
-export function goQuote(text: string): string {
-  let quoted = '"';
-  for (const c of text) {
-    const code = c.codePointAt(0)!;
-    if (c === '"' || c === '\\') quoted += `\\${c}`;
-    else if (c === '\n') quoted += '\\n';
-    else if (c === '\r') quoted += '\\r';
-    else if (c === '\t') quoted += '\\t';
-    else if (code < 0x20 || code === 0x7f) quoted += `\\x${code.toString(16).padStart(2, '0')}`;
-    else quoted += c;
-  }
-  return `${quoted}"`;
-}

@@ -1,6 +1,6 @@
 import http2 from 'node:http2';
 import type net from 'node:net';
-import { concatBytes, errorText, ProtocolError, utf8 } from '@proconsul/base';
+import { concatBytes, errorText, ProtocolError, ProtoWire, ProtoWriter, protoFields } from '@proconsul/base';
 import type { CheckType, RawResult } from '@proconsul/checks';
 import { brokenText, dialTcp, parseTarget } from './dial.ts';
 import { codeName, connectionError, decodeMessage, notGrpc, resetError, rpcError } from './grpc-status.ts';
@@ -199,47 +199,13 @@ export function unframe(body: Uint8Array): Uint8Array {
 }
 
 /** `message HealthCheckRequest { string service = 1; }` */
-export function healthRequest(service: string): Uint8Array {
-  const name = utf8(service);
-  if (name.length === 0) return new Uint8Array(0);
-  const size: number[] = [];
-  for (let n = name.length; ; n >>>= 7) {
-    if (n < 0x80) {
-      size.push(n);
-      break;
-    }
-    size.push((n & 0x7f) | 0x80);
-  }
-  return concatBytes([Uint8Array.of(0x0a, ...size), name]);
-}
+export const healthRequest = (service: string): Uint8Array => new ProtoWriter().text(1, service).finish();
 
 /** `message HealthCheckResponse { ServingStatus status = 1; }`; other fields are skipped. Throws ProtocolError. */
 export function decodeHealthAnswer(message: Uint8Array): number {
   let status = 0;
-  let at = 0;
-  const varint = (): number => {
-    let value = 0;
-    for (let scale = 1; ; scale *= 128) {
-      const byte = message[at++];
-      if (byte === undefined || scale > 2 ** 63)
-        throw new ProtocolError('PROTOBUF', 'proto: cannot parse invalid wire-format data');
-      value += (byte & 0x7f) * scale;
-      if (byte < 0x80) return value;
-    }
-  };
-  while (at < message.length) {
-    const tag = varint();
-    const wire = tag % 8;
-    if (wire === 0) {
-      const value = varint();
-      if (tag >> 3 === 1) status = value;
-    } else if (wire === 1) at += 8;
-    else if (wire === 5) at += 4;
-    else if (wire === 2) {
-      const length = varint(); // Moves `at` itself.
-      at += length;
-    } else throw new ProtocolError('PROTOBUF', 'proto: cannot parse invalid wire-format data');
-    if (at > message.length) throw new ProtocolError('PROTOBUF', 'unexpected EOF');
+  for (const { field, wire, value } of protoFields(message)) {
+    if (field === 1 && wire === ProtoWire.varint) status = Number(value);
   }
   return status;
 }

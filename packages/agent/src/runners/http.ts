@@ -1,9 +1,9 @@
 import http from 'node:http';
 import type net from 'node:net';
-import { errorText, fromUtf8 } from '@proconsul/base';
+import { errorText, fromUtf8, quoteGo } from '@proconsul/base';
 import { type CheckType, type RawResult, statusOfHttp, TailBuffer } from '@proconsul/checks';
 import { brokenText, DialError, dialTcp } from './dial.ts';
-import { errnoText, errorCode, goQuote } from './go-text.ts';
+import { errnoText, errorCode } from './go-text.ts';
 import { critical, type Deadline, deadlineOf, onAbort, type RunContext } from './runner.ts';
 import { type HttpUrl, parseHttpUrl, UrlError } from './url.ts';
 
@@ -78,7 +78,7 @@ async function follow(
   address: string,
   opened: net.Socket[],
 ): Promise<http.IncomingMessage> {
-  if (!TOKEN.test(method)) throw new Error(`net/http: invalid method ${goQuote(method)}`);
+  if (!TOKEN.test(method)) throw new Error(`net/http: invalid method ${quoteGo(method)}`);
   let hop: Hop = {
     url: parseHttpUrl(address, verbOf(method)),
     method,
@@ -88,14 +88,14 @@ async function follow(
   };
   for (let redirects = 0; ; redirects++) {
     const response = await request(hop, check, context, deadline, opened).catch((error: unknown) => {
-      throw new Error(`${verbOf(hop.method)} ${goQuote(hop.url.text)}: ${errorText(error)}`);
+      throw new Error(`${verbOf(hop.method)} ${quoteGo(hop.url.text)}: ${errorText(error)}`);
     });
     const location = response.headers.location;
     if (check.DisableRedirects || location === undefined || !isRedirect(response.statusCode)) return response;
     response.resume();
     const next = redirected(hop, response.statusCode ?? 0, location);
     if (redirects + 1 >= REDIRECTS_MAX) {
-      throw new Error(`${verbOf(next.method)} ${goQuote(location)}: stopped after ${REDIRECTS_MAX} redirects`);
+      throw new Error(`${verbOf(next.method)} ${quoteGo(location)}: stopped after ${REDIRECTS_MAX} redirects`);
     }
     hop = next;
   }
@@ -113,7 +113,7 @@ function redirected(hop: Hop, status: number, location: string): Hop {
     resolved = new URL(location, base).href;
   } catch {
     throw new UrlError(
-      `${verb} ${goQuote(hop.url.text)}: failed to parse Location header ${goQuote(location)}: invalid URL`,
+      `${verb} ${quoteGo(hop.url.text)}: failed to parse Location header ${quoteGo(location)}: invalid URL`,
     );
   }
   const keep = status === 307 || status === 308;
@@ -191,9 +191,9 @@ async function open(
 function headersOf(hop: Hop): Record<string, string | string[]> {
   const own = new Map<string, [string, string[]]>();
   for (const [name, values] of Object.entries(hop.headers)) {
-    if (!TOKEN.test(name)) throw new HopError(`net/http: invalid header field name ${goQuote(name)}`);
+    if (!TOKEN.test(name)) throw new HopError(`net/http: invalid header field name ${quoteGo(name)}`);
     if (values.some((v) => /[\u0000-\u0008\u000a-\u001f\u007f]/.test(v))) {
-      throw new HopError(`net/http: invalid header field value for ${goQuote(name)}`);
+      throw new HopError(`net/http: invalid header field value for ${quoteGo(name)}`);
     }
     own.set(name.toLowerCase(), [name, values.map(latin1)]);
   }
@@ -232,7 +232,7 @@ function responseError(socket: net.Socket, error: Error): string {
   if (errorCode(error).startsWith('HPE_')) {
     const { rawPacket } = error as { rawPacket?: Uint8Array };
     const line = rawPacket === undefined ? '' : (fromUtf8(rawPacket.subarray(0, 256)).split(/\r?\n/)[0] ?? '');
-    return `net/http: HTTP/1.x transport connection broken: malformed HTTP response ${goQuote(line)}`;
+    return `net/http: HTTP/1.x transport connection broken: malformed HTTP response ${quoteGo(line)}`;
   }
   if (error.message === 'socket hang up') return 'EOF';
   return errorCode(error) === '' ? errnoText(error) : brokenText(socket, error);

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { quoteGo } from '@proconsul/base';
 import { type CheckType, type RawResult, statusOfExitCode, TailBuffer, timedOutText } from '@proconsul/checks';
-import { errnoText, goQuote } from './go-text.ts';
+import { errnoText } from './go-text.ts';
 import { critical, deadlineOf, onAbort, type RunContext } from './runner.ts';
 
 const SHELL = '/bin/sh';
@@ -78,7 +79,7 @@ export function commandProblem(command: string): string | undefined {
   }
   const paths = (process.env['PATH'] ?? '').split(delimiter);
   if (command !== '' && paths.some((dir) => isExecutable(join(dir === '' ? '.' : dir, command)))) return undefined;
-  return `exec: ${goQuote(command)}: executable file not found in $PATH`;
+  return `exec: ${quoteGo(command)}: executable file not found in $PATH`;
 }
 
 function isExecutable(path: string): boolean {

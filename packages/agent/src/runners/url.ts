@@ -1,6 +1,5 @@
-import { fromUtf8, utf8 } from '@proconsul/base';
+import { fromUtf8, quoteGo, utf8 } from '@proconsul/base';
 import type { Target } from './dial.ts';
-import { goQuote } from './go-text.ts';
 
 /** An HTTP URL taken apart without changing what was written, unlike WHATWG's rules, which rewrite paths. */
 export interface HttpUrl {
@@ -25,10 +24,10 @@ export class UrlError extends Error {
 export function parseHttpUrl(written: string, verb: string): HttpUrl {
   const raw = fromUtf8(utf8(written)); // A lone surrogate could not be encoded.
   const parseError = (reason: string): never => {
-    throw new UrlError(`parse ${goQuote(raw)}: ${reason}`);
+    throw new UrlError(`parse ${quoteGo(raw)}: ${reason}`);
   };
   const useError = (text: string, reason: string): never => {
-    throw new UrlError(`${verb} ${goQuote(text)}: ${reason}`);
+    throw new UrlError(`${verb} ${quoteGo(text)}: ${reason}`);
   };
   if (/[\u0000-\u001f\u007f]/.test(raw)) return parseError('net/url: invalid control character in URL');
   const schemeText = /^([a-zA-Z][a-zA-Z0-9+.-]*):/.exec(raw)?.[1];
@@ -43,12 +42,12 @@ export function parseHttpUrl(written: string, verb: string): HttpUrl {
   const authority = authorityText.slice(at + 1);
   const { host, port } = parseAuthority(authority, parseError);
   const badEscape = /%(?![0-9a-fA-F]{2}).{0,2}/.exec(path)?.[0];
-  if (badEscape !== undefined) return parseError(`invalid URL escape ${goQuote(badEscape)}`);
+  if (badEscape !== undefined) return parseError(`invalid URL escape ${quoteGo(badEscape)}`);
   const userInfo = at < 0 ? undefined : parseUserInfo(authorityText.slice(0, at));
   const escapedPath = percentEncode(path);
   const shownUser = userInfo === undefined ? '' : `${userInfo.user}${userInfo.password === undefined ? '' : ':***'}@`;
   const text = `${scheme}://${shownUser}${authority}${escapedPath}${query}${fragment}`;
-  if (scheme !== 'http' && scheme !== 'https') return useError(text, `unsupported protocol scheme ${goQuote(scheme)}`);
+  if (scheme !== 'http' && scheme !== 'https') return useError(text, `unsupported protocol scheme ${quoteGo(scheme)}`);
   if (authority === '') return useError(text, 'http: no Host in request URL');
   if (port !== undefined && port > 65535) return useError(text, `dial tcp: address ${port}: invalid port`);
   const target = { host, port: port ?? (scheme === 'https' ? 443 : 80) };
@@ -66,7 +65,7 @@ function parseAuthority(
     return { host: authority.slice(1, end), port: parsePort(authority.slice(end + 1), fail) };
   }
   const bad = /[ "<>\\^`{|}]/.exec(authority)?.[0];
-  if (bad !== undefined) return fail(`invalid character ${goQuote(bad)} in host name`);
+  if (bad !== undefined) return fail(`invalid character ${quoteGo(bad)} in host name`);
   const colon = authority.indexOf(':');
   if (colon < 0) return { host: authority, port: undefined };
   return { host: authority.slice(0, colon), port: parsePort(authority.slice(authority.lastIndexOf(':')), fail) };
@@ -74,7 +73,7 @@ function parseAuthority(
 
 function parsePort(text: string, fail: (reason: string) => never): number | undefined {
   if (text === '' || text === ':') return undefined;
-  if (!/^:\d+$/.test(text)) return fail(`invalid port ${goQuote(text)} after host`);
+  if (!/^:\d+$/.test(text)) return fail(`invalid port ${quoteGo(text)} after host`);
   return Number(text.slice(1));
 }
 

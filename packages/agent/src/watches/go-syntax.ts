@@ -1,4 +1,4 @@
-import { goQuote } from '../runners/go-text.ts';
+import { quoteGo } from '@proconsul/base';
 
 /**
  * A decoded value as Go's `%#v` prints it, keys sorted, as error texts about watches show their definition. A list of
@@ -7,7 +7,7 @@ import { goQuote } from '../runners/go-text.ts';
  */
 export function goSyntax(value: unknown): string {
   if (value === null || value === undefined) return 'interface {}(nil)';
-  if (typeof value === 'string') return goQuote(value);
+  if (typeof value === 'string') return quoteGo(value);
   if (Array.isArray(value)) {
     return value.length === 1 ? goSyntax(value[0]) : `[]interface {}{${value.map(goSyntax).join(', ')}}`;
   }
@@ -15,7 +15,7 @@ export function goSyntax(value: unknown): string {
   const row = value as Readonly<Record<string, unknown>>;
   const members = Object.keys(row)
     .sort()
-    .map((key) => `${goQuote(key)}:${goSyntax(row[key])}`);
+    .map((key) => `${quoteGo(key)}:${goSyntax(row[key])}`);
   return `map[string]interface {}{${members.join(', ')}}`;
 }
 

@@ -1,5 +1,5 @@
+import { ProtoWriter, protoFields, protoTexts } from '@proconsul/base';
 import type { GrpcCall, GrpcMethod, GrpcServices } from './grpc-server.ts';
-import { ProtoWriter, protoFields, protoTexts } from './protobuf.ts';
 import { GrpcCode, GrpcError } from './status.ts';
 
 /** A server that takes calls. */

@@ -1,3 +1,4 @@
+import { ProtoWriter } from '@proconsul/base';
 import type {
   CheckServiceNode,
   ConnectProxyConfig,
@@ -7,7 +8,6 @@ import type {
   Node,
   NodeService,
 } from '@proconsul/schema';
-import { ProtoWriter } from './protobuf.ts';
 
 // Numbers of the fields: read off the streams of a real server that had been given a value for each; see
 // testdata/subscribe.json. Messages that are empty and still written stand as that server writes them.

@@ -1,6 +1,6 @@
+import { ProtoWriter, protoFields, protoTexts } from '@proconsul/base';
 import { type Caller, Operator } from '@proconsul/endpoints';
 import type { GrpcMethod } from './grpc-server.ts';
-import { ProtoWriter, protoFields, protoTexts } from './protobuf.ts';
 
 export const OPERATOR_SERVICE = 'hashicorp.consul.internal.operator.OperatorService';
 export const TRANSFER_LEADER_PATH = `/${OPERATOR_SERVICE}/TransferLeader`;

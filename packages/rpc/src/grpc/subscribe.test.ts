@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { type Endpoint, hex, unhex } from '@proconsul/base';
+import { type Endpoint, hex, protoFields, unhex } from '@proconsul/base';
 import { settle } from '@proconsul/base/testing';
 import type { Caller, ReadDone, ReadOptions, ServiceArgs, View } from '@proconsul/endpoints';
 import { CheckServiceNode } from '@proconsul/schema';
 import { beforeEach, expect, test } from 'vitest';
 import type { GrpcCall } from './grpc-server.ts';
 import { encodeCheckServiceNode } from './health-message.ts';
-import { protoFields } from './protobuf.ts';
 import { internalServices } from './subscribe.ts';
 
 interface Vector {

@@ -1,10 +1,9 @@
-import { equalBytes, errorText, fromUtf8 } from '@proconsul/base';
+import { equalBytes, errorText, fieldBudget, fromUtf8, ProtoWriter, protoFields } from '@proconsul/base';
 import { type Caller, Health, type ReadOptions, type ServiceArgs, type View } from '@proconsul/endpoints';
 import type { CheckServiceNode } from '@proconsul/schema';
 import type { GrpcCall, GrpcMethod, GrpcServices } from './grpc-server.ts';
 import { encodeCheckServiceNode } from './health-message.ts';
 import { OPERATOR_SERVICE, operatorService } from './operator-service.ts';
-import { fieldBudget, ProtoWriter, protoFields } from './protobuf.ts';
 import { GrpcCode, GrpcError } from './status.ts';
 
 /** Names of the topics that errors tell, by their number. */

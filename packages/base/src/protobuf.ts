@@ -1,7 +1,8 @@
-import { concatBytes, fromUtf8, ProtocolError, utf8 } from '@proconsul/base';
+import { concatBytes, fromUtf8, utf8 } from './bytes.ts';
+import { ProtocolError } from './errors.ts';
 
 /** Kinds of values on the wire. Source: the Protocol Buffers encoding page. */
-const Wire = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;
+export const ProtoWire = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;
 
 /**
  * Writes a message field by field. As the proto3 encoders do, a field with the value of its type's zero is left out.
@@ -14,7 +15,7 @@ export class ProtoWriter {
   /** An integer of up to 64 bits; negative ones take ten bytes, as int32 and int64 do. */
   int(field: number, value: number | bigint): this {
     if (value === 0 || value === 0n) return this;
-    this.#tag(field, Wire.varint);
+    this.#tag(field, ProtoWire.varint);
     this.#varint(value);
     return this;
   }
@@ -26,14 +27,14 @@ export class ProtoWriter {
   /** The one value of a choice, which is written even when it is zero. */
   choice(field: number, value: number | boolean | string): this {
     if (typeof value === 'string') return this.#sized(field, utf8(value));
-    this.#tag(field, Wire.varint);
+    this.#tag(field, ProtoWire.varint);
     this.#varint(Number(value));
     return this;
   }
 
   /** A double of a choice, zero too. */
   double(field: number, value: number): this {
-    this.#tag(field, Wire.fixed64);
+    this.#tag(field, ProtoWire.fixed64);
     this.#close();
     const bytes = new Uint8Array(8);
     new DataView(bytes.buffer).setFloat64(0, value, true);
@@ -84,7 +85,7 @@ export class ProtoWriter {
   }
 
   #sized(field: number, bytes: Uint8Array): this {
-    this.#tag(field, Wire.bytes);
+    this.#tag(field, ProtoWire.bytes);
     this.#varint(bytes.length);
     this.#close();
     this.#chunks.push(bytes);
@@ -111,16 +112,20 @@ export class ProtoWriter {
   }
 }
 
-/** A field as it stands in a message; a nested message is in `bytes`. */
+/** A field as it stands in a message; a nested message is in `bytes`. Arrays are views of the input. */
 export interface ProtoField {
   readonly field: number;
+  /** See {@link ProtoWire}. */
+  readonly wire: number;
   /** Of a varint or fixed-width number. */
   readonly value: bigint;
-  /** Of everything with a length; a view of the input. */
+  /** Of everything with a length. */
   readonly bytes: Uint8Array;
+  /** Tag and value, to be written again as they are. */
+  readonly raw: Uint8Array;
 }
 
-const NO_BYTES = new Uint8Array(0);
+const NO_BYTES: Uint8Array = new Uint8Array(0);
 const FIELD_MAX = 2 ** 29 - 1;
 
 /** Fields of a message and of those nested in it. Requests have a few; what is longer only keeps us busy. */
@@ -156,27 +161,21 @@ export function* protoFields(bytes: Uint8Array, budget: FieldBudget = fieldBudge
   };
   while (at < bytes.length) {
     if (budget.fields-- <= 0) throw new ProtocolError('PROTOBUF', `proto: more than ${PROTO_FIELDS_MAX} fields`);
+    const start = at;
     const tag = varint();
     const field = Number(tag >> 3n);
     if (field === 0 || field > FIELD_MAX) throw malformed();
-    switch (Number(tag & 7n)) {
-      case Wire.varint:
-        yield { field, value: varint(), bytes: NO_BYTES };
-        break;
-      case Wire.bytes: {
-        const size = varint();
-        yield { field, value: 0n, bytes: take(size > 0xffff_ffffn ? Number.POSITIVE_INFINITY : Number(size)) };
-        break;
-      }
-      case Wire.fixed64:
-        yield { field, value: littleEndian(take(8)), bytes: NO_BYTES };
-        break;
-      case Wire.fixed32:
-        yield { field, value: littleEndian(take(4)), bytes: NO_BYTES };
-        break;
-      default:
-        throw malformed();
-    }
+    const wire = Number(tag & 7n);
+    let value = 0n;
+    let content = NO_BYTES;
+    if (wire === ProtoWire.varint) value = varint();
+    else if (wire === ProtoWire.fixed64) value = littleEndian(take(8));
+    else if (wire === ProtoWire.fixed32) value = littleEndian(take(4));
+    else if (wire === ProtoWire.bytes) {
+      const size = varint();
+      content = take(size > 0xffff_ffffn ? Number.POSITIVE_INFINITY : Number(size));
+    } else throw malformed();
+    yield { field, wire, value, bytes: content, raw: bytes.subarray(start, at) };
   }
 }
 

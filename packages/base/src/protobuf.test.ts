@@ -1,6 +1,6 @@
-import { fromUtf8, hex, unhex } from '@proconsul/base';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { concatBytes, fromUtf8, hex, unhex } from './bytes.ts';
 import { fieldBudget, PROTO_FIELDS_MAX, ProtoWriter, protoFields, protoTexts } from './protobuf.ts';
 
 // Examples of the Protocol Buffers encoding page.
@@ -31,7 +31,9 @@ test('what is written is read back', () => {
           if (typeof value === 'bigint') w.int(field, value);
           else w.text(field, value);
         }
-        const read = [...protoFields(w.finish())].map(({ field, value, bytes }) => ({
+        const wire = w.finish();
+        expect(concatBytes([...protoFields(wire)].map(({ raw }) => raw))).toEqual(wire);
+        const read = [...protoFields(wire)].map(({ field, value, bytes }) => ({
           field,
           value: value === 0n ? fromUtf8(bytes) : value,
         }));
