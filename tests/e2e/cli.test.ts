@@ -4,15 +4,13 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Background } from './background.ts';
-import { eventually, program, programMissing, type Ran, root, run, skipBecause, TestAgent } from './harness.ts';
+import { eventually, program, programMissing, type Ran, run, skipBecause, TestAgent } from './harness.ts';
 
 // The command line as processes: what needs children, signals, files and two of them at once. What commands print is
 // compared with the reference in packages/cli, and here with a reference program when CONSUL_BIN names one.
 // PROCONSUL_E2E_ADDR chooses an agent that runs already, of either kind.
 
 const GIVEN = process.env['PROCONSUL_E2E_ADDR'];
-const REFERENCE = process.env['CONSUL_BIN'];
-const COMPARE_WITHIN_MS = 900_000;
 
 describe.skipIf(skipBecause(programMissing()))('the command line', () => {
   const dir = mkdtempSync(join(tmpdir(), 'proconsul-cli-'));
@@ -176,16 +174,4 @@ describe.skipIf(skipBecause(programMissing()))('the command line', () => {
     const shell = `${program().join(' ')} --help | head -1`;
     expect(await run(['sh', '-c', shell], { env: env() })).toMatchObject({ code: 0, stderr: '' });
   });
-
-  test.skipIf(skipBecause(REFERENCE === undefined && 'CONSUL_BIN names no reference program'))(
-    'every command line of the list does what the reference does',
-    async () => {
-      const script = join(root, 'scripts/compare-cli.mjs');
-      const ours = program().at(-1)!;
-      const command = [process.execPath, script, '--reference', REFERENCE!, '--ours', ours, '--addr', address];
-      const { stdout } = await run(command, { timeoutMs: COMPARE_WITHIN_MS });
-      expect(stdout).toMatch(/^\d+ same, 0 different\n$/);
-    },
-    COMPARE_WITHIN_MS,
-  );
 });

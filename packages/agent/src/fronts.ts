@@ -42,6 +42,7 @@ export class Fronts {
       clock,
       log: log.named('http'),
       metrics,
+      keepsAnswers: !config.server,
       settings: () => this.#settings,
       gzip: (body) => nodeGzip.compress(body),
     });
@@ -104,6 +105,7 @@ export class Fronts {
       log.info('Stopping server', { address: textOf(a), network: networkOf(a), protocol: 'http' });
     }
     log.info('Waiting for endpoints to shut down');
+    this.#api.close();
     await this.#http.close(HTTP_GRACE_MS);
     log.info('Endpoints down');
   }
@@ -111,6 +113,7 @@ export class Fronts {
   /** After a start that failed: without grace, without a word. */
   async abandon(): Promise<void> {
     await this.#dns.stop();
+    this.#api.close();
     await this.#http.close(0);
   }
 }

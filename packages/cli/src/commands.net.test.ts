@@ -272,3 +272,71 @@ test('troubleshoot ports tells which are open', async () => {
   ]);
   expect((await runInMemory(['troubleshoot', 'ports'])).stderr).toContain('-host is required.');
 });
+
+test('kv import puts keys below the prefix as below a folder, and stops at one that cannot be', async () => {
+  const asked: string[] = [];
+  const transport = memoryTransport((request) => {
+    asked.push(request);
+    return { status: 200, headers: {}, body: 'true' };
+  });
+  const load = async (prefix: string, ...keys: string[]) => {
+    const entries = keys.map((key) => ({ key, value: 'YQ==' }));
+    return runInMemory(['kv', 'import', `-prefix=${prefix}`, JSON.stringify(entries)], { transport });
+  };
+  expect((await load('a//', 'b//c', 'b/../d', './x/', '', 'y//')).stdout).toBe(
+    ['a/b/c', 'a/d', 'a/x/', 'a', 'a/y/'].map((key) => `Imported: ${key}\n`).join(''),
+  );
+  expect(await load('', 'b//c', '/bad', 'after')).toEqual({
+    status: 1,
+    stdout: 'Imported: b/c\n',
+    stderr: "Error! Failed writing data for key /bad: Invalid key. Key must not begin with a '/': /bad\n",
+  });
+  await runInMemory(['kv', 'import', '[{"key":"n","flags":7,"namespace":"x","value":"YQ=="}]'], { transport });
+  expect(asked.at(-1)).toBe('PUT /v1/kv/n?flags=7&ns=x');
+  const negative = await runInMemory(['kv', 'import', '[{"key":"n","flags":-1}]'], { transport });
+  expect(negative.stderr).toBe(
+    'Cannot unmarshal data: json: cannot unmarshal number -1 into Go struct field Entry.flags of type uint64\n',
+  );
+});
+
+test('kv delete -recurse without a key deletes all; what -cas lacks is said first', async () => {
+  const asked: string[] = [];
+  const transport = memoryTransport((request) => {
+    asked.push(request);
+    return { status: 200, headers: {}, body: 'true' };
+  });
+  const all = await runInMemory(['kv', 'delete', '-recurse'], { transport });
+  expect([all.stdout, asked]).toEqual(['Success! Deleted keys with prefix: \n', ['DELETE /v1/kv/?recurse=']]);
+  const both = await runInMemory(['kv', 'delete', '-recurse', '-cas', 'x'], { transport });
+  expect(both.stderr).toMatch(/^Cannot delete a key that does not exist/);
+});
+
+test('snapshot save names the version of the leader and the datacenter where it is asked to', async () => {
+  const dir = folder();
+  const bodies: Readonly<Record<string, string>> = {
+    'GET /v1/operator/autopilot/health':
+      '{"Servers":[{"Version":"1.1.0","Leader":false},{"Version":"1.2.3","Leader":true}]}',
+    'GET /v1/agent/self': '{"Config":{"Datacenter":"dcx"}}',
+  };
+  const transport = memoryTransport((request) => ({
+    status: 200,
+    headers: {},
+    body: bodies[request] ?? readFileSync(SAMPLE, 'latin1'),
+  }));
+  await runInMemory(['snapshot', 'save', '-append-filename=version,odd,dc', join(dir, 'a.snap')], { transport });
+  expect(readdirSync(dir)).toEqual(['a-1.2.3-dcx.snap']);
+});
+
+test('a watch for a state that no check can have is told again and again', async () => {
+  let told = (): void => {};
+  const isTold = new Promise<void>((resolve) => {
+    told = resolve;
+  });
+  const transport = memoryTransport(() => ({ status: 200, headers: {}, body: '"leader"' }));
+  const outcome = runInMemory(['watch', '-type=checks', '-state=odd'], {
+    transport,
+    onError: () => told(),
+    until: isTold,
+  });
+  expect((await outcome).stderr).toMatch(/Watch errored: type=checks error="Unsupported state: odd" retry=5s\n$/);
+});

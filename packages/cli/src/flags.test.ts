@@ -11,6 +11,7 @@ const table: FlagTable = {
   tag: { kind: 'list', doc: '' },
   meta: { kind: 'map', doc: '' },
   opt: { kind: 'bool', type: 'true|false', doc: '' },
+  stale: { kind: 'bool', ownParser: true, doc: '' },
   max: { kind: 'uint', type: 'value', doc: '' },
 };
 
@@ -29,7 +30,18 @@ test('a boolean takes its value only after an equals sign', () => {
 });
 
 test('defaults and zero values stand where nothing is given', () => {
-  expect(parse().values).toEqual({ b: false, name: 'x', n: 0, u: 0n, d: 5, tag: [], meta: {}, opt: false, max: 0n });
+  expect(parse().values).toEqual({
+    stale: false,
+    b: false,
+    name: 'x',
+    n: 0,
+    u: 0n,
+    d: 5,
+    tag: [],
+    meta: {},
+    opt: false,
+    max: 0n,
+  });
 });
 
 test('lists and maps gather', () => {
@@ -55,6 +67,7 @@ test.for([
   [['-=x'], 'bad flag syntax: -=x'],
   [['-b=zz'], 'invalid boolean value "zz" for -b: parse error'],
   [['-opt=maybe'], 'invalid boolean value "maybe" for -opt: strconv.ParseBool: parsing "maybe": invalid syntax'],
+  [['-stale=x'], 'invalid boolean value "x" for -stale: strconv.ParseBool: parsing "x": invalid syntax'],
   [['-n=abc'], 'invalid value "abc" for flag -n: parse error'],
   [['-u=-1'], 'invalid value "-1" for flag -u: parse error'],
   [['-u=99999999999999999999'], 'invalid value "99999999999999999999" for flag -u: value out of range'],

@@ -23,6 +23,8 @@ export interface FlagSpec<K extends FlagKind = FlagKind> {
   readonly default?: FlagValues[K];
   /** Accepted, but not shown in help. */
   readonly hidden?: boolean;
+  /** Has a parser of its own, which tells the function that failed. Those with a type name have one anyway. */
+  readonly ownParser?: boolean;
   /** Shown under the heading of the HTTP API. */
   readonly http?: boolean;
 }
@@ -103,7 +105,8 @@ function convert(spec: FlagSpec, name: string, text: string, before: FlagValues[
       const value = parseBool(text);
       if (value !== undefined) return value;
       // Flags that can be unset have a parser of their own, with a longer text.
-      const reason = spec.type ? `strconv.ParseBool: parsing ${goQuote(text)}: invalid syntax` : 'parse error';
+      const reason =
+        spec.type || spec.ownParser ? `strconv.ParseBool: parsing ${goQuote(text)}: invalid syntax` : 'parse error';
       throw new FlagError(`invalid boolean value ${goQuote(text)} for -${name}: ${reason}`);
     }
     case 'string':

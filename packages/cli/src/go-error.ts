@@ -80,6 +80,11 @@ export function fileError(thrown: unknown, verb: string, path: string): string {
   return `${verb} ${path}: ${ERRNO[code] ?? message}`;
 }
 
+/** The text of a file that could not be read. A directory can be opened there, and only reading from it fails. */
+export function readError(thrown: unknown, path: string): string {
+  return fileError(thrown, (thrown as SystemError).code === 'EISDIR' ? 'read' : 'open', path);
+}
+
 /** The reason alone of a failed system call. */
 export function errnoText(thrown: unknown): string {
   const { code = '', message } = thrown as SystemError;

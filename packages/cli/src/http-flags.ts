@@ -71,6 +71,7 @@ const SERVER: FlagTable = {
   },
   stale: {
     kind: 'bool',
+    ownParser: true,
     http: true,
     doc: 'Let any server answer reads, not only the leader: quicker, and possibly a little behind.',
   },

@@ -24,15 +24,27 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   const wantsHelp = argv.slice(0, split < 0 ? argv.length : split).some((word) => HELP_WORDS.has(word));
   const words = wantsHelp ? argv.filter((word, at) => (split >= 0 && at > split) || !HELP_WORDS.has(word)) : argv;
   if (VERSION_WORDS.has(words[0] ?? '')) return execute(await loadRow('version'), [], io);
-  const row = find(words);
+  const before = words.findIndex((word) => !word.startsWith('-'));
+  const misplaced = before > 0 && !words.slice(0, before).includes('--') ? words.slice(before) : [];
+  const meant = find(misplaced);
+  if (meant && !wantsHelp) return show(io, 'err', `${MISPLACED}${await helpOf(meant)}`, 1);
+  const row = meant ?? find(words);
   if (!row) {
     if (wantsHelp && words.length === 0) return show(io, 'out', topHelp(), 0);
     return show(io, 'err', topHelp(), EXIT_UNKNOWN);
   }
-  if (row.kind === 'group') return show(io, wantsHelp ? 'out' : 'err', groupHelp(row), wantsHelp ? 0 : 1);
+  if (wantsHelp) return show(io, 'out', await helpOf(row), 0);
+  if (row.kind === 'group') return show(io, 'err', groupHelp(row), 1);
+  return execute(await row.load(), words.slice(row.name.split(' ').length), io);
+}
+
+const MISPLACED =
+  'Invalid flags before the subcommand. If these flags are for\nthe subcommand, please put them after the subcommand.\n\n';
+
+async function helpOf(row: CommandRow | GroupRow): Promise<string> {
+  if (row.kind === 'group') return groupHelp(row);
   const found = await row.load();
-  if (wantsHelp) return show(io, 'out', isRaw(found) ? found.help() : commandHelp(found), 0);
-  return execute(found, words.slice(row.name.split(' ').length), io);
+  return isRaw(found) ? found.help() : commandHelp(found);
 }
 
 const isRaw = (found: Command | RawCommand): found is RawCommand => !('flags' in found);

@@ -53,6 +53,23 @@ test('-help with a value gives the flags alone, and what the command says of bad
   expect(await runInMemory(['operator', 'raft', 'list-peers', '-h=1'])).toMatchObject({ status: 0, stdout: '' });
 });
 
+test('flags before the command are refused with its help; before help, or without a command, they are not seen', async () => {
+  for (const argv of [
+    ['-x', 'kv', 'get', 'a'],
+    ['-x=1', '--y', 'kv', 'bogus'],
+  ]) {
+    const { status, stderr } = await runInMemory(argv);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^Invalid flags before the subcommand\..*\n.*\n\nUsage: consul kv/);
+  }
+  expect((await runInMemory(['-x', 'kv', 'get', '-h'])).stdout).toMatch(/^Usage: consul kv get/);
+  for (const argv of [
+    ['-x', 'nothing'],
+    ['--', 'kv', 'get'],
+  ])
+    expect((await runInMemory(argv)).status).toBe(127);
+});
+
 test('our version is the last line below what parsers know, and a further key of the JSON', async () => {
   const pretty = (await runInMemory(['version'])).stdout.split('\n');
   expect(pretty[0]).toBe('Consul v1.21.0');

@@ -15,7 +15,7 @@ const firstLine = (text: string): string => text.split('\n', 1)[0]!;
 const withoutOurVersion = (text: string): string => text.replace(/^Proconsul v.*\n/m, '');
 
 /**
- * Recorded from the reference: `scripts/compare-cli.mjs --record`. Each exchange may be used as often as it was made,
+ * Recorded from the reference: `scripts/record-cli.mjs`. Each exchange may be used as often as it was made,
  * in the order of equal requests; one that the reference did not make is an error.
  */
 test.for(transcripts as unknown as readonly Transcript[])(

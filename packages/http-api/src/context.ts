@@ -2,6 +2,7 @@ import type { Clock, Log, Metrics } from '@proconsul/base';
 import type { Caller, View } from '@proconsul/endpoints';
 import type { AgentApi } from './agent-api.ts';
 import type { AgentCache } from './agent-cache.ts';
+import type { CachedReads } from './cached-reads.ts';
 import type { FrontRequest } from './exchange.ts';
 import type { SharedAnswer } from './front/shared-answer.ts';
 import type { LongBodies } from './long-bodies.ts';
@@ -39,6 +40,8 @@ export interface ApiContext {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly agentCache: AgentCache;
+  /** Where every read is a call to some server. Null: reads are cheap, nothing is kept. */
+  readonly cachedReads: CachedReads | null;
   readonly longBodies: LongBodies;
   settings(): ApiSettings;
   /** Keeps a finished response for the next request with the same target. */

@@ -2,6 +2,7 @@ import { CodedError, type Labels } from '@proconsul/base';
 import type { View } from '@proconsul/endpoints';
 import { AgentCache } from './agent-cache.ts';
 import { ApiExchange, HttpError } from './api-exchange.ts';
+import { CachedReads } from './cached-reads.ts';
 import type { ApiContext } from './context.ts';
 import { refuseEnterprise } from './enterprise.ts';
 import type { FrontRequest, FrontResponse } from './exchange.ts';
@@ -28,7 +29,11 @@ interface Remembered {
 const encoder = new TextEncoder();
 const NOTHING = new Uint8Array(0);
 
-export type HttpApiDependencies = Omit<ApiContext, 'agentCache' | 'longBodies' | 'remember'>;
+export interface HttpApiDependencies
+  extends Omit<ApiContext, 'agentCache' | 'cachedReads' | 'longBodies' | 'remember'> {
+  /** Client agents: what `?cached` asks for, and what is watched by the streaming back end, is kept up to date here. */
+  readonly keepsAnswers?: boolean;
+}
 
 /** The HTTP API: takes requests from a front and answers each exactly once. */
 export class HttpApi {
@@ -42,6 +47,7 @@ export class HttpApi {
       this.#remember(req, view, answer);
     this.#api = Object.assign(Object.create(dependencies) as HttpApiDependencies, {
       agentCache: new AgentCache(dependencies.clock),
+      cachedReads: dependencies.keepsAnswers ? new CachedReads(dependencies.caller, dependencies.clock) : null,
       longBodies: new LongBodies(dependencies.clock),
       remember,
     });
@@ -56,6 +62,11 @@ export class HttpApi {
   /** Forgets finished answers: after a reload that changes how answers look. */
   forget(): void {
     this.#remembered.clear();
+  }
+
+  /** Ends what goes on in the background. */
+  close(): void {
+    this.#api.cachedReads?.close();
   }
 
   handle(req: FrontRequest, res: FrontResponse): void {

@@ -7,6 +7,7 @@ import {
   type View,
 } from '@proconsul/endpoints';
 import type { ApiExchange } from './api-exchange.ts';
+import type { CacheControl } from './cached-reads.ts';
 import type { HeaderList } from './exchange.ts';
 import { SharedAnswer } from './front/shared-answer.ts';
 import { JSON_TYPE, layOut } from './reply.ts';
@@ -40,6 +41,9 @@ export interface ReadSpec<A extends CommonArgs, T> {
   readonly streamed?: (x: ApiExchange) => boolean;
 }
 
+/** What a blocking query says of the age of answers. */
+const NO_CONTROL: CacheControl = { maxAgeSeconds: null, mustRevalidate: false, staleIfErrorSeconds: null };
+
 const encoder = new TextEncoder();
 
 /** How the answer was come by, as its headers tell. */
@@ -58,12 +62,23 @@ export function answerRead<A extends CommonArgs, T>(x: ApiExchange, spec: ReadSp
   if (spec.effective) x.discoveryStale = true;
   const options = x.readOptions(spec.honours);
   const args = spec.args(x);
-  const cache = cacheHeaders(x, spec);
+  const isCached = spec.cacheable === true && x.query.has('cached') && x.api.settings().useCache;
   const streamed = (used: ReadOptions): boolean =>
     x.api.settings().useStreamingBackend &&
     spec.streamed?.(x) === true &&
     used.consistency !== 'consistent' &&
-    (used.minIndex > 0 || cache.length > 0);
+    (used.minIndex > 0 || isCached);
+  const { cachedReads } = x.api;
+  if (cachedReads !== null && (isCached || streamed(options))) {
+    const control = isCached ? x.cacheControl() : NO_CONTROL;
+    const cancel = cachedReads.read({ method: spec.method, args, options, control }, (headers, error, view, meta) => {
+      if (error !== null || view === null) failRead(x, spec, error ?? new Error('no answer'));
+      else sendView(x, spec, view, how(options, meta, streamed(options), isCached ? headers : []));
+    });
+    if (!x.answered) x.req.onAbort(cancel);
+    return;
+  }
+  const cache = isCached ? x.api.agentCache.lookup(x.req.target, x.cacheControl()) : [];
   const cancel = boundedRead(x.api.caller, spec.method, args, options, x.maxStaleMs, (used, error, view, meta) => {
     if (error !== null || view === null) {
       failRead(x, spec, error ?? new Error('no answer'));
@@ -170,10 +185,4 @@ function sharedOf<A extends CommonArgs, T>(x: ApiExchange, spec: ReadSpec<A, T>,
   const answer = new SharedAnswer(body.status, headers, body.bytes);
   view.memo.set(key, answer);
   return answer;
-}
-
-/** X-Cache and Age for `?cached`, and for what is always cached. */
-function cacheHeaders<A extends CommonArgs, T>(x: ApiExchange, spec: ReadSpec<A, T>): HeaderList {
-  if (!spec.cacheable || !x.query.has('cached') || !x.api.settings().useCache) return [];
-  return x.api.agentCache.lookup(x.req.target, x.cacheControl());
 }

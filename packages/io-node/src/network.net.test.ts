@@ -71,6 +71,9 @@ test('errors carry the code of the system and the text that Go prints', async ()
     code: 'ECONNREFUSED',
     message: `dial tcp 127.0.0.1:${port}: connect: connection refused`,
   });
+  await expect(nodeNetwork.dial({ ...listener.local, localHost: '127.0.0.1', timeoutMs: TIMEOUT_MS })).rejects.toThrow(
+    `dial tcp 127.0.0.1:0->127.0.0.1:${port}: connect: connection refused`,
+  );
 });
 
 test('dialling gives up when its signal aborts', async () => {

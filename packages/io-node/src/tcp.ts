@@ -62,11 +62,13 @@ class NodeListener implements Listener {
 
 /** Opens a connection. Rejects with NetworkError: ETIMEDOUT after `timeoutMs`, ECANCELED when `signal` aborts. */
 export function dialTcp(options: DialOptions): Promise<Stream> {
-  const { path, host, port } = options;
-  const operation = path === undefined ? `dial tcp ${hostPort(host, port)}` : `dial unix ${path}`;
+  const { path, host, port, localHost } = options;
+  const from = localHost === undefined ? '' : `${hostPort(localHost, 0)}->`;
+  const operation = path === undefined ? `dial tcp ${from}${hostPort(host, port)}` : `dial unix ${path}`;
+  const local = localHost === undefined ? {} : { localAddress: localHost };
   const socket =
     path === undefined
-      ? net.connect({ host, port, allowHalfOpen: true, noDelay: true })
+      ? net.connect({ host, port, ...local, allowHalfOpen: true, noDelay: true })
       : net.connect({ path, allowHalfOpen: true });
   return connected(socket, 'connect', options, operation);
 }

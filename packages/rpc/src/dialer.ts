@@ -12,6 +12,8 @@ export interface DialRules {
   readonly verifyServerHostname: boolean;
   /** `domain`. */
   readonly domain: string;
+  /** The address that connections go out from: `bind_addr`, where it is one. */
+  readonly localHost?: string;
 }
 
 export const DIAL_RULES: DialRules = { verifyOutgoing: false, verifyServerHostname: false, domain: 'consul.' };
@@ -38,7 +40,7 @@ export async function dialServer(
   try {
     if (rules.verifyOutgoing && tls === undefined) throw new Error('verify_outgoing is set but there is no TLS');
     const { host, port } = peer.address;
-    const connection = await network.dial({ host, port, timeoutMs });
+    const connection = await network.dial({ host, port, timeoutMs, ...localOf(rules, host) });
     const isTls = tls !== undefined && (rules.verifyOutgoing || peer.useTls);
     const stream = isTls ? await encrypt(connection, peer, rules, tls, deadline - clock.now()) : connection;
     stream.write(Uint8Array.of(FirstByte[kind]));
@@ -58,8 +60,13 @@ export async function dialInsecure(
   if (tls === undefined) throw new Error('there is no TLS');
   const deadline = clock.now() + timeoutMs;
   const { host, port } = peer.address;
-  const connection = await network.dial({ host, port, timeoutMs });
+  const connection = await network.dial({ host, port, timeoutMs, ...localOf(rules, host) });
   return await encrypt(connection, peer, rules, tls, deadline - clock.now(), FirstByte.tlsInsecure);
+}
+
+/** An address of the other family leads nowhere from here. */
+function localOf({ localHost }: DialRules, host: string): { localHost?: string } {
+  return localHost === undefined || localHost.includes(':') !== host.includes(':') ? {} : { localHost };
 }
 
 async function encrypt(

@@ -5,7 +5,7 @@ import { recordingLog } from '@proconsul/yamux/testing';
 import { beforeEach, expect, test } from 'vitest';
 import { RpcListener } from './listener.ts';
 import type { RpcHandlers, RpcPeer } from './peer.ts';
-import { RpcPool } from './pool.ts';
+import { RpcPool, type RpcPoolOptions } from './pool.ts';
 import { PipeNetwork } from './testing/pipe-network.ts';
 
 const PEER: RpcPeer = { name: 's1', datacenter: 'dc1', address: { host: '10.0.0.9', port: 8300 }, useTls: false };
@@ -39,7 +39,7 @@ async function serve(call = echo, handlers: Partial<RpcHandlers> = {}): Promise<
   return listener;
 }
 
-const newPool = () => new RpcPool({}, { network, clock, log: log.log });
+const newPool = (options: Partial<RpcPoolOptions> = {}) => new RpcPool(options, { network, clock, log: log.log });
 const call = async (pool: RpcPool, method: string, value: unknown, timeoutMs = 1_000) =>
   decodeAny(await pool.call(PEER, method, encodeAny(value, 'rpc'), { timeoutMs }));
 
@@ -152,6 +152,16 @@ test('an unreachable server is told with the text of the dial', async () => {
     message: 'rpc error getting client: failed to get conn: dial tcp 10.0.0.9:8300: connect: connection refused',
   });
   expect(pool.serverCount).toBe(0);
+});
+
+test.for([
+  ['10.0.0.2', '10.0.0.2:0->'],
+  ['fd00::2', ''],
+] as const)('connections go out from %s where the server can be reached from there', async ([localHost, from]) => {
+  const pool = newPool({ localHost });
+  await expect(call(pool, 'Test.Echo', 1)).rejects.toThrow(
+    `dial tcp ${from}10.0.0.9:8300: connect: connection refused`,
+  );
 });
 
 test('a call that takes too long fails, frees its stream on the server, and leaves the others alone', async () => {

@@ -38,6 +38,7 @@ export function duos(servers: 'reference' | 'ours'): readonly [Duo, Duo] {
         ...both,
         node_id: '11112222-3333-4444-5555-666677778888',
         retry_join: [`${net}.1`],
+        retry_interval: '500ms',
         performance: { rpc_hold_timeout: '300ms' },
       },
       ...(program ? { program } : {}),
@@ -55,8 +56,14 @@ export async function startDuo({ server, client }: Duo): Promise<void> {
 
 /** Returns when the client is alive in the catalog. */
 export async function synced({ client }: Duo): Promise<void> {
-  const path = '/v1/health/node/agent-x?consistent';
-  await eventually(async () => (await client.get(path)).text.includes('"Status":"passing"'), {
+  const isAlive = async () => {
+    const { text } = await client.get('/v1/health/service/consul?passing&consistent');
+    if (!text.includes('"serfHealth"')) return false;
+    // Its own account of itself follows its discovery by the leader.
+    const { Node } = (await client.get('/v1/catalog/node/agent-x?consistent')).json() ?? {};
+    return Node?.TaggedAddresses?.lan !== undefined;
+  };
+  await eventually(isAlive, {
     withinMs: 30_000,
     what: 'the client agent in the catalog',
   });
@@ -87,7 +94,7 @@ export const beforehand: readonly Request[] = [
   put('/v1/agent/check/register', { Name: 'c1', TTL: '1h' }),
   put('/v1/kv/a', 'one'),
   put('/v1/catalog/register', { Node: 'ext', Address: '10.0.0.1', Service: { Service: 'db', Port: 5432 } }),
-  put('/v1/query', { Name: 'q1', Service: { Service: 'web' } }),
+  { method: 'POST', path: '/v1/query', body: JSON.stringify({ Name: 'q1', Service: { Service: 'web' } }) },
   get('/v1/health/service/web?cached'),
   get('/v1/health/service/db?cached&stale'),
   get('/v1/catalog/services?cached'),
@@ -142,27 +149,19 @@ export const questions: readonly Request[] = [
     '/v1/operator/autopilot/configuration',
     '/v1/operator/autopilot/health',
     '/v1/operator/autopilot/state',
-    '/v1/operator/usage',
     '/v1/operator/keyring',
     '/v1/internal/ui/nodes',
     '/v1/internal/ui/node/agent-x',
     '/v1/internal/ui/catalog-overview',
     '/v1/coordinate/datacenters',
-    '/v1/connect/intentions',
-    '/v1/connect/ca/configuration',
-    '/v1/discovery-chain/web',
     '/v1/agent/services',
     '/v1/agent/service/web',
     '/v1/agent/checks',
     '/v1/agent/health/service/id/web',
     '/v1/agent/health/service/name/web',
-    '/v1/agent/metrics/stream',
     '/v1/event/list',
     '/v1/event/list?name=deploy',
     '/v1/snapshot?dc=nope',
-    '/v1/acl/tokens',
-    '/v1/exported-services',
-    '/v1/imported-services',
   ].map(get),
   put('/v1/kv/a', 'two'),
   put('/v1/kv/b?dc=nope', 'two'),
@@ -241,7 +240,7 @@ export const names: readonly (readonly [string, number])[] = [
   '9.9.9.10.in-addr.arpa',
   'example.org',
   '0a000001.addr.consul',
-].flatMap((name) => [1, 33, 255].map((type) => [name, type] as const));
+].flatMap((name) => [1, 2, 6, 33, 255].map((type) => [name, type] as const));
 
 /** Asks a client agent over UDP. The status is the answer's code; -1 when there is none. */
 export async function askDns({ client }: Duo, name: string, type: number): Promise<Alike> {

@@ -26,10 +26,13 @@ import { internalTls, internalTlsOptions } from './tls.ts';
 /** Servers are asked how they do, whom they know, and whether they live; a later answer is of no use. */
 const ASK_TIMEOUT_MS = 10_000;
 
-const dialRules = ({ tls, dns }: RuntimeConfig): DialRules => ({
+const ANY_ADDRESS = new Set(['', '0.0.0.0', '::']);
+
+const dialRules = ({ tls, dns, bindAddr }: RuntimeConfig): DialRules => ({
   verifyOutgoing: tls.internalRpc.verifyOutgoing,
   verifyServerHostname: tls.internalRpc.verifyServerHostname,
   domain: dns.domain,
+  ...(ANY_ADDRESS.has(bindAddr) ? {} : { localHost: bindAddr }),
 });
 
 /** What an agent has learnt of certificates beside its configuration. */

@@ -51,7 +51,7 @@ export const catalogNodes = command({
     const query = { near, filter, nodeMeta: c.flags['node-meta'] };
     const { catalog } = c.consul;
     const nodes = service
-      ? nodesOf((await c.attempt('Error listing nodes for service: ', () => catalog.service(service, query))).value)
+      ? (await c.attempt('Error listing nodes for service: ', () => catalog.service(service, query))).value.map(nodeOf)
       : (await c.attempt('Error listing nodes: ', () => catalog.nodes(query))).value;
     if (nodes.length === 0) {
       c.warn('No nodes match the given query - try expanding your search.');
@@ -65,14 +65,8 @@ export const catalogNodes = command({
 
 type NodeRow = Pick<Node, 'Node' | 'ID' | 'Address' | 'Datacenter' | 'TaggedAddresses' | 'Meta'>;
 
-/** The nodes of instances, each once. */
-function nodesOf(instances: readonly CatalogService[]): NodeRow[] {
-  const nodes = new Map<string, NodeRow>();
-  for (const instance of instances) {
-    if (!nodes.has(instance.Node)) nodes.set(instance.Node, { ...instance, Meta: instance.NodeMeta });
-  }
-  return [...nodes.values()];
-}
+/** The node of an instance: one that has several is listed for each. */
+const nodeOf = (instance: CatalogService): NodeRow => ({ ...instance, Meta: instance.NodeMeta });
 
 function shortRows(nodes: readonly NodeRow[]): string[][] {
   return [
@@ -136,7 +130,7 @@ export const catalogServices = command({
 function servicesOf(node: { Services: Record<string, { Service: string; Tags: string[] }> } | null) {
   const services: Record<string, string[]> = {};
   for (const { Service, Tags } of Object.values(node?.Services ?? {})) {
-    services[Service] = [...new Set([...(services[Service] ?? []), ...(Tags ?? [])])];
+    services[Service] = [...(services[Service] ?? []), ...(Tags ?? [])];
   }
   return services;
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { ConfigEntry } from '@proconsul/client';
 import { CommandError, type Context, command } from '../command.ts';
-import { fileError, goError } from '../go-error.ts';
+import { goError, readError } from '../go-error.ts';
 import { toGoJson } from '../go-json.ts';
 import { type Io, readStdin } from '../io.ts';
 
@@ -111,7 +111,7 @@ async function loadEntry(io: Io, source: string): Promise<LoadedEntry> {
   try {
     text = source === '-' ? (await readStdin(io)).toString() : readFileSync(source, 'utf8');
   } catch (error) {
-    throw new CommandError(`Failed to load data: Failed to read file: ${fileError(error, 'open', source)}`);
+    throw new CommandError(`Failed to load data: Failed to read file: ${readError(error, source)}`);
   }
   const prefix = 'Failed to decode config entry input: ';
   let body: object;

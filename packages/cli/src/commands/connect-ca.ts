@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { GoJsonError, parseJsonDocument } from '@proconsul/gojson';
 import { command } from '../command.ts';
-import { fileError } from '../go-error.ts';
+import { readError } from '../go-error.ts';
 import { sortedMap, toGoJson } from '../go-json.ts';
 import { FLAG_ERROR_PREFIX } from './raft.ts';
 
@@ -50,7 +50,7 @@ export const connectCaSetConfig = command({
     try {
       text = readFileSync(file, 'utf8');
     } catch (error) {
-      return c.fail(`Error reading config file: ${fileError(error, 'open', file)}`);
+      return c.fail(`Error reading config file: ${readError(error, file)}`);
     }
     try {
       parseJsonDocument(text);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { CommandError } from '../command.ts';
-import { fileError } from '../go-error.ts';
+import { readError } from '../go-error.ts';
 import { type Io, readStdin } from '../io.ts';
 
 /**
@@ -14,6 +14,6 @@ export async function loadData(io: Io, argument: string, prefix = ''): Promise<B
   try {
     return readFileSync(path);
   } catch (error) {
-    throw new CommandError(`${prefix}Failed to read file: ${fileError(error, 'open', path)}`);
+    throw new CommandError(`${prefix}Failed to read file: ${readError(error, path)}`);
   }
 }

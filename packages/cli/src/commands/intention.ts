@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { ApiError, escapeSegment } from '@proconsul/client';
 import { columns } from '../columns.ts';
 import { CommandError, type Context, command } from '../command.ts';
-import { fileError, goError } from '../go-error.ts';
+import { goError, readError } from '../go-error.ts';
 
 interface Intention {
   ID?: string;
@@ -74,7 +74,7 @@ function readIntention(path: string): Intention {
     return JSON.parse(readFileSync(path, 'utf8')) as Intention;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw new CommandError(`Error: ${code ? fileError(error, 'open', path) : goError(error)}`);
+    throw new CommandError(`Error: ${code ? readError(error, path) : goError(error)}`);
   }
 }
 

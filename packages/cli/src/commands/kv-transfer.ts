@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { errorText } from '@proconsul/base';
 import { decodeBase64, GoJsonError, type JsonValue, kindName, parseJsonDocument } from '@proconsul/gojson';
 import { CommandError, command } from '../command.ts';
@@ -41,19 +42,31 @@ export const kvImport = command({
     const entries = parseEntries(await loadData(c.io, argument, 'Error! '));
     const { kv } = c.consul;
     for (const entry of entries) {
-      const key = c.flags.prefix + entry.key;
+      const key = joined(c.flags.prefix, entry.key);
       const value = decodeValue(entry);
-      await c.attempt(`Error! Failed writing data for key ${key}: `, () => kv.put(key, value, { flags: entry.flags }));
+      if (key.startsWith('/')) {
+        return c.fail(`Error! Failed writing data for key ${key}: Invalid key. Key must not begin with a '/': ${key}`);
+      }
+      const options = { flags: entry.flags, ...(entry.namespace === '' ? {} : { namespace: entry.namespace }) };
+      await c.attempt(`Error! Failed writing data for key ${key}: `, () => kv.put(key, value, options));
       c.print(`Imported: ${key}`);
     }
     return 0;
   },
 });
 
+/** The key below the prefix, as a path without `.`, `..` and empty parts; only its own slash at the end stays. */
+function joined(prefix: string, key: string): string {
+  if (prefix === '' && key === '') return '';
+  const whole = posix.join(prefix, key);
+  return key.endsWith('/') ? whole : whole.replace(/(?<=.)\/$/, '');
+}
+
 interface Entry {
   readonly key: string;
   readonly flags: number | bigint;
   readonly value: string;
+  readonly namespace: string;
 }
 
 /** Reads the array of entries. Throws CommandError with the texts of Go's decoder. */
@@ -88,7 +101,11 @@ function entryOf(value: JsonValue): Entry {
   if (typeof flags !== 'number' && typeof flags !== 'bigint') {
     throw mismatch(flags, 'struct field Entry.flags of type uint64');
   }
-  return { key: text('key'), flags, value: text('value') };
+  if (flags < 0 || (typeof flags === 'number' && !Number.isInteger(flags))) {
+    const where = 'Go struct field Entry.flags of type uint64';
+    throw new CommandError(`Cannot unmarshal data: json: cannot unmarshal number ${flags} into ${where}`);
+  }
+  return { key: text('key'), flags, value: text('value'), namespace: text('namespace') };
 }
 
 function decodeValue(entry: Entry): Uint8Array {

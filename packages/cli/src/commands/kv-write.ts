@@ -101,12 +101,11 @@ export const kvDelete = command({
     const { cas, recurse } = c.flags;
     const index = c.flags['modify-index'];
     if (key === '' && !recurse) return c.fail('Error! Missing KEY argument');
-    if (c.args.length === 0) return c.fail('Error! Missing KEY argument');
-    if (cas && recurse) return c.fail('Cannot specify both -cas and -recurse!');
-    if (!cas && index !== 0n) return c.fail('Cannot specify -modify-index without -cas!');
     if (cas && index === 0n) {
       return c.fail('Cannot delete a key that does not exist. Provide a -modify-index greater than than 0.');
     }
+    if (cas && recurse) return c.fail('Cannot specify both -cas and -recurse!');
+    if (!cas && index !== 0n) return c.fail('Cannot specify -modify-index without -cas!');
     const { kv } = c.consul;
     if (recurse) {
       await c.attempt(`Error! Did not delete prefix ${key}: `, () => kv.deleteTree(key));

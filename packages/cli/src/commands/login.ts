@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { type Context, command } from '../command.ts';
-import { fileError } from '../go-error.ts';
+import { fileError, readError } from '../go-error.ts';
 
 const SINK_MODE = 0o600;
 
@@ -39,7 +39,7 @@ export const login = command({
     try {
       BearerToken = readFileSync(bearerFile, 'utf8').trim();
     } catch (error) {
-      return c.fail(fileError(error, 'open', bearerFile));
+      return c.fail(readError(error, bearerFile));
     }
     if (BearerToken === '') return c.fail(`No bearer token found in ${bearerFile}`);
     const body = { AuthMethod: method, BearerToken, ...(Object.keys(Meta).length > 0 ? { Meta } : {}) };

@@ -25,9 +25,18 @@ export const snapshotSave = command({
     const [name] = c.args;
     if (c.args.length > 1) return c.fail(`Too many arguments (expected 1, got ${c.args.length})`);
     if (name === undefined) return c.fail('Missing FILE argument');
-    const file = await decorate(c.flags['append-filename'], name, () =>
-      c.attempt('Error connecting to Consul agent and unable to fetch agent info: ', () => c.consul.agent.self()),
-    );
+    const { http, agent } = c.consul;
+    const file = await decorate(c.flags['append-filename'], name, {
+      version: async () => {
+        const read = () => http.read<Health>('/v1/operator/autopilot/health', {});
+        const { value } = await c.attempt('Error fetching version of Consul agent Leader: ', read);
+        return value.Servers?.find(({ Leader }) => Leader)?.Version ?? '';
+      },
+      dc: async () => {
+        const prefix = 'Error connecting to Consul agent and unable to fetch agent info: ';
+        return (await c.attempt(prefix, () => agent.self())).Config.Datacenter;
+      },
+    });
     const { snapshots } = c.consul;
     const archive = await c.attempt('Error saving snapshot: ', () => snapshots.save());
     const temporary = `${file}.unverified.tmp${Math.floor(Math.random() * 2 ** 31)}`;
@@ -43,18 +52,21 @@ export const snapshotSave = command({
   },
 });
 
-type Self = { Config: { Version: string; Datacenter: string } };
+interface Health {
+  readonly Servers: readonly { readonly Version: string; readonly Leader: boolean }[] | null;
+}
 
-/** Puts what -append-filename asks for before the extension; words that mean nothing are ignored. */
-async function decorate(asked: string, name: string, self: () => Promise<Self>): Promise<string> {
-  const words = asked.split(',').map((word) => word.trim());
-  if (!words.includes('version') && !words.includes('dc')) return name;
-  const { Config } = await self();
+/** Puts what -append-filename asks for before the extension: the version of the leader, the datacenter. */
+async function decorate(
+  asked: string,
+  name: string,
+  words: Readonly<Record<string, () => Promise<string>>>,
+): Promise<string> {
   const extension = extname(name);
   let stem = name.slice(0, name.length - extension.length);
-  for (const word of words) {
-    if (word === 'version') stem += `-${Config.Version}`;
-    if (word === 'dc') stem += `-${Config.Datacenter}`;
+  for (const word of asked.split(',').map((text) => text.trim())) {
+    // Words that mean nothing are ignored.
+    if (Object.hasOwn(words, word)) stem += `-${await words[word]?.()}`;
   }
   return stem + extension;
 }

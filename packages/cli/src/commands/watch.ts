@@ -56,7 +56,12 @@ interface Plan {
   readonly type: WatchType;
   readonly path: string;
   readonly params: Params;
+  /** Why it can never be asked; told again and again like a failure. */
+  readonly problem?: string;
 }
+
+/** States of checks; none given means any. */
+const STATES = new Set(['', 'any', 'passing', 'warning', 'critical', 'maintenance']);
 
 const NOT_IN_CLI = new Set(['connect_roots', 'connect_leaf', 'agent_service']);
 
@@ -94,6 +99,7 @@ function planOf(c: WatchContext): Plan {
           type,
           path: checksPath(take('service', service), take('state', state)),
           params: { filter: take('filter', filter) },
+          ...(STATES.has(state) ? {} : { problem: `Unsupported state: ${state}` }),
         };
       case 'event':
         return { type, path: '/v1/event/list', params: { name: take('name', name) } };
@@ -142,6 +148,7 @@ async function* views(c: WatchContext, plan: Plan, signal: AbortSignal): AsyncGe
   const read = async (block: BlockingRead) => {
     for (;;) {
       try {
+        if (plan.problem !== undefined) throw new Error(plan.problem);
         const answer = await http.read<unknown>(plan.path, block, plan.params, missing);
         problems.clear();
         return answer;
@@ -177,7 +184,8 @@ function problemLog(c: WatchContext, type: string, signal: AbortSignal) {
       failures++;
       const pauseMs = Math.min(RETRY_STEP_MS * failures ** 2, RETRY_MAX_MS);
       const retry = formatDuration(pauseMs * 1e6);
-      const text = goQuote(goError(error));
+      // Of what stands between the quotes only quotes are escaped.
+      const text = `"${goError(error).replaceAll('"', '\\"')}"`;
       c.warn(
         `${new Date().toISOString()} [ERROR] watch.watch: Watch errored: type=${type} error=${text} retry=${retry}`,
       );

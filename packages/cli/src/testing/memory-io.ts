@@ -12,6 +12,10 @@ export interface MemoryWorld {
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string;
   readonly transport?: Transport;
+  /** Called whenever something has been written to standard error. */
+  readonly onError?: () => void;
+  /** SIGINT comes when this resolves. */
+  readonly until?: Promise<void>;
 }
 
 /** Runs a command line with everything in memory. */
@@ -21,11 +25,17 @@ export async function runInMemory(argv: readonly string[], world: MemoryWorld = 
   const io: Io = {
     env: world.env ?? {},
     write: (chunk) => void out.push(Buffer.from(chunk as string)),
-    writeError: (chunk) => void err.push(Buffer.from(chunk as string)),
+    writeError: (chunk) => {
+      err.push(Buffer.from(chunk as string));
+      world.onError?.();
+    },
     async *stdin() {
       yield Buffer.from(world.stdin ?? '');
     },
-    onSignal: () => () => {},
+    onSignal: (fn) => {
+      void world.until?.then(() => fn('SIGINT'));
+      return () => {};
+    },
     transport: world.transport,
   };
   const status = await run(argv, io);

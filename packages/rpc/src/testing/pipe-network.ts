@@ -33,10 +33,11 @@ export class PipeNetwork {
     };
   }
 
-  async dial(options: Pick<DialOptions, 'host' | 'port'>): Promise<PipeEnd> {
+  async dial(options: Pick<DialOptions, 'host' | 'port' | 'localHost'>): Promise<PipeEnd> {
     const accept = this.#listeners.get(keyOf(options));
     if (accept === undefined) {
-      const text = `dial tcp ${options.host}:${options.port}: connect: connection refused`;
+      const from = options.localHost === undefined ? '' : `${options.localHost}:0->`;
+      const text = `dial tcp ${from}${options.host}:${options.port}: connect: connection refused`;
       throw new NetworkError('ECONNREFUSED', text);
     }
     const [a, b] = pipe({ ...this.#options, a: { host: this.from, port: this.#nextPort++ }, b: options });
