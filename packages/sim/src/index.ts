@@ -9,7 +9,7 @@ export {
 export { type FullDiskOptions, measureFullDisk } from './durable/full-disk.ts';
 export { type DiskLie, SECTOR_BYTES, SimFiles } from './durable/sim-files.ts';
 export { EVENTS_MAX, EventQueue, type ScheduledEvent } from './event-queue.ts';
-export { LAN_WEATHER, type PacketWeather, PoolNetwork } from './gossip/pool-network.ts';
+export { PoolNetwork } from './gossip/pool-network.ts';
 export { type PoolEvent, PoolSim, type PoolSimOptions, type SimMember } from './gossip/pool-sim.ts';
 export { SimProcess } from './gossip/process.ts';
 export { checkRegister, type Operation, SEARCH_STEPS_MAX, type Verdict } from './linearizability.ts';
@@ -27,3 +27,4 @@ export { measureFailover, type Timing, type TimingOptions } from './raft/timing.
 export type { Sabotage } from './raft/world.ts';
 export { type Anomaly, findAnomaly } from './register-zones.ts';
 export { type ClockDrift, SIM_EPOCH_MS, SimClock } from './sim-clock.ts';
+export { LAN_WEATHER, type PacketWeather } from './weather.ts';

@@ -1,5 +1,5 @@
 import { type Millis, type Rng, shuffle } from '@proconsul/base';
-import { LAN_WEATHER, type PacketWeather } from '../gossip/pool-network.ts';
+import { LAN_WEATHER, type PacketWeather } from '../weather.ts';
 import type { Machine } from './machine.ts';
 import { Operators } from './operators.ts';
 import { pick, type Scene } from './scene.ts';

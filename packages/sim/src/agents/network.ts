@@ -10,14 +10,10 @@ import {
   type Stream,
 } from '@proconsul/base';
 import type { EventQueue } from '../event-queue.ts';
-import type { PacketWeather } from '../gossip/pool-network.ts';
+import { copies, type PacketWeather, packetDelay, RESEND_MS, usualDelay } from '../weather.ts';
 import type { AgentProcess } from './process.ts';
 import { LinkStream, type SocketOwner, type StreamLinks } from './stream.ts';
 
-/** Delay of the slowest packets. */
-const STRAGGLER_MS: Millis = 900;
-/** First wait of TCP before a lost segment is sent again; it doubles. */
-const RESEND_MS: Millis = 200;
 const RESENDS_MAX = 5;
 /** On one machine. */
 const LOOPBACK_MS: Millis = 0.05;
@@ -121,15 +117,10 @@ export class AgentNetwork implements StreamLinks {
   streamDelayMs(from: string, to: string): Millis {
     if (from === to) return LOOPBACK_MS;
     const { loss } = this.weather;
-    let delay = this.#delay();
+    let delay = usualDelay(this.weather, this.rng);
     for (let i = 0, wait = RESEND_MS; loss > 0 && i < RESENDS_MAX && this.rng.float() < loss; i++, wait *= 2)
       delay += wait;
     return delay;
-  }
-
-  #delay(): Millis {
-    const { delayMinMs, delayMaxMs } = this.weather;
-    return delayMinMs + this.rng.float() * (delayMaxMs - delayMinMs);
   }
 
   #datagrams(address: string, port: number, sockets: Sockets): Datagrams {
@@ -138,8 +129,8 @@ export class AgentNetwork implements StreamLinks {
       local,
       send: (bytes, to) => {
         if (!sockets.process.isUp) return;
-        const copies = this.rng.float() < this.weather.duplicates ? 2 : 1;
-        for (let i = 0; i < copies; i++) this.#carry(bytes.slice(), local, to);
+        const times = copies(this.weather, this.rng);
+        for (let i = 0; i < times; i++) this.#carry(bytes.slice(), local, to);
       },
       close: async () => {
         sockets.packets.delete(port);
@@ -149,10 +140,9 @@ export class AgentNetwork implements StreamLinks {
 
   #carry(bytes: Uint8Array, from: Endpoint, to: Endpoint): void {
     this.packets++;
-    const { loss, stragglers } = this.weather;
+    const { loss } = this.weather;
     if (loss > 0 && this.rng.float() < loss) return;
-    const isSlow = stragglers > 0 && this.rng.float() < stragglers;
-    this.events.after(isSlow ? this.rng.float() * STRAGGLER_MS : this.#delay(), () => {
+    this.events.after(packetDelay(this.weather, this.rng), () => {
       if (this.isCut(from.host, to.host)) return;
       const sockets = this.#sockets.get(to.host);
       sockets?.process.receive(() => sockets.packets.get(to.port)?.(bytes, from), true);

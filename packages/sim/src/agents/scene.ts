@@ -1,7 +1,7 @@
 import { type Millis, type Rng, seededRng } from '@proconsul/base';
 import { EventQueue } from '../event-queue.ts';
-import { LAN_WEATHER } from '../gossip/pool-network.ts';
 import { SimulationFailure, type Trace } from '../raft/failure.ts';
+import { LAN_WEATHER } from '../weather.ts';
 import { type HttpAnswer, HttpClient, NoAnswer } from './http.ts';
 import { Machine, type MachineWorld } from './machine.ts';
 import { AgentNetwork } from './network.ts';

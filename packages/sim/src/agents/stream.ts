@@ -1,10 +1,10 @@
 import { type Endpoint, type Millis, NetworkError, type Rng, type Stream } from '@proconsul/base';
 import type { EventQueue } from '../event-queue.ts';
+import { RESEND_MS } from '../weather.ts';
 
 /** Bytes on the way in one direction, or not read yet, before the sender is told to wait. */
 const WINDOW_BYTES = 256 * 1024;
-/** First wait before something held up is sent again; it doubles up to the longest. */
-const RESEND_MS: Millis = 200;
+/** Longest wait before something held up is sent again. */
 const RESEND_MAX_MS: Millis = 1600;
 /** A sender that nobody confirms anything to gives up between these. */
 const GIVE_UP_MS: Millis = 5000;

@@ -1,7 +1,7 @@
 import type { Millis } from '@proconsul/base';
 import { LAN, type MemberlistOptions, suspicionMinMs } from '@proconsul/gossip';
+import { LAN_WEATHER } from '../weather.ts';
 import { falseAlarms } from './check.ts';
-import { LAN_WEATHER } from './pool-network.ts';
 import { PoolSim, type SimMember } from './pool-sim.ts';
 
 /** Pools from this size on are simulated without compression: it costs time and changes nothing that is measured. */

@@ -10,23 +10,9 @@ import {
   type Stream,
 } from '@proconsul/base';
 import type { EventQueue } from '../event-queue.ts';
+import { copies, LAN_WEATHER, type PacketWeather, packetDelay, RESEND_MS, usualDelay } from '../weather.ts';
 import type { SimProcess } from './process.ts';
 import { SimStream } from './sim-stream.ts';
-
-/** How bad the packets of a network, or of one member, fare. Shares are between 0 and 1. */
-export interface PacketWeather {
-  readonly delayMinMs: Millis;
-  readonly delayMaxMs: Millis;
-  /** Share of packets that take up to {@link STRAGGLER_MS}, and so overtake each other. */
-  readonly stragglers: number;
-  readonly loss: number;
-  readonly duplicates: number;
-}
-
-export const LAN_WEATHER: PacketWeather = { delayMinMs: 0.2, delayMaxMs: 2, stragglers: 0, loss: 0, duplicates: 0 };
-
-/** Delay of the slowest packets. */
-export const STRAGGLER_MS = 900;
 
 interface Host {
   readonly process: SimProcess;
@@ -97,9 +83,9 @@ export class PoolNetwork {
       send: (bytes, to) => {
         this.packets++;
         this.packetBytes += bytes.length;
-        const copies = this.#rng.float() < this.weather.duplicates ? 2 : 1;
+        const times = copies(this.weather, this.#rng);
         host.process.send(() => {
-          for (let i = 0; i < copies; i++) this.#carryPacket(bytes, local, to.host);
+          for (let i = 0; i < times; i++) this.#carryPacket(bytes, local, to.host);
         });
       },
       close: () => {
@@ -110,27 +96,21 @@ export class PoolNetwork {
   }
 
   #carryPacket(bytes: Uint8Array, from: Endpoint, to: string): void {
-    const { loss, stragglers } = this.weather;
+    const { loss } = this.weather;
     const target = this.#hosts.get(to);
     if (target === undefined || this.#blocked.has(`${from.host} ${to}`)) return;
     const passes = (1 - loss) * (1 - target.loss) * (1 - (this.#hosts.get(from.host)?.loss ?? 0));
     if (passes < 1 && this.#rng.float() >= passes) return;
-    const isSlow = stragglers > 0 && this.#rng.float() < stragglers;
-    this.#events.after(isSlow ? this.#rng.float() * STRAGGLER_MS : this.#delay(), () => {
+    this.#events.after(packetDelay(this.weather, this.#rng), () => {
       target.process.receive(() => target.packets?.(bytes, from), true);
     });
-  }
-
-  #delay(): Millis {
-    const { delayMinMs, delayMaxMs } = this.weather;
-    return delayMinMs + this.#rng.float() * (delayMaxMs - delayMinMs);
   }
 
   /** A lossy path makes a stream slower: what is lost is sent again. A blocked one never answers. */
   #streamDelay(from: string, to: string): Millis {
     const loss =
       1 - (1 - this.weather.loss) * (1 - (this.#hosts.get(from)?.loss ?? 0)) * (1 - (this.#hosts.get(to)?.loss ?? 0));
-    let delay = this.#delay();
+    let delay = usualDelay(this.weather, this.#rng);
     for (let wait = RESEND_MS; loss > 0 && this.#rng.float() < loss && wait < RESEND_MS * 64; wait *= 2) delay += wait;
     return delay;
   }
@@ -193,6 +173,3 @@ export class PoolNetwork {
     this.#events.after(this.#streamDelay(from, to), fn);
   }
 }
-
-/** First wait before a lost segment is sent again; it doubles each time. */
-const RESEND_MS = 200;

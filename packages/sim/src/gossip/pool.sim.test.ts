@@ -1,8 +1,8 @@
 import { utf8 } from '@proconsul/base';
 import { expect, test } from 'vitest';
+import { LAN_WEATHER } from '../weather.ts';
 import { checkPool } from './check.ts';
 import { expectedSpreadMs, grown, measureDetection, measureSick, measureSpread, quantile } from './experiments.ts';
-import { LAN_WEATHER } from './pool-network.ts';
 import { PoolSim } from './pool-sim.ts';
 import { runPoolScenario } from './scenario.ts';
 

@@ -1,7 +1,7 @@
 import { type Millis, type Rng, seededRng } from '@proconsul/base';
 import { SimulationFailure } from '../raft/failure.ts';
+import { LAN_WEATHER } from '../weather.ts';
 import { checkPool } from './check.ts';
-import { LAN_WEATHER } from './pool-network.ts';
 import { PoolSim, type SimMember } from './pool-sim.ts';
 
 export const POOL_STEPS_DEFAULT = 60;
