@@ -6,6 +6,7 @@ import { judge } from './judge.ts';
 import type { Kind } from './kind.ts';
 import { Load } from './load.ts';
 import { Machine } from './machine.ts';
+import { OwnPause } from './own-pause.ts';
 import { Programs } from './programs.ts';
 import { Scene } from './scene.ts';
 import type { World } from './world.ts';
@@ -29,6 +30,8 @@ export interface ChaosResult {
   /** The longest time for which a sound server gave no stale answer. */
   readonly staleGapMs: number;
   readonly noticedMs: readonly number[];
+  /** The longest time for which the program that judges stood still itself. */
+  readonly ownPauseMs: number;
   /** How long it took until everybody was back in place. */
   readonly wholeMs: number;
   readonly writes: number;
@@ -60,6 +63,8 @@ export async function runChaos({ kind, seed, servers, seconds, world }: ChaosOpt
   knowEachOther(scene);
   const { load } = scene;
   const programs = new Programs(load, scene.servers, scene.clients, seed);
+  const ownPause = new OwnPause();
+  let ownPauseMs = 0;
   let wholeMs = 0;
   let faultAt = performance.now();
   try {
@@ -81,6 +86,7 @@ export async function runChaos({ kind, seed, servers, seconds, world }: ChaosOpt
   } catch (error) {
     scene.fail(`the run broke off: ${(error as Error).stack ?? error}`);
   } finally {
+    ownPauseMs = ownPause.end();
     for (const watcher of programs.watchers) watcher.stop();
     await load.stop().catch(() => {});
     await Promise.all(scene.machines.map((m) => m.stop()));
@@ -93,6 +99,7 @@ export async function runChaos({ kind, seed, servers, seconds, world }: ChaosOpt
     servers,
     wrong,
     noticedMs,
+    ownPauseMs,
     wholeMs,
     gapMs: writes.gapMs(faultAt),
     staleGapMs: Math.max(...stale.map((s) => s.worstMs)),

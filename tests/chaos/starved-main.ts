@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { Cluster } from '../cluster/cluster.ts';
 import { Background } from '../e2e/background.ts';
 import { pause, type TestAgent } from '../e2e/harness.ts';
+import { OwnPause } from './own-pause.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -28,7 +29,6 @@ const CGROUPS = '/sys/fs/cgroup/cpu';
 const OWN_PRIORITY = -15;
 const WRITE_WITHIN_MS = 10_000;
 const WRITE_PAUSE_MS = 100;
-const TICK_MS = 20;
 const busy = 'for (;;) Math.sqrt(Math.random())';
 const usual = ['nice', '-n', String(-OWN_PRIORITY)];
 
@@ -95,21 +95,6 @@ function starve(agents: readonly TestAgent[], percent: number, periodMs: number)
   };
 }
 
-/** Tells how long this program itself stood still at the most: such a run measured something else. */
-function watchOwnLateness(): () => number {
-  let last = performance.now();
-  let worst = 0;
-  const timer = setInterval(() => {
-    const now = performance.now();
-    worst = Math.max(worst, now - last - TICK_MS);
-    last = now;
-  }, TICK_MS);
-  return () => {
-    clearInterval(timer);
-    return worst;
-  };
-}
-
 async function main(): Promise<void> {
   setPriority(OWN_PRIORITY);
   const program = process.env['PROCONSUL_BIN'] ?? 'this checkout';
@@ -129,7 +114,7 @@ async function main(): Promise<void> {
     const marks = cluster.servers.map((agent) => agent.log.length);
     for (let n = 0; n < Number(options.hogs); n++) hogs.push(new Background([...usual, process.execPath, '-e', busy]));
     if (Number(options.quota) > 0) feed = starve(cluster.servers, Number(options.quota), Number(options.period));
-    const lateness = watchOwnLateness();
+    const ownPause = new OwnPause();
     const from = performance.now();
     await pause(Number(options.seconds) * 1000);
     const to = performance.now();
@@ -153,7 +138,7 @@ async function main(): Promise<void> {
     );
     const again = writer.ackedAt.find((t) => t > to);
     console.log(`  first write after that: ${again === undefined ? 'none' : `${Math.round(again - to)} ms`}`);
-    console.log(`  this program stood still for ${Math.round(lateness())} ms at the most`);
+    console.log(`  this program stood still for ${Math.round(ownPause.end())} ms at the most`);
     if (options.keep) {
       const kept = mkdtempSync(join(tmpdir(), 'proconsul-starved-'));
       for (const agent of cluster.all) writeFileSync(join(kept, `${agent.options.node}.log`), agent.log);
