@@ -106,7 +106,7 @@ import {
   STREAMS_MAX,
 } from '../packages/rpc/src/index.ts';
 import { ERROR_TEXT_BYTES_MAX, encodeErrorReply, encodeRequest } from '../packages/rpc/src/message.ts';
-import { UNKNOWN_KEYS_MAX } from '../packages/schema/src/config-entries/field.ts';
+import { UNKNOWN_KEYS_MAX } from '../packages/schema/src/config-entries/problems.ts';
 import type { Coordinate } from '../packages/schema/src/index.ts';
 import { DirEntry } from '../packages/schema/src/index.ts';
 import { COUNTED_NAMES_MAX, CountedNames } from '../packages/serf/src/counted-names.ts';

@@ -3,7 +3,7 @@ import type { JsonValue } from '@proconsul/gojson';
 import { Reader, type Writer } from '@proconsul/msgpack';
 import { DecodeError, isObject } from '../kind.ts';
 import { encoded } from '../struct.ts';
-import { goKind, type Problems, refuseProblems } from './field.ts';
+import { goKind, type Problems, refuseProblems } from './problems.ts';
 import { CONFIG_ENTRY_SHAPES } from './shapes.ts';
 
 /** A config entry as decoded fields with Go's names; durations are nanoseconds. Fields with zero values may be missing. */

@@ -1,5 +1,5 @@
 import { DecodeError, isObject, type Kind } from '../kind.ts';
-import { type Problems, refuseProblems } from './field.ts';
+import { type Problems, refuseProblems } from './problems.ts';
 import { INTENTION_SHAPE } from './shapes.ts';
 
 /** An intention as decoded fields with Go's names. Fields with zero values may be missing. */

@@ -1,28 +1,21 @@
+import { free, freeMap, hidden, list, map, maybe } from './containers.ts';
+import { jsonOnly, wireOnly } from './part.ts';
 import {
   base64,
   duration,
   durationText,
   flag,
   float,
-  free,
-  freeMap,
-  hidden,
   int,
-  jsonOnly,
-  list,
-  map,
-  maybe,
   maybeFlag,
   maybeInt,
   moment,
-  type Shape,
-  shape,
   text,
   textOf,
   uint32,
   uint64,
-  wireOnly,
-} from './field.ts';
+} from './scalars.ts';
+import { type Shape, shape } from './shape.ts';
 
 const texts = list(text);
 const pairs = map(text);
