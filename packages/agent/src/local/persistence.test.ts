@@ -4,7 +4,8 @@ import { checkType } from '@proconsul/checks';
 import { CheckType, HealthCheck, NodeService } from '@proconsul/schema';
 import { describe, expect, test } from 'vitest';
 import { keptLog } from '../testing/kept-log.ts';
-import { DURABLE_AFTER_MS, JOURNAL_AGE_MAX_MS, Persistence } from './persistence.ts';
+import { DURABLE_AFTER_MS, JOURNAL_AGE_MAX_MS } from './journaled-files.ts';
+import { Persistence } from './persistence.ts';
 import type { CheckRow, ServiceRow } from './state.ts';
 
 /** Stands for a hash: 64 hexadecimal digits that differ for different texts. */

@@ -1,15 +1,4 @@
-import {
-  type AppendFile,
-  type Clock,
-  type Disk,
-  errorText,
-  fromUtf8,
-  type Log,
-  type Millis,
-  soon,
-  type Timer,
-  utf8,
-} from '@proconsul/base';
+import { type Clock, type Disk, errorText, fromUtf8, type Log, utf8 } from '@proconsul/base';
 import {
   type CheckType,
   checkType,
@@ -19,24 +8,19 @@ import {
 } from '@proconsul/checks';
 import { parseJson, quoteJson, stringifyAny } from '@proconsul/gojson';
 import { CheckType as CheckTypeSchema, HealthCheck, isObject, NodeService } from '@proconsul/schema';
+import { JournaledFiles } from './journaled-files.ts';
 import type { CheckRow, Origin, ServiceRow } from './state.ts';
 
 // The layout of the data directory is Consul's: operators and tools read it. Source: data directory documentation.
 const SERVICES = 'services';
 const CHECKS = 'checks';
 const CHECK_STATE = 'checks/state';
-/** Ours: changes that are not in their files yet, one JSON array `[path, content or null]` a line. */
+/** Ours: changes that are not in their files yet. */
 const JOURNAL = 'definitions.journal';
+const JOURNALED_PATH = /^(services|checks)(\/state)?\/[0-9a-f]{64}$/;
 
 /** Largest definition that is read back. */
 const FILE_BYTES_MAX = 4 * 1024 * 1024;
-
-/** Changes of definitions are made durable together after this long. */
-export const DURABLE_AFTER_MS: Millis = 3000;
-
-/** While changes go on, the journal alone is made durable, until it is this old or this large. */
-export const JOURNAL_AGE_MAX_MS: Millis = 30_000;
-export const JOURNAL_BYTES_MAX = 32 * 1024 * 1024;
 
 export interface PersistenceDependencies {
   readonly clock: Clock;
@@ -58,74 +42,60 @@ export interface LoadedCheck {
   readonly origin: Origin;
 }
 
-/** The bytes of a file; null for one that has to go. */
-type Content = (() => Uint8Array) | null;
-
 /** Keeps what was registered through the API over a restart. */
 export class Persistence {
   readonly #d: PersistenceDependencies;
-  /** What the files do not hold yet; null for one that has to go. */
-  readonly #dirty = new Map<string, Content>();
+  readonly #files: JournaledFiles;
   readonly #statePaths = new Map<string, string>();
-  #timer: Timer | null = null;
-  #journal: AppendFile | null = null;
-  /** Lines that go into the journal together, and when they have. */
-  #gathered = '';
-  #noting: Promise<void> | null = null;
-  /** Lines that came while the journal was being emptied: they are appended once it is. Null at other times. */
-  #held: Uint8Array[] | null = null;
-  /** The last line may have been written in part; an empty one after it keeps the next apart. */
-  #torn = false;
-  #flushing: Promise<void> | null = null;
-  /** When the journal got its first line that is not in a file yet, and its last one. */
-  #firstNotedAt: Millis = 0;
-  #lastNotedAt: Millis = 0;
 
   constructor(dependencies: PersistenceDependencies) {
     this.#d = dependencies;
+    this.#files = new JournaledFiles({ journal: JOURNAL, paths: JOURNALED_PATH, unnoted: CHECK_STATE }, dependencies);
   }
 
   async prepare(): Promise<void> {
     for (const dir of [SERVICES, CHECKS, CHECK_STATE]) await this.#d.disk.mkdir(dir, 0o700);
-    await this.#replayJournal();
-    this.#journal = await this.#d.disk.openAppend(JOURNAL, 0o600);
-    // What could not be put into its file stays in the journal, which may end in the middle of a line.
-    if (this.#dirty.size === 0) await this.#emptyJournal();
-    else {
-      this.#torn = this.#journal.sizeBytes > 0;
-      this.#plan();
-    }
+    await this.#files.open();
+  }
+
+  /** Resolves when the changes of before are in the journal, or could not be written into it. */
+  noted(): Promise<void> {
+    return this.#files.noted();
+  }
+
+  /** Brings every file up to date, durably. */
+  flush(): Promise<void> {
+    return this.#files.flush();
   }
 
   /** `json` is the record's, where the caller has it. */
   saveService(row: ServiceRow, json: string = NodeService.toJson(row.service)): void {
     const sidecar = row.service.LocallyRegisteredAsSidecar ? ',"LocallyRegisteredAsSidecar":true' : '';
     const text = `{"Token":${quoteJson(row.token)},"Service":${json},"Source":"${row.origin}"${sidecar}}`;
-    this.#change(`${SERVICES}/${this.#d.sha256(row.service.ID)}`, text);
+    this.#files.change(`${SERVICES}/${this.#d.sha256(row.service.ID)}`, text);
   }
 
   removeService(id: string): void {
-    this.#change(`${SERVICES}/${this.#d.sha256(id)}`, null);
+    this.#files.change(`${SERVICES}/${this.#d.sha256(id)}`, null);
   }
 
   saveCheck(row: CheckRow): void {
     const type =
       row.definition === null ? 'null' : CheckTypeSchema.toJson(CheckTypeSchema.make(row.definition as never));
     const text = `{"Check":${HealthCheck.toJson(row.check)},"ChkType":${type},"Token":${quoteJson(row.token)},"Source":"${row.origin}"}`;
-    this.#change(`${CHECKS}/${this.#d.sha256(row.check.CheckID)}`, text);
+    this.#files.change(`${CHECKS}/${this.#d.sha256(row.check.CheckID)}`, text);
   }
 
   removeCheck(id: string): void {
-    this.#change(`${CHECKS}/${this.#d.sha256(id)}`, null);
-    this.#change(this.#statePath(id), null);
+    this.#files.change(`${CHECKS}/${this.#d.sha256(id)}`, null);
+    this.#files.change(this.#statePath(id), null);
     this.#statePaths.delete(id);
   }
 
   saveTtl(state: PersistedCheckState): void {
     const { CheckID, Output, Status, Expires } = state;
     // Reports may come many times a second: they are written with the next flush, the last one for all.
-    this.#dirty.set(this.#statePath(CheckID), () => utf8(stringifyAny({ CheckID, Output, Status, Expires })));
-    this.#plan();
+    this.#files.changeUnnoted(this.#statePath(CheckID), () => utf8(stringifyAny({ CheckID, Output, Status, Expires })));
   }
 
   #statePath(checkId: string): string {
@@ -144,7 +114,7 @@ export class Persistence {
     const state = persistedCheckState(json);
     if (state === undefined) return undefined;
     if (isPersistedFresh(state, wallMs)) return state;
-    this.#change(path, null);
+    this.#files.change(path, null);
     return undefined;
   }
 
@@ -202,171 +172,4 @@ export class Persistence {
       return undefined;
     }
   }
-
-  /**
-   * Notes the change in the journal, together with all others of this moment, where it survives the end of this process, and puts
-   * it into its file a little later, once for all changes until then. Replacing a file costs a flush of the disk; a line in a
-   * journal does not.
-   */
-  #change(path: string, text: string | null): void {
-    this.#dirty.set(path, text === null ? null : () => utf8(text));
-    this.#gathered += `["${path}",${text}]\n`;
-    this.#noting ??= new Promise((resolve) => {
-      soon(this.#d.clock, () => {
-        this.#noteGathered();
-        resolve();
-      });
-    });
-  }
-
-  /** Resolves when the changes of before are in the journal, or could not be written into it. */
-  async noted(): Promise<void> {
-    await this.#noting;
-    if (this.#held !== null) await this.#flushing;
-  }
-
-  #noteGathered(): void {
-    this.#noting = null;
-    if (this.#gathered === '') return;
-    const lines = utf8(this.#gathered);
-    this.#gathered = '';
-    if (this.#held === null) this.#note([lines]);
-    else this.#held.push(lines);
-    this.#lastNotedAt = this.#d.clock.now();
-    if (this.#journal?.sizeBytes === lines.length) this.#firstNotedAt = this.#lastNotedAt;
-    this.#plan();
-  }
-
-  #note(lines: readonly Uint8Array[]): void {
-    try {
-      this.#journal?.append(this.#torn ? [utf8('\n'), ...lines] : lines);
-      this.#torn = false;
-    } catch (error) {
-      this.#torn = true;
-      this.#d.log.error('failed to persist', { file: JOURNAL, error: errorText(error) });
-    }
-  }
-
-  /** An append while the file is cut might be cut off with the rest, so lines are held until it is done. */
-  async #emptyJournal(): Promise<void> {
-    if (this.#journal === null || this.#journal.sizeBytes === 0) return;
-    const held: Uint8Array[] = [];
-    this.#held = held;
-    try {
-      await this.#journal.truncate(0);
-      this.#torn = false;
-    } catch (error) {
-      this.#d.log.error('failed to persist', { file: JOURNAL, error: errorText(error) });
-    } finally {
-      this.#held = null;
-      if (held.length > 0) this.#note(held);
-    }
-  }
-
-  #plan(): void {
-    this.#timer ??= this.#d.clock.after(DURABLE_AFTER_MS, () => {
-      void (this.#isJournalEnough() ? this.#flushAround() : this.flush()).then(() => {
-        this.#timer = null;
-        if (this.#dirty.size > 0) this.#plan();
-      });
-    });
-  }
-
-  /** A change for each of many services in a row would cost two flushes of the disk for each of them, again and again. */
-  #isJournalEnough(): boolean {
-    const now = this.#d.clock.now();
-    const isBusy = now - this.#lastNotedAt < DURABLE_AFTER_MS;
-    const size = this.#journal?.sizeBytes ?? 0;
-    return isBusy && size > 0 && size < JOURNAL_BYTES_MAX && now - this.#firstNotedAt < JOURNAL_AGE_MAX_MS;
-  }
-
-  /** Makes the journal durable, and brings the files up to date that it does not cover. */
-  async #flushAround(): Promise<void> {
-    this.#noteGathered();
-    try {
-      await this.#journal?.sync();
-    } catch (error) {
-      this.#d.log.error('failed to persist', { file: JOURNAL, error: errorText(error) });
-    }
-    const failed = new Map<string, Content>();
-    await this.#write(
-      [...this.#dirty.keys()].filter((path) => path.startsWith(CHECK_STATE)),
-      failed,
-    );
-    for (const [path, content] of failed) if (!this.#dirty.has(path)) this.#dirty.set(path, content);
-  }
-
-  /** Brings every file up to date, durably and one after the other: the flushes of the log go first. */
-  flush(): Promise<void> {
-    this.#flushing ??= this.#flushAll().finally(() => {
-      this.#flushing = null;
-    });
-    return this.#flushing;
-  }
-
-  /** What cannot be written is tried again later; until then the journal keeps it. */
-  async #flushAll(): Promise<void> {
-    this.#noteGathered();
-    const failed = new Map<string, Content>();
-    while (this.#dirty.size > 0) await this.#write([...this.#dirty.keys()], failed);
-    if (failed.size === 0) return this.#emptyJournal();
-    for (const [path, content] of failed) this.#dirty.set(path, content);
-  }
-
-  /** Takes the changes of `paths` off the list and into their files; what fails goes into `failed`. */
-  async #write(paths: readonly string[], failed: Map<string, Content>): Promise<void> {
-    for (const path of paths) {
-      const content = this.#dirty.get(path);
-      if (content === undefined) continue;
-      this.#dirty.delete(path);
-      try {
-        if (content === null) await this.#d.disk.remove(path);
-        else await this.#d.disk.writeAtomic(path, content(), 0o600);
-        failed.delete(path);
-      } catch (error) {
-        this.#d.log.error('failed to persist', { file: path, error: errorText(error) });
-        failed.set(path, content);
-      }
-    }
-  }
-  /** Changes that an agent noted and did not live to put into their files. */
-  async #replayJournal(): Promise<void> {
-    let bytes: Uint8Array;
-    try {
-      bytes = await this.#d.disk.read(JOURNAL);
-    } catch (error) {
-      if ((error as { code?: string }).code !== 'ENOENT') throw error;
-      return;
-    }
-    const lines = fromUtf8(bytes).split('\n');
-    // What follows the last newline was cut off while it was written: it was never acknowledged.
-    lines.pop();
-    for (const line of lines) {
-      if (line === '') continue;
-      const change = journalLine(line);
-      if (change === undefined) {
-        this.#d.log.error('failed to decode file', { file: JOURNAL, error: 'a line is damaged' });
-        continue;
-      }
-      const [path, text] = change;
-      this.#dirty.set(path, text === null ? null : () => utf8(text));
-    }
-    await this.#flushAll();
-  }
-}
-
-const JOURNALED_PATH = /^(services|checks)(\/state)?\/[0-9a-f]{64}$/;
-
-function journalLine(line: string): [string, string | null] | undefined {
-  let json: unknown;
-  try {
-    json = JSON.parse(line);
-  } catch {
-    return undefined;
-  }
-  if (!Array.isArray(json) || json.length !== 2) return undefined;
-  const [path, content] = json as [unknown, unknown];
-  if (typeof path !== 'string' || !JOURNALED_PATH.test(path)) return undefined;
-  if (content === null) return [path, null];
-  return isObject(content as never) ? [path, line.slice(`["${path}",`.length, -1)] : undefined;
 }
