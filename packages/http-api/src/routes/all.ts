@@ -3,6 +3,7 @@ import type { Route } from '../route.ts';
 import { aclDisabledRoutes } from './acl-disabled.ts';
 import { agentRoutes } from './agent.ts';
 import { agentCheckRoutes } from './agent-checks.ts';
+import { agentHealthRoutes } from './agent-health.ts';
 import { agentServiceRoutes } from './agent-services.ts';
 import { catalogRoutes } from './catalog.ts';
 import { configRoutes } from './config.ts';
@@ -21,6 +22,7 @@ import { txnRoutes } from './txn.ts';
 const apiRoutes: readonly Route[] = [
   ...agentRoutes,
   ...agentServiceRoutes,
+  ...agentHealthRoutes,
   ...agentCheckRoutes,
   ...catalogRoutes,
   ...connectRoutes,
