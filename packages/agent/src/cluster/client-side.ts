@@ -3,16 +3,16 @@ import type { RuntimeConfig } from '@proconsul/config';
 import { type Caller, noServers } from '@proconsul/endpoints';
 import type { UserEvent } from '@proconsul/http-api';
 import { callError, RemoteCaller, type RpcPeer } from '@proconsul/rpc';
-import { EventFireRequest, KeyringRequest, KeyringResponses, SnapshotRequest } from '@proconsul/schema';
+import { EventFireRequest, KeyringRequest, KeyringResponses } from '@proconsul/schema';
 import type { NetworkCoordinate, Serf, SerfEvent } from '@proconsul/serf';
 import { parseServerTags, type ServerInfo } from '@proconsul/server';
 import { ClientCertificate } from '../auto-encrypt/client-certificate.ts';
 import type { AgentContext } from '../context.ts';
 import type { Stats } from '../self.ts';
 import { discover } from './discovery.ts';
-import { encodeEventPayload } from './event-payload.ts';
 import type { Membership } from './membership.ts';
 import { lanRefusal } from './merge-rules.ts';
+import { eventRequest, keyringRequest, restoreRequest, saveRequest } from './pool-requests.ts';
 import { handleUserEvent } from './pool-user-events.ts';
 import { makePool } from './pools.ts';
 import { resolveHost } from './resolve-host.ts';
@@ -202,23 +202,14 @@ export class ClientSide implements ClusterSide {
     return this.#lan.coordinate();
   }
 
-  async fireEvent(event: UserEvent, Datacenter: string, Token: string): Promise<void> {
-    const Payload = encodeEventPayload(event);
-    const dc = this.#datacenter(Datacenter);
-    const request = EventFireRequest.make({ Datacenter: dc, Token, Name: event.Name, Payload, AllowStale: true });
+  async fireEvent(event: UserEvent, datacenter: string, token: string): Promise<void> {
+    const request = eventRequest(event, this.#datacenter(datacenter), token);
     await this.#call('Internal.EventFire', EventFireRequest.encodeWire(request));
   }
 
-  async keyring(o: KeyringOperation): Promise<readonly KeyringAnswer[]> {
-    const request = KeyringRequest.make({
-      Operation: o.op,
-      Key: o.key,
-      RelayFactor: o.relayFactor,
-      LocalOnly: o.localOnly,
-      Token: o.token,
-    });
-    const reply = await this.#call('Internal.KeyringOperation', KeyringRequest.encodeWire(request));
-    return KeyringResponses.decodeWire(reply).Responses ?? [];
+  async keyring(operation: KeyringOperation): Promise<readonly KeyringAnswer[]> {
+    const request = KeyringRequest.encodeWire(keyringRequest(operation));
+    return KeyringResponses.decodeWire(await this.#call('Internal.KeyringOperation', request)).Responses ?? [];
   }
 
   /** Calls a server; the next one when there is no connection to the first. */
@@ -242,19 +233,16 @@ export class ClientSide implements ClusterSide {
     return peer;
   }
 
-  /** Servers of the reference want it named, ours too. */
   #datacenter(asked: string): string {
     return asked || this.#context.config().datacenter;
   }
 
-  async snapshotSave({ datacenter, stale, token }: SnapshotOptions): Promise<SavedArchive> {
-    const request = SnapshotRequest.make({ Datacenter: this.#datacenter(datacenter), AllowStale: stale, Token: token });
-    return await askForArchive(await this.#dialSnapshot(), request);
+  async snapshotSave(o: SnapshotOptions): Promise<SavedArchive> {
+    return await askForArchive(await this.#dialSnapshot(), saveRequest(o, this.#datacenter(o.datacenter)));
   }
 
   async snapshotRestore(archive: AsyncIterable<Uint8Array>, o: Omit<SnapshotOptions, 'stale'>): Promise<void> {
-    const request = SnapshotRequest.make({ Datacenter: this.#datacenter(o.datacenter), Token: o.token });
-    await giveArchive(await this.#dialSnapshot(), request, archive);
+    await giveArchive(await this.#dialSnapshot(), restoreRequest(o, this.#datacenter(o.datacenter)), archive);
   }
 
   #dialSnapshot() {

@@ -3,7 +3,6 @@ import type { RuntimeConfig } from '@proconsul/config';
 import type { Caller } from '@proconsul/endpoints';
 import type { UserEvent } from '@proconsul/http-api';
 import { type RpcClient, serveCalls } from '@proconsul/rpc';
-import { EventFireRequest, KeyringRequest, SnapshotRequest } from '@proconsul/schema';
 import type { NetworkCoordinate } from '@proconsul/serf';
 import { BootstrapExpect, LimitedCaller, RequestLimits } from '@proconsul/server';
 import type { RootsWatch } from '../auto-encrypt/roots-watch.ts';
@@ -14,8 +13,8 @@ import { LocalServer } from '../local-server.ts';
 import type { Stats } from '../self.ts';
 import { serverGauges } from '../server-gauges.ts';
 import { discover } from './discovery.ts';
-import { encodeEventPayload } from './event-payload.ts';
 import type { Membership } from './membership.ts';
+import { eventRequest, keyringRequest, restoreRequest, saveRequest } from './pool-requests.ts';
 import { handleUserEvent } from './pool-user-events.ts';
 import { RejoinAge } from './rejoin-age.ts';
 import { resolveHost } from './resolve-host.ts';
@@ -284,46 +283,23 @@ export class ServerSide implements ClusterSide {
     return this.#pools.lan.coordinate();
   }
 
-  async fireEvent(event: UserEvent, Datacenter: string, Token: string): Promise<void> {
-    const Payload = encodeEventPayload(event);
-    await this.#calls.fire(
-      EventFireRequest.make({
-        Datacenter: this.#datacenter(Datacenter),
-        Token,
-        Name: event.Name,
-        Payload,
-        AllowStale: true,
-      }),
-    );
+  async fireEvent(event: UserEvent, datacenter: string, token: string): Promise<void> {
+    await this.#calls.fire(eventRequest(event, this.#datacenter(datacenter), token));
   }
 
-  keyring({ op, key, relayFactor, localOnly, token }: KeyringOperation): Promise<readonly KeyringAnswer[]> {
-    return this.#calls.keyring().run(
-      KeyringRequest.make({
-        Operation: op,
-        Key: key,
-        RelayFactor: relayFactor,
-        LocalOnly: localOnly,
-        Token: token,
-      }),
-    );
+  keyring(operation: KeyringOperation): Promise<readonly KeyringAnswer[]> {
+    return this.#calls.keyring().run(keyringRequest(operation));
   }
 
-  /** Servers of the reference want it named, ours too. */
-  #datacenter(asked: string): string {
-    return asked || this.#context.config().datacenter;
-  }
-
-  snapshotSave({ datacenter, stale, token }: SnapshotOptions): Promise<SavedArchive> {
-    return this.#calls.save(
-      SnapshotRequest.make({ Datacenter: this.#datacenter(datacenter), AllowStale: stale, Token: token }),
-    );
+  snapshotSave(o: SnapshotOptions): Promise<SavedArchive> {
+    return this.#calls.save(saveRequest(o, this.#datacenter(o.datacenter)));
   }
 
   snapshotRestore(archive: AsyncIterable<Uint8Array>, o: Omit<SnapshotOptions, 'stale'>): Promise<void> {
-    return this.#calls.restore(
-      SnapshotRequest.make({ Datacenter: this.#datacenter(o.datacenter), Token: o.token }),
-      archive,
-    );
+    return this.#calls.restore(restoreRequest(o, this.#datacenter(o.datacenter)), archive);
+  }
+
+  #datacenter(asked: string): string {
+    return asked || this.#context.config().datacenter;
   }
 }
