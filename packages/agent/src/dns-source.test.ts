@@ -1,5 +1,6 @@
 import { ManualClock } from '@proconsul/base/testing';
 import type { Caller, Consistency } from '@proconsul/endpoints';
+import { Node, NodeService } from '@proconsul/schema';
 import { expect, test } from 'vitest';
 import { CatalogDnsSource } from './dns-source.ts';
 
@@ -86,3 +87,18 @@ test.for([
     expect(seen).toEqual(holds);
   },
 );
+
+test('of the services at an address those of the first node come first, by their ids', async () => {
+  const at = (node: string, id: string, name: string) => ({
+    Node: Node.make({ Node: node, Datacenter: 'dc1' }),
+    Service: NodeService.make({ ID: id, Service: name, Address: '10.0.0.9' }),
+  });
+  const value = [at('n5', 'a', 'abc'), at('N1', 'z', 'zed'), at('n1', 'b', 'bed')];
+  const caller = {
+    leads: () => true,
+    peek: () => ({ index: 1, value, valid: true, memo: new Map() }),
+  };
+  const source = new CatalogDnsSource(caller as unknown as Caller, () => '', 'me', new ManualClock());
+  const found = (await source.servicesByAddress('10.0.0.9', OPTIONS)).value;
+  expect(found.map(({ Service }) => Service)).toEqual(['bed', 'zed', 'abc']);
+});

@@ -28,6 +28,7 @@ import {
   type ServiceArgs,
   type View,
 } from '@proconsul/endpoints';
+import type { CheckServiceNode } from '@proconsul/schema';
 
 /**
  * A view of something that follows from another view, and is made once for it. Where nobody leads any more, or never did, the state
@@ -55,6 +56,12 @@ class DerivedView<S, T> implements DnsView<T> {
     this.#freshUntil = Math.max(this.#freshUntil, until);
     return this;
   }
+}
+
+/** Of several that answer at one address the first is told. Source: answers of the reference. */
+function byNodeAndId(a: CheckServiceNode, b: CheckServiceNode): number {
+  const [x, y] = [a, b].map(({ Node, Service }) => `${Node?.Node}\0${Service?.ID}`.toLowerCase()) as [string, string];
+  return x < y ? -1 : x > y ? 1 : 0;
 }
 
 function dnsError(error: unknown): DnsSourceError {
@@ -197,6 +204,7 @@ export class CatalogDnsSource implements DnsSource {
     return this.#read(Internal.ServiceDump, args, options, `address:${address}`, (found) =>
       found
         .filter((i) => i.Service?.Address === address)
+        .sort(byNodeAndId)
         .map((i) => ({ Service: i.Service?.Service ?? '', Datacenter: i.Node?.Datacenter ?? '' })),
     );
   }

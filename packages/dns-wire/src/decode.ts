@@ -66,7 +66,8 @@ function readRecord(reader: Reader): ResourceRecord | undefined {
   const end = reader.at + length;
   if (end > reader.bytes.length) throw recordError('cut short', type);
   if (type === RRType.OPT) {
-    reader.edns ??= readEdns(reader, rrClass, ttl, end);
+    // Of several the last one counts. Source: answers of the reference.
+    reader.edns = readEdns(reader, rrClass, ttl, end);
     reader.at = end;
     return undefined;
   }

@@ -39,6 +39,12 @@ describe('a captured answer', () => {
     expect(message.edns).toMatchObject({ udpBytes: 1232, options: [] });
   });
 
+  test('of several OPT records the last one counts', () => {
+    const opt = (udpBytes: number) => Uint8Array.of(0, 0, 41, udpBytes >> 8, udpBytes & 255, 0, 0, 0, 0, 0, 0);
+    const head = Uint8Array.of(0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2);
+    expect(decodeMessage(Uint8Array.of(...head, ...opt(600), ...opt(1400))).edns?.udpBytes).toBe(1400);
+  });
+
   test('is encoded to the same bytes again, compression included', () => {
     expect(hex(encodeMessage(decodeMessage(CAPTURED)))).toBe(hex(CAPTURED));
   });

@@ -18,6 +18,8 @@ export interface Answer {
   readonly shuffle: boolean;
   /** At most so many units in one reply, whatever the transport. */
   readonly unitsMax: number;
+  /** The limits on the number of answers apply. */
+  readonly counted: boolean;
   readonly authority: readonly ResourceRecord[];
   /** Additional records that belong to no answer. */
   readonly additional: readonly ResourceRecord[];
@@ -41,6 +43,7 @@ export function makeAnswer(parts: AnswerParts): Answer {
     units: [],
     shuffle: false,
     unitsMax: Number.POSITIVE_INFINITY,
+    counted: true,
     authority: [],
     additional: [],
     scope: 'global',

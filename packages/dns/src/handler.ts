@@ -114,7 +114,8 @@ export class DnsHandler {
     if ('reply' in parsed) return parsed.reply;
     // Memory of the datagram may be used again once we return.
     const packet = bytes.slice();
-    const question = packet.subarray(12, 12 + parsed.query.question.length);
+    const { length } = parsed.query.question;
+    const question = 12 + length > packet.length ? parsed.query.question : packet.subarray(12, 12 + length);
     return this.answer({ ...parsed.query, question }, packet, from, transport, token, start);
   }
 
@@ -165,11 +166,12 @@ export class DnsHandler {
     settings: DnsSettings,
   ): Uint8Array {
     const edns = echoEdns(query, answer);
+    const limits = replyLimits(transport, query, settings);
     const template = new Template(query.question, name, answer, {
       compress: !settings.disableCompression,
       enableTruncate: settings.enableTruncate,
       recursionAvailable: settings.recursors.length > 0,
-      limits: replyLimits(transport, query, settings),
+      limits: answer.counted ? limits : { ...limits, answersMax: Number.POSITIVE_INFINITY },
       edns,
     });
     const simple = query.edns === undefined || (query.edns.options?.length ?? 0) === 0;

@@ -41,6 +41,7 @@ describe('queries that are not right, as the reference agent treats them', () =>
     ['two authority records', withCounts('0001000000020000'), '1234' + '8101'],
     ['three additional records', withCounts('0001000000000003'), '1234' + '8101'],
     ['a question cut short', A.slice(0, -6), '1234' + '8101'],
+    ['nothing but a header', A.slice(0, 24), '1234' + '8105'],
     ['a name cut short', A.slice(0, 40), '1234' + '8101'],
     ['a pointer to itself', A.slice(0, 24) + 'c00c' + '00010001', '1234' + '8101'],
     ['an unknown kind of label', A.slice(0, 24) + '8061626300' + '00010001', '1234' + '8101'],
@@ -49,6 +50,14 @@ describe('queries that are not right, as the reference agent treats them', () =>
     ['opcode UPDATE', withFlags('2900'), '1234' + 'a904'],
   ])('%s: only a header', async (_, bytes, start) => {
     expect(await reply(bytes)).toBe(start + '00'.repeat(8));
+  });
+
+  test('a question that ends behind its name or its type has zeros for the rest', async () => {
+    const untyped = decodeMessage(unhex((await reply(A.slice(0, -8))) ?? ''));
+    expect(untyped.questions).toEqual([{ name: 'db.service.consul.', type: 0, class: 0 }]);
+    const typed = decodeMessage(unhex((await reply(A.slice(0, -4))) ?? ''));
+    expect(typed.questions).toEqual([{ name: 'db.service.consul.', type: 1, class: 0 }]);
+    expect(typed.answers).toHaveLength(1);
   });
 
   test.each([
@@ -60,6 +69,8 @@ describe('queries that are not right, as the reference agent treats them', () =>
     const option = '0008' + length(data.length / 2) + data;
     const bytes = withCounts('0001000000000001') + OPT + length(option.length / 2) + option;
     expect(await reply(bytes)).toBe('12348101' + '0001000000000000' + A.slice(24));
+    const available = bytes.slice(0, 4) + '0180' + bytes.slice(8);
+    expect(await reply(available)).toBe('12348181' + '0001000000000000' + A.slice(24));
   });
 
   test.each([
@@ -93,10 +104,10 @@ describe('queries that are not right, as the reference agent treats them', () =>
     expect((await reply(bytes))?.slice(-22)).toBe('00002904d0' + '000000000000');
   });
 
-  test('a second OPT record and unknown options are ignored', async () => {
+  test('of two OPT records the last one counts, and unknown options are ignored', async () => {
     const cookie = '00002904d000000000' + '000c' + '000a0008' + '6162636465666768';
     const out = await reply(withCounts('0001000000000002') + cookie + '000029ffff000000000000');
-    expect(out?.slice(-22)).toBe('00002904d0' + '000000000000');
+    expect(out?.slice(-22)).toBe('000029ffff' + '000000000000');
   });
 });
 

@@ -48,16 +48,20 @@ export function parseQuery(bytes: Uint8Array): Parsed {
     return { reply: bareReply(bytes, Rcode.FORMERR) };
   }
   const flags = bits & (opcode === Opcode.NOTIFY ? ECHO_NOTIFY : ECHO);
+  // As if no question had been announced, and that is nobody's to answer. Source: answers of the reference.
+  if (bytes.length === HEADER_BYTES) return { reply: bareReply(bytes, Rcode.REFUSED) };
   let end: number;
   let labels: string[];
+  let question: Uint8Array;
   try {
     ({ labels, end } = decodeLabels(bytes, HEADER_BYTES));
-    if (end + 4 > bytes.length) throw new ProtocolError('DNS_SHORT', 'question is cut short');
+    question = wholeQuestion(bytes, end);
   } catch {
     return { reply: bareReply(bytes, Rcode.FORMERR) };
   }
-  const question = bytes.subarray(HEADER_BYTES, end + 4);
-  const head = { id: u16(bytes, 0), flags, labels, type: u16(bytes, end), question };
+  const type = u16(question, question.length - 4);
+  const head = { id: u16(bytes, 0), flags, labels, type, question };
+  if (end + 4 > bytes.length) return { query: { ...head, edns: undefined, subnet: undefined } };
   if (u16(bytes, 6) + u16(bytes, 8) + u16(bytes, 10) === 0)
     return { query: { ...head, edns: undefined, subnet: undefined } };
   try {
@@ -66,8 +70,22 @@ export function parseQuery(bytes: Uint8Array): Parsed {
     const subnet = option === undefined ? undefined : decodeClientSubnet(option.data);
     return { query: { ...head, edns, subnet } };
   } catch {
-    return { reply: plainReply(head, Rcode.FORMERR, 0) };
+    return { reply: plainReply(head, Rcode.FORMERR, bits & RA) };
   }
+}
+
+/** Set in a query it says nothing, and comes back when the query is refused as malformed. */
+const RA = 0x0080;
+
+/** A message that ends behind the name or the type has 0 for what is missing. Source: answers of the reference. */
+function wholeQuestion(bytes: Uint8Array, nameEnd: number): Uint8Array {
+  const question = bytes.subarray(HEADER_BYTES, nameEnd + 4);
+  const missing = nameEnd + 4 - bytes.length;
+  if (missing <= 0) return question;
+  if (missing % 2 === 1) throw new ProtocolError('DNS_SHORT', 'question is cut short');
+  const whole = new Uint8Array(nameEnd + 4 - HEADER_BYTES);
+  whole.set(question);
+  return whole;
 }
 
 function bareReply(bytes: Uint8Array, rcode: number): Uint8Array {

@@ -47,7 +47,8 @@ export function parseLookup(labels: readonly string[], type: number): Lookup {
     case 'node':
       return { kind: 'node', node: parts.join('.'), locality };
     case 'query':
-      return { kind: 'query', query: queryName(parts), locality };
+      // Only a bare datacenter may follow. Source: answers of the reference.
+      return where.length > 1 ? INVALID : { kind: 'query', query: queryName(parts), locality };
     case 'service':
       return serviceLookup(parts, locality);
     default:

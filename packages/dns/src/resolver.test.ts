@@ -72,6 +72,7 @@ describe('names, as the reference agent reads them', () => {
     ['db.virtual.x.y.z.consul', 'A', NXDOMAIN],
     ['db.virtual.x.peer.consul', 'A', EMPTY],
     ['q.query.nope.consul', 'A', NXDOMAIN],
+    ['q.query.dc1.dc.consul', 'A', NXDOMAIN],
     ['ghost.node.consul', 'MX', EMPTY],
     ['ghost.node.consul', 'HTTPS', EMPTY],
     ['ghost.service.consul', 'MX', NXDOMAIN],
@@ -131,6 +132,14 @@ describe('spelling', () => {
   });
 });
 
+test('domains are in lower case, however they are configured', async () => {
+  const w = shop({ domain: 'Corp.Example', altDomain: 'ALT.test' });
+  const soa = async (name: string) => (await w.ask(name, 'A')).authority[0]?.name;
+  expect([await soa('ghost.service.Corp.Example'), await soa('ghost.service.alt.test')]).toEqual([
+    ...['corp.example.', 'alt.test.'],
+  ]);
+});
+
 describe('the alternative domain', () => {
   const alt = () => shop({ altDomain: 'alt.test' });
 
@@ -149,9 +158,12 @@ describe('the alternative domain', () => {
     expect((await alt().ask(name, type)).authority[0]?.name).toBe(owner);
   });
 
-  test('a SOA question is answered with the first domain', async () => {
+  test('a SOA question about the domain itself, or in another spelling, is answered with the first domain', async () => {
+    const owner = async (name: string) => (await alt().ask(name, 'SOA')).answers[0]?.name;
+    expect([await owner('alt.test'), await owner('db.ALT.test'), await owner('db.service.alt.test')]).toEqual([
+      ...['consul.', 'consul.', 'alt.test.'],
+    ]);
     const message = await alt().ask('DB.ALT.Test', 'SOA');
-    expect(message.answers[0]?.name).toBe('consul.');
     expect(lines(message.authority)).toEqual(['ALT.Test. 7 NS agent-one.node.dc1.alt.test.']);
   });
 });
@@ -379,6 +391,22 @@ describe('host names as addresses', () => {
     }
   });
 
+  test('a service that is an alias of itself answers where its node is, if it is asked for in that spelling', async () => {
+    const w = world();
+    w.catalog.register({
+      Node: 'n',
+      Address: '10.0.0.1',
+      Service: { Service: 'self', Address: 'self.service.consul' },
+    });
+    expect(await answersOf(w, 'self.service.consul', 'A')).toEqual(['self.service.consul. 0 A 10.0.0.1']);
+    expect(await answersOf(w, 'SELF.service.consul', 'A')).toEqual([
+      ...['SELF.service.consul. 0 CNAME self.service.consul.', 'self.service.consul. 0 A 10.0.0.1'],
+    ]);
+    expect(await answersOf(w, 'self.service.consul', 'SRV')).toEqual([
+      'self.service.consul. 0 SRV 1 1 0 n.node.dc1.consul.',
+    ]);
+  });
+
   test('addresses win over host names', async () => {
     const w = shop();
     w.catalog.register({ Node: 'm1', Address: '1.example.com', Service: { Service: 'mm' } });
@@ -391,6 +419,12 @@ describe('host names as addresses', () => {
 });
 
 describe('other kinds', () => {
+  test('a virtual address has its name in lower case', async () => {
+    const w = shop();
+    w.catalog.virtualIps.set('web', '240.0.0.1');
+    expect(await answersOf(w, 'WEB.Virtual.Consul', 'A')).toEqual(['web.virtual.Consul. 7 A 240.0.0.1']);
+  });
+
   test('a virtual address answers every type', async () => {
     const w = shop();
     w.catalog.virtualIps.set('web', '240.0.0.1');
@@ -405,9 +439,12 @@ describe('other kinds', () => {
   test('prepared queries use their TTL, keep their order and narrow the client subnet', async () => {
     const w = shop();
     w.catalog.queries.set('near', { service: 'db', datacenter: 'dc1', ttl: 33, ordered: true, perClient: true });
+    w.catalog.queries.set('none', { service: 'ghost', datacenter: 'dc1', ttl: 33, ordered: true, perClient: true });
     const subnet = { code: 8, data: new Uint8Array([0, 1, 24, 0, 10, 1, 2]) };
     for (let round = 0; round < 10; round++) {
       const message = await w.ask('near.query.consul', 'A', { edns: { udpBytes: 1232, options: [subnet] } });
+      const nothing = await w.ask('none.query.consul', 'A', { edns: { udpBytes: 1232, options: [subnet] } });
+      expect([nothing.rcode, nothing.edns?.options?.[0]?.data[3]]).toEqual([3, 0]);
       expect(message.answers.map((answer) => answer.kind === 'A' && answer.address.join('.'))).toEqual([
         '10.6.0.1',
         '10.6.9.2',
@@ -455,6 +492,12 @@ describe('reverse lookups', () => {
     expect(await outcome(w, '9.0.6.10.in-addr.arpa', 'SOA')).toBe('3 0 2 0');
   });
 
+  test('are given however few answers there may be', async () => {
+    const w = shop({ udpAnswerLimit: 0 });
+    expect(await answersOf(w, '1.0.6.10.in-addr.arpa', 'PTR')).toHaveLength(1);
+    expect(await answersOf(w, 'db.service.consul', 'A')).toHaveLength(0);
+  });
+
   test('IPv6 and services', async () => {
     const w = shop();
     w.catalog.register({ Node: 'six', Address: '2001:0DB8::0006' });
@@ -480,16 +523,17 @@ describe('reverse lookups', () => {
 
 describe('faults of the source', () => {
   test.each([
-    ['UNAVAILABLE', 2, false],
-    ['PERMISSION_DENIED', 3, true],
-    ['NO_DATACENTER', 3, true],
-    ['NOT_FOUND', 3, true],
-  ] as const)('%s becomes rcode %d', async (code, rcode, authoritative) => {
+    ['UNAVAILABLE', 2],
+    ['PERMISSION_DENIED', 3],
+    ['NO_DATACENTER', 3],
+    ['NOT_FOUND', 3],
+  ] as const)('%s becomes rcode %d, and NXDOMAIN for addresses', async (code, rcode) => {
     const w = shop();
     w.catalog.failure = new DnsSourceError(code, 'text');
-    for (const name of ['db.service.consul', 'dn1.node.consul', '1.0.6.10.in-addr.arpa']) {
-      expect(await w.ask(name, 'A')).toMatchObject({ rcode, authoritative });
+    for (const name of ['db.service.consul', 'dn1.node.consul']) {
+      expect(await w.ask(name, 'A')).toMatchObject({ rcode, authoritative: true });
     }
+    expect(await outcome(w, '1.0.6.10.in-addr.arpa', 'PTR')).toBe(NXDOMAIN);
     w.catalog.failure = undefined;
     expect(await outcome(w, 'db.service.consul', 'A')).toBe('0 2 0 0');
   });

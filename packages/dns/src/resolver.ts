@@ -62,7 +62,8 @@ export class Resolver {
   };
 
   constructor(settings: DnsSettings, deps: ResolverDependencies) {
-    this.settings = settings;
+    // However they are configured. Source: answers of the reference.
+    this.settings = { ...settings, domain: lowerName(settings.domain), altDomain: lowerName(settings.altDomain) };
     this.deps = deps;
   }
 
@@ -85,13 +86,14 @@ export class Resolver {
         return { ...this.negative(zone, new Reads(), Rcode.NXDOMAIN), reusable: false };
       }
       this.deps.log.error('error processing discovery query', { name: asked.name, error: errorText(error) });
-      return makeAnswer({ rcode: Rcode.SERVFAIL, authoritative: false, reads: new Reads(), reusable: false });
+      return makeAnswer({ rcode: Rcode.SERVFAIL, reads: new Reads(), reusable: false });
     }
   }
 
   private async inZone(asked: Asked, zone: Zone, labels: readonly string[], depth: number): Promise<Answer> {
     if (asked.type === RRType.AXFR) return makeAnswer({ rcode: Rcode.NOTIMP, reads: new Reads() });
-    if (asked.type === RRType.SOA || asked.type === RRType.NS) return this.zoneAnswer(asked, zone);
+    if (asked.type === RRType.SOA || asked.type === RRType.NS)
+      return this.zoneAnswer(asked, zone, labels.length === zone.labelCount);
     const parts = labels.slice(0, labels.length - zone.labelCount).map(labelText);
     const lookup = parseLookup(parts, asked.type);
     switch (lookup.kind) {
@@ -104,7 +106,7 @@ export class Resolver {
       case 'query':
         return this.preparedQuery(asked, zone, lookup, depth);
       case 'virtual':
-        return this.virtual(asked, lookup);
+        return this.virtual(asked, zone, labels, lookup);
       case 'addr':
         return this.address(asked, zone, labels, lookup.address);
     }
@@ -165,19 +167,24 @@ export class Resolver {
   /** The record goes into the answer when the question wants it, else beside it. */
   private address(asked: Asked, zone: Zone, labels: readonly string[], address: Uint8Array): Answer {
     const reads = new Reads();
-    const left = labels.slice(0, labels.length - zone.labelCount).map(lowerName);
-    const record = addressRecord(underDomain(labelsName(left), zone.written), this.settings.nodeTtl, address);
+    const record = addressRecord(lowerUnder(labels, zone), this.settings.nodeTtl, address);
     if (asked.type === RRType.ANY || fits(address, asked.type)) return makeAnswer({ reads, units: [alone(record)] });
     return makeAnswer({ reads, additional: [record] });
   }
 
-  private async virtual(asked: Asked, lookup: Lookup & { kind: 'virtual' }): Promise<Answer> {
+  private async virtual(
+    asked: Asked,
+    zone: Zone,
+    labels: readonly string[],
+    lookup: Lookup & { kind: 'virtual' },
+  ): Promise<Answer> {
     const reads = new Reads();
     const options = this.readOptions(asked, undefined);
     const { value } = await reads.take(this.deps.source.virtualIp(lookup.service, lookup.peer, options));
     const place = placeOf(value ?? '');
     if (place.kind !== 'ip') return makeAnswer({ reads });
-    return makeAnswer({ reads, units: [alone(addressRecord(asked.name, this.settings.nodeTtl, place.address))] });
+    const name = lowerUnder(labels, zone);
+    return makeAnswer({ reads, units: [alone(addressRecord(name, this.settings.nodeTtl, place.address))] });
   }
 
   // Services and prepared queries
@@ -216,7 +223,8 @@ export class Resolver {
     return {
       ...answer,
       shuffle: answer.shuffle && !value.ordered,
-      scope: 'source',
+      // What is not there is so for everybody.
+      scope: answer.rcode === Rcode.NOERROR ? 'source' : 'global',
       reusable: answer.reusable && !value.perClient,
     };
   }
@@ -230,7 +238,7 @@ export class Resolver {
     depth: number,
   ): Promise<Answer> {
     if (nodes.length === 0) return this.negative(zone, reads, Rcode.NXDOMAIN);
-    const instances = nodes.map((node) => this.instance(node, acceptFor(asked.type)));
+    const instances = nodes.map((node) => this.instance(node, asked));
     const chase = async (target: Name) => {
       const { records, reusable: again } = await this.chase(target, asked, depth, reads);
       reusable &&= again;
@@ -255,7 +263,12 @@ export class Resolver {
     return makeAnswer({ reads, reusable: reusable && aliases.length === 1, units: records.map(alone) });
   }
 
-  private instance(node: ServiceNode, accept: Accept): Instance {
+  private instance(node: ServiceNode, asked: Asked): Instance {
+    const accept = acceptFor(asked.type);
+    // An alias of itself leads nowhere: it answers where its node is. Source: answers of the reference.
+    if (withDot(node.Service.Address) === asked.name) {
+      return instanceOf({ ...node, Service: { ...node.Service, Address: '' } }, accept, this.settings);
+    }
     const known = this.known[accept].get(node);
     if (known !== undefined) return known;
     const instance = instanceOf(node, accept, this.settings);
@@ -288,7 +301,8 @@ export class Resolver {
 
   // The zone itself
 
-  private async zoneAnswer(asked: Asked, zone: Zone): Promise<Answer> {
+  /** `isApex`: the domain itself is asked about, whose SOA is always that of the first domain. Source: answers of the reference. */
+  private async zoneAnswer(asked: Asked, zone: Zone, isApex: boolean): Promise<Answer> {
     const reads = new Reads();
     const servers = (await reads.take(this.deps.source.servers(this.readOptions(asked, undefined)))).value;
     const units = servers.flatMap((server) => this.nameServer(server, zone));
@@ -296,7 +310,7 @@ export class Resolver {
     const some = shuffle(this.deps.rng, units).slice(0, NAME_SERVERS_MAX);
     return makeAnswer({
       reads,
-      units: [alone(this.soa(this.settings.domain))],
+      units: [alone(this.soa(isApex ? this.settings.domain : zone.soa))],
       authority: some.map((unit) => unit.answer),
       additional: some.flatMap((unit) => unit.extras),
       timed: true,
@@ -321,14 +335,22 @@ export class Resolver {
     const reads = new Reads();
     const bytes = reverseAddress(labels.map(lowerName));
     const soa = asked.type === RRType.SOA ? [this.soa(this.settings.domain)] : [];
-    const target = bytes === undefined ? undefined : await this.reverseTarget(asked, formatAddress(bytes), reads);
+    let reusable = true;
+    let target: Name | undefined;
+    try {
+      if (bytes !== undefined) target = await this.reverseTarget(asked, formatAddress(bytes), reads);
+    } catch (error) {
+      // Of an address that nobody can be asked about nothing is known. Source: answers of the reference without servers.
+      if (!(error instanceof DnsSourceError)) throw error;
+      reusable = false;
+    }
     if (target !== undefined) {
       const answer: ResourceRecord = { name: asked.name, ttl: 0, kind: 'PTR', target };
-      return makeAnswer({ reads, units: [alone(answer)], authority: soa, timed: soa.length > 0 });
+      return makeAnswer({ reads, units: [alone(answer)], counted: false, authority: soa, timed: soa.length > 0 });
     }
     if (this.settings.recursors.length > 0) return 'forward';
     const negative = this.negative(this.primaryZone(), reads, Rcode.NXDOMAIN);
-    return { ...negative, authority: [...negative.authority, ...soa] };
+    return { ...negative, reusable, authority: [...negative.authority, ...soa] };
   }
 
   private async reverseTarget(asked: Asked, address: string, reads: Reads): Promise<Name | undefined> {
@@ -347,6 +369,10 @@ export class Resolver {
     return undefined;
   }
 }
+
+/** A name with its part left of the domain in lower case. */
+const lowerUnder = (labels: readonly string[], zone: Zone): Name =>
+  underDomain(labelsName(labels.slice(0, labels.length - zone.labelCount).map(lowerName)), zone.written);
 
 function alone(answer: ResourceRecord): Unit {
   return { answer, extras: [], glue: undefined };

@@ -126,7 +126,7 @@ export function anyConfig(rng: Rng, recursor: string): Readonly<Record<string, u
       ...some(rng, 0.3, () => ({ soa: { min_ttl: 60, refresh: 1, retry: 2, expire: 3 } })),
       ...some(rng, 0.2, () => ({ recursor_strategy: 'random', recursor_timeout: '1s' })),
     },
-    ...some(rng, 0.4, () => ({ alt_domain: pick(rng, ['alt.example.', 'other']) })),
+    ...some(rng, 0.4, () => ({ alt_domain: pick(rng, ['alt.example.', 'other', 'Alt.Other']) })),
     ...some(rng, 0.2, () => ({ domain: pick(rng, ['Corp.Example', 'x.']) })),
     ...some(rng, 0.5, () => ({ recursors: [recursor] })),
     ...some(rng, 0.2, () => ({ translate_wan_addrs: true })),
