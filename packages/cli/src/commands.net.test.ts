@@ -340,3 +340,33 @@ test('a watch for a state that no check can have is told again and again', async
   });
   expect((await outcome).stderr).toMatch(/Watch errored: type=checks error="Unsupported state: odd" retry=5s\n$/);
 });
+
+test('exec in another datacenter ties its session to a server there', async () => {
+  const asked: [string, string][] = [];
+  const bodies: Readonly<Record<string, string>> = {
+    'GET /v1/agent/self?dc=dc9': '{"Config":{"Datacenter":"dc1","NodeName":"us"}}',
+    'GET /v1/health/service/consul?dc=dc9&passing=': '[{"Node":{"Node":"far"},"Service":{},"Checks":[]}]',
+  };
+  const transport = memoryTransport((request, sent) => {
+    asked.push([request, sent]);
+    const body = bodies[request.replace('passing=1', 'passing=')];
+    return body === undefined ? { status: 500, headers: {}, body: 'enough' } : { status: 200, headers: {}, body };
+  });
+  const { status, stderr } = await runInMemory(['exec', '-datacenter=dc9', 'ls'], { transport });
+  expect([status, stderr]).toEqual([1, 'Failed to create session: Unexpected response code: 500 (enough)\n']);
+  const [request, sent] = asked.at(-1)!;
+  expect([request, JSON.parse(sent)]).toEqual([
+    'PUT /v1/session/create?dc=dc9',
+    { Behavior: 'delete', TTL: '15s', Name: 'Remote Exec via us@dc1', Node: 'far', NodeChecks: [] },
+  ]);
+});
+
+test('config write refuses what is no entry before it is sent', async () => {
+  const write = (entry: string) => runInMemory(['config', 'write', '-'], { stdin: entry });
+  const prefix = 'Failed to decode config entry input: ';
+  expect((await write('Kind = "service-defaults"\nName = "web"\nbogus = 1')).stderr).toBe(
+    `${prefix}1 error occurred:\n\t* invalid config key "bogus"\n\n\n`,
+  );
+  expect((await write('Kind = 5\nName = "x"')).stderr).toBe(`${prefix}Kind value in payload is not a string\n`);
+  expect((await write('Kind = "odd"\nName = "x"')).stderr).toBe(`${prefix}invalid config entry kind: odd\n`);
+});

@@ -47,6 +47,14 @@ test.for([
   ['*', 'missing argument to repetition operator: `*`'],
   ['a)', 'unexpected ): `a)`'],
   ['a\\', 'trailing backslash at end of expression: ``'],
+  ['a**', 'invalid nested repetition operator: `**`'],
+  ['a*?*', 'invalid nested repetition operator: `*?*`'],
+  ['a{2}{3}', 'invalid nested repetition operator: `{2}{3}`'],
+  ['\\k', 'invalid escape sequence: `\\k`'],
+  ['\\1', 'invalid escape sequence: `\\1`'],
+  ['(?P<n', 'invalid named capture: `(?P<n`'],
+  ['a{2,1}', 'invalid repeat count: `{2,1}`'],
+  ['a{1001}', 'invalid repeat count: `{1001}`'],
 ])('the expression %j is refused with the text of Go', ([source, text]) => {
   expect(() => goRegExp(source!)).toThrow(`error parsing regexp: ${text}`);
 });
@@ -55,6 +63,8 @@ test('what Go writes otherwise is translated', () => {
   expect(goRegExp('(?i)^WEB').test('web-1')).toBe(true);
   expect(goRegExp('(?P<n>a)\\z').test('ba')).toBe(true);
   expect(goRegExp('^[[:digit:]]+$').test('42')).toBe(true);
+  for (const source of ['a*?', 'a??', '[*+]{2}', '\\x41', '\\*\\**'])
+    expect(() => goRegExp(source), source).not.toThrow();
 });
 
 test('wrapped text loses no word and no line is too long', () => {

@@ -74,7 +74,8 @@ function addressOf(address: string, ssl: boolean | undefined): string {
 }
 
 function tokenOf(env: Environment, options: NodeOptions): string | undefined {
-  const file = options.tokenFile || env['CONSUL_HTTP_TOKEN_FILE'];
+  // A token that is given outright is not looked for in a file that only the environment names.
+  const file = options.tokenFile || (options.token ? '' : env['CONSUL_HTTP_TOKEN_FILE']);
   if (!file) return options.token || env['CONSUL_HTTP_TOKEN'];
   // The space before the colon is part of the text that scripts know.
   const text = read(file, `Error loading token file ${file} `);
@@ -95,15 +96,29 @@ function loadTls(env: Environment, options: NodeOptions, verify: boolean | undef
     throw new OptionsError('TLS', 'both client cert and client key must be provided', {});
   }
   let ca: string[] | undefined;
-  if (caFile) ca = [read(caFile, `Error loading CA File`)];
+  if (caFile) ca = [certificatesIn(caFile)];
   else if (caPath) ca = listFolder(caPath).map((name) => read(join(caPath, name), 'Error loading CA Path'));
   return {
     ca,
-    cert: cert ? read(cert, 'Error loading client certificate') : undefined,
-    key: key ? read(key, 'Error loading client key') : undefined,
+    cert: cert ? pemIn(cert, 'certificate') : undefined,
+    key: key ? pemIn(key, 'key') : undefined,
     serverName: options.tlsServerName || env['CONSUL_TLS_SERVER_NAME'],
     verify,
   };
+}
+
+const PEM = /^-----BEGIN [A-Z0-9 ]+-----$/m;
+
+function certificatesIn(path: string): string {
+  const text = read(path, 'Error loading CA File');
+  if (PEM.test(text)) return text;
+  throw new OptionsError('FILE', `Error loading CA File: Couldn't parse PEM in: ${path}`, { path });
+}
+
+function pemIn(path: string, what: 'certificate' | 'key'): string {
+  const text = read(path, `Error loading client ${what}`);
+  if (PEM.test(text)) return text;
+  throw new OptionsError('FILE', `tls: failed to find any PEM data in ${what} input`, { path });
 }
 
 function listFolder(path: string): string[] {
@@ -118,7 +133,10 @@ function read(path: string, what: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw new OptionsError('FILE', `${what}: open ${path}: ${reasonOf(error)}`, { path });
+    // A directory can be opened; reading from it fails.
+    const isFolder = (error as NodeJS.ErrnoException).code === 'EISDIR';
+    const failed = isFolder ? `read ${path}: is a directory` : `open ${path}: ${reasonOf(error)}`;
+    throw new OptionsError('FILE', `${what}: ${failed}`, { path });
   }
 }
 

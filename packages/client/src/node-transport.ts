@@ -25,30 +25,35 @@ export interface ParsedAddress {
   readonly base: string;
 }
 
+/** What does not stand as it is in the host of a URL. */
+const ODD_IN_HOST = /[^A-Za-z0-9._~:[\]-]/g;
+
 /**
  * Reads `host:port`, `:port`, `http://…`, `https://…` and `unix:///path`. Without a scheme everything after the last
  * colon must be the port; with one, a path is a prefix of every request.
  * Throws OptionsError ADDRESS.
  */
 export function parseAddress(address: string, tls = false): ParsedAddress {
-  const [, scheme = '', rest = ''] = /^(?:([a-z]+):\/\/)?(.*)$/s.exec(address) ?? [];
+  const at = address.indexOf('://');
+  const scheme = at < 0 ? undefined : address.slice(0, at);
+  const rest = at < 0 ? address : address.slice(at + 3);
   if (scheme === 'unix') {
     return { scheme: 'http', host: 'localhost', port: 80, socketPath: rest, pathPrefix: '', base: 'http://localhost' };
   }
-  if (scheme !== '' && scheme !== 'http' && scheme !== 'https') {
+  if (scheme !== undefined && scheme !== 'http' && scheme !== 'https') {
     throw new OptionsError('ADDRESS', `Unknown protocol scheme: ${scheme}`, { address });
   }
   const secure = scheme === 'https' || tls;
-  const slash = scheme === '' ? -1 : rest.indexOf('/');
+  const slash = scheme === undefined ? -1 : rest.indexOf('/');
   const authority = slash < 0 ? rest : rest.slice(0, slash);
-  const pathPrefix = slash < 0 ? '' : rest.slice(slash);
+  const pathPrefix = slash < 0 ? '' : rest.slice(slash).replace(/\/+$/, '');
   const [, host = authority, port] = /^(.*):(\d*)$/.exec(authority) ?? [];
   return {
     scheme: secure ? 'https' : 'http',
     host: host.replace(/^\[(.*)\]$/, '$1') || '127.0.0.1',
     port: port ? Number(port) : secure ? 443 : 80,
     pathPrefix,
-    base: `${secure ? 'https' : 'http'}://${authority}${pathPrefix}`,
+    base: `${secure ? 'https' : 'http'}://${authority.replace(ODD_IN_HOST, encodeURIComponent)}${pathPrefix}`,
   };
 }
 

@@ -42,7 +42,11 @@ test('addresses are read with and without a scheme', () => {
   expect(parseAddress('https://a.b')).toMatchObject({ scheme: 'https', host: 'a.b', port: 443 });
   expect(parseAddress('http://[::1]:1/pre')).toMatchObject({ host: '::1', port: 1, pathPrefix: '/pre' });
   expect(parseAddress('unix:///run/c.sock')).toMatchObject({ socketPath: '/run/c.sock', base: 'http://localhost' });
-  expect(() => parseAddress('foo://x')).toThrow('Unknown protocol scheme: foo');
+  for (const scheme of ['foo', 'HTTP', '']) {
+    expect(() => parseAddress(`${scheme}://x`)).toThrow(`Unknown protocol scheme: ${scheme}`);
+  }
+  expect(parseAddress('http://a:1//')).toMatchObject({ pathPrefix: '', base: 'http://a:1' });
+  expect(parseAddress('a b:1/pre')).toMatchObject({ base: 'http://a%20b:1%2Fpre' });
 });
 
 test('the environment chooses address, token and basic authentication', async () => {
@@ -68,6 +72,30 @@ test('a token file wins over a token, its first line trimmed', async () => {
   expect(() => consulFromEnv({}, { tokenFile: '/nonexist' })).toThrow(
     'Error loading token file /nonexist : open /nonexist: no such file or directory',
   );
+  const env = { CONSUL_HTTP_ADDR: address, CONSUL_HTTP_TOKEN_FILE: '/nonexist', CONSUL_HTTP_TOKEN: 'third' };
+  expect(await consulFromEnv(env, { token: 'given' }).status.leader()).toBe('given');
+  expect(() => consulFromEnv(env)).toThrow('Error loading token file /nonexist');
+});
+
+test('files without PEM are refused before anybody is asked', () => {
+  const file = join(folder(), 'rubbish.pem');
+  writeFileSync(file, 'rubbish');
+  expect(() => consulFromEnv({}, { caFile: file })).toThrow(`Error loading CA File: Couldn't parse PEM in: ${file}`);
+  expect(() => consulFromEnv({}, { clientCert: file, clientKey: file })).toThrow(
+    'tls: failed to find any PEM data in certificate input',
+  );
+});
+
+test('what only reads may prefer is not asked of a restore; flags are said in words', async () => {
+  const asked: string[] = [];
+  const address = await serve((request, response) => {
+    asked.push(`${request.method} ${request.url}`);
+    request.resume().on('end', () => response.end('[]'));
+  });
+  const consul = consulFromEnv({ CONSUL_HTTP_ADDR: address }, { stale: true });
+  await consul.snapshots.restore(new Uint8Array(1));
+  await consulFromEnv({ CONSUL_HTTP_ADDR: address }).operator.keyring({ localOnly: true });
+  expect(asked).toEqual(['PUT /v1/snapshot', 'GET /v1/operator/keyring?local-only=true']);
 });
 
 test('a variable that is no boolean is told and ignored', async () => {

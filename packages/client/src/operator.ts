@@ -67,7 +67,10 @@ export class Operator {
   async keyring(
     options: KeyringOptions & { readonly localOnly?: boolean | undefined } = {},
   ): Promise<KeyringResponse[]> {
-    const params = { 'relay-factor': options.relayFactor || undefined, 'local-only': options.localOnly };
+    const params = {
+      'relay-factor': options.relayFactor || undefined,
+      'local-only': options.localOnly ? 'true' : undefined,
+    };
     return (await this.#http.read<KeyringResponse[]>('/v1/operator/keyring', options, params)).value;
   }
 
@@ -137,7 +140,8 @@ export class Snapshots {
   /** Replaces the whole state of the datacenter by the archive. */
   async restore(archive: Uint8Array | AsyncIterable<Uint8Array>, options: RequestOptions = {}): Promise<void> {
     const { token, signal } = options;
-    const params = this.#http.paramsOf(options);
+    // Only the leader restores, whatever the client prefers for reads.
+    const { stale: _, ...params } = this.#http.paramsOf(options);
     const response = await this.#http.send({
       method: 'PUT',
       path: '/v1/snapshot',

@@ -300,7 +300,7 @@ export interface RaftConfiguration {
 export interface AutopilotConfiguration {
   CleanupDeadServers: boolean;
   LastContactThreshold: string;
-  MaxTrailingLogs: number;
+  MaxTrailingLogs: Uint64;
   MinQuorum: number;
   ServerStabilizationTime: string;
   RedundancyZoneTag: string;

@@ -288,6 +288,56 @@ describe('parameters of reads', () => {
     const fresh = await w.ask('GET', '/v1/catalog/services?cached', { headers: { 'cache-control': 'max-age=0' } });
     expect(fresh.headers['x-cache']).toBe('MISS');
   });
+
+  test('a query that is not there is a 404, and a 500 where it was looked for in the cache', async () => {
+    const w = kvApi();
+    w.caller.values.set('PreparedQuery.Execute', new EndpointError('NOT_FOUND', 'Query not found', 404));
+    for (const [query, status] of [
+      ['', 404],
+      ['?cached', 500],
+    ] as const) {
+      const answer = await w.ask('GET', `/v1/query/nope/execute${query}`);
+      expect([answer.status, answer.body]).toEqual([status, 'Query not found']);
+    }
+  });
+
+  test('where answers are kept, ?cached and streamed waits share one, which is given when servers are gone', async () => {
+    const w = kvApi({}, {}, undefined, { keepsAnswers: true });
+    await w.ask('GET', '/v1/health/service/web?cached');
+    expect(w.caller.asked.map(({ options }) => options?.minIndex)).toEqual([0, 5]);
+    w.caller.values.set('Health.ServiceNodes', new EndpointError('NO_SERVERS', 'No known Consul servers'));
+    w.caller.waiting[0]?.();
+    const cached = await w.ask('GET', '/v1/health/service/web?cached');
+    expect(cached).toMatchObject({
+      status: 200,
+      headers: { 'x-cache': 'HIT', age: '0', 'x-consul-knownleader': 'false' },
+    });
+    const waited = await w.ask('GET', '/v1/health/service/web?index=1&wait=10ms');
+    expect(waited).toMatchObject({ status: 200, headers: { 'x-consul-query-backend': 'streaming' } });
+    expect(waited.headers).not.toHaveProperty('x-cache');
+    expect((await w.ask('GET', '/v1/health/service/web')).status).toBe(500);
+  });
+
+  test('a node without coordinates is a bare 404', async () => {
+    const w = kvApi();
+    w.caller.values.set('Coordinate.Node', { value: [], index: 7 });
+    const { status, headers } = await w.ask('GET', '/v1/coordinate/node/nope');
+    expect([status, headers['x-consul-index']]).toEqual([404, undefined]);
+  });
+
+  test('the count over all nodes has no name', async () => {
+    const w = kvApi();
+    const counts = { Total: 2, Passing: 1, Warning: 1, Critical: 0 };
+    const [nodes, services] = [[{ Name: '', ...counts }], [{ Name: 'web', ...counts }]];
+    w.caller.values.set('Internal.CatalogOverview', {
+      value: { Nodes: nodes, Services: services, Checks: null },
+      index: 1,
+    });
+    const { body } = await w.ask('GET', '/v1/internal/ui/catalog-overview');
+    expect(body).toBe(
+      '{"Nodes":[{"Total":2,"Passing":1,"Warning":1,"Critical":0}],"Services":[{"Name":"web","Total":2,"Passing":1,"Warning":1,"Critical":0}],"Checks":null}',
+    );
+  });
 });
 
 describe('a blocking read', () => {

@@ -2,7 +2,13 @@ import { ManualClock } from '@proconsul/base/testing';
 import { EndpointError, type ReadDone, read, type View } from '@proconsul/endpoints';
 import { expect, test } from 'vitest';
 import { AGENT_CACHE_TTL_MS } from './agent-cache.ts';
-import { CACHED_READS_MAX, type CacheControl, CachedReads, REFRESH_PAUSE_MS } from './cached-reads.ts';
+import {
+  CACHED_READS_MAX,
+  type CacheControl,
+  CachedReads,
+  HURRIED_PAUSE_MS,
+  REFRESH_PAUSE_MS,
+} from './cached-reads.ts';
 
 interface Args {
   readonly Datacenter: string;
@@ -116,6 +122,25 @@ test('without servers the last answer goes on being given, and its age grows; se
   w.last().answer(9, 'c');
   w.ask();
   expect(w.told).toEqual(['HIT 0: c@9']);
+});
+
+test('somebody who asks makes it look sooner whether there are servers again', async () => {
+  const w = filled();
+  for (let i = 0; i < 6; i++) {
+    w.last().fail();
+    await w.clock.advance(REFRESH_PAUSE_MS * 2 ** Math.min(i, 4));
+  }
+  w.last().fail();
+  const asked = w.calls.length;
+  w.ask();
+  expect(w.calls.length - asked).toBe(0);
+  await w.clock.advance(HURRIED_PAUSE_MS);
+  w.ask();
+  w.ask();
+  expect(w.calls.length - asked).toBe(1);
+  w.last().answer(9, 'c');
+  w.ask();
+  expect(w.told.at(-1)).toBe('HIT 0: c@9');
 });
 
 test('who wants nothing that old is told the error of the servers, unless he takes it then', async () => {

@@ -9,6 +9,8 @@ export const CACHED_READS_MAX = 1024;
 /** Pauses before servers that could not be asked are asked again: doubled each time. */
 export const REFRESH_PAUSE_MS: Millis = 500;
 export const REFRESH_PAUSE_MAX_MS: Millis = 8_000;
+/** Between two calls for an answer that somebody has asked for meanwhile. */
+export const HURRIED_PAUSE_MS: Millis = 100;
 
 /** Waits for a change: the default one, and the longest. Source: HTTP API documentation, blocking queries. */
 const DEFAULT_WAIT_MS: Millis = 300_000;
@@ -94,7 +96,7 @@ export class CachedReads {
       );
     this.#kept.delete(key);
     this.#kept.set(key, kept);
-    kept.usedAt = this.#clock.now();
+    kept.use();
     if (known === undefined && this.#kept.size > CACHED_READS_MAX) {
       const oldest = this.#kept.keys().next().value as string;
       this.#drop(oldest);
@@ -124,8 +126,9 @@ class Kept {
   readonly #waiting = new Set<{ readonly index: number; readonly wake: () => void }>();
   view: View<unknown> | null = null;
   meta: ReadMeta = { knownLeader: false, lastContactMs: 0 };
-  usedAt: Millis = 0;
+  #usedAt: Millis = 0;
   #fetchedAt: Millis = 0;
+  #askedAt: Millis = 0;
   /** Since when no server has answered. */
   #lostAt: Millis | null = null;
   #pauseMs = REFRESH_PAUSE_MS;
@@ -138,6 +141,15 @@ class Kept {
     this.#ask = ask;
     this.#isRefreshed = isRefreshed;
     this.#drop = drop;
+  }
+
+  /** Somebody asks. Without servers it is looked then whether there is one again. */
+  use(): void {
+    this.#usedAt = this.#clock.now();
+    if (this.#pause === undefined || this.#lostAt === null || this.#usedAt - this.#askedAt < HURRIED_PAUSE_MS) return;
+    this.#pause.cancel();
+    this.#pause = undefined;
+    this.#refresh();
   }
 
   /** 0 for as long as the answer is kept up to date. */
@@ -197,7 +209,8 @@ class Kept {
   #refresh(): void {
     if (!this.#isRefreshed || this.#isClosed) return;
     const askedAt = this.#clock.now();
-    if (this.#waiting.size === 0 && askedAt - this.usedAt > AGENT_CACHE_TTL_MS) return this.#drop();
+    this.#askedAt = askedAt;
+    if (this.#waiting.size === 0 && askedAt - this.#usedAt > AGENT_CACHE_TTL_MS) return this.#drop();
     const before = this.view?.index ?? 0;
     this.#cancel = this.#ask(before, (error, view, meta) => {
       this.#cancel = undefined;

@@ -1,12 +1,13 @@
 import {
   boundedRead,
   type CommonArgs,
+  EndpointError,
   type ReadMeta,
   type ReadMethod,
   type ReadOptions,
   type View,
 } from '@proconsul/endpoints';
-import type { ApiExchange } from './api-exchange.ts';
+import { type ApiExchange, HttpError } from './api-exchange.ts';
 import type { CacheControl } from './cached-reads.ts';
 import type { HeaderList } from './exchange.ts';
 import { SharedAnswer } from './front/shared-answer.ts';
@@ -72,7 +73,7 @@ export function answerRead<A extends CommonArgs, T>(x: ApiExchange, spec: ReadSp
   if (cachedReads !== null && (isCached || streamed(options))) {
     const control = isCached ? x.cacheControl() : NO_CONTROL;
     const cancel = cachedReads.read({ method: spec.method, args, options, control }, (headers, error, view, meta) => {
-      if (error !== null || view === null) failRead(x, spec, error ?? new Error('no answer'));
+      if (error !== null || view === null) failRead(x, spec, error ?? new Error('no answer'), isCached);
       else sendView(x, spec, view, how(options, meta, streamed(options), isCached ? headers : []));
     });
     if (!x.answered) x.req.onAbort(cancel);
@@ -81,7 +82,7 @@ export function answerRead<A extends CommonArgs, T>(x: ApiExchange, spec: ReadSp
   const cache = isCached ? x.api.agentCache.lookup(x.req.target, x.cacheControl()) : [];
   const cancel = boundedRead(x.api.caller, spec.method, args, options, x.maxStaleMs, (used, error, view, meta) => {
     if (error !== null || view === null) {
-      failRead(x, spec, error ?? new Error('no answer'));
+      failRead(x, spec, error ?? new Error('no answer'), isCached);
       return;
     }
     sendView(x, spec, view, how(used, meta, streamed(used), cache));
@@ -99,7 +100,12 @@ function how(options: ReadOptions, meta: ReadMeta, streamed: boolean, cache: Hea
   };
 }
 
-function failRead<A extends CommonArgs, T>(x: ApiExchange, spec: ReadSpec<A, T>, error: Error): void {
+function failRead<A extends CommonArgs, T>(
+  x: ApiExchange,
+  spec: ReadSpec<A, T>,
+  error: Error,
+  isCached: boolean,
+): void {
   if (spec.meta && !spec.bareErrors) {
     x.extraHeaders.push(
       ['X-Consul-Index', '1'],
@@ -108,7 +114,9 @@ function failRead<A extends CommonArgs, T>(x: ApiExchange, spec: ReadSpec<A, T>,
       ['X-Consul-Query-Backend', 'blocking-query'],
     );
   }
-  x.fail(error);
+  // What is missing is only an error on its way through the cache. Source: answers of the reference.
+  const isMissing = error instanceof EndpointError && error.status === 404;
+  x.fail(isCached && isMissing ? new HttpError(500, error.message) : error);
 }
 
 function metaHeaders(index: number, h: How, effective: boolean): [string, string][] {

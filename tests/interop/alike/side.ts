@@ -24,7 +24,7 @@ const PASSING_HEADERS = new Set([
 ]);
 const INDEX_NAMES = new Set(['CreateIndex', 'ModifyIndex']);
 /** Positions in its own log, and what is made of them. */
-const OWN_COUNTING = new Set(['Hash', 'Index', 'PrimaryModifyIndex']);
+const OWN_COUNTING = new Set(['Hash', 'Index', 'LastIndex', 'PrimaryModifyIndex']);
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 const TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)/g;
 const GIVEN_UUID = /^(0{8}|1{8}|9{8})-/;

@@ -76,7 +76,7 @@ export const autopilotSetConfig = command({
       CleanupDeadServers: flags['cleanup-dead-servers'],
       DisableUpgradeMigration: flags['disable-upgrade-migration'],
       LastContactThreshold: formatDuration(flags['last-contact-threshold']),
-      MaxTrailingLogs: Number(flags['max-trailing-logs']),
+      MaxTrailingLogs: flags['max-trailing-logs'],
       MinQuorum: Number(flags['min-quorum']),
       RedundancyZoneTag: flags['redundancy-zone-tag'],
       ServerStabilizationTime: formatDuration(flags['server-stabilization-time']),

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { ConfigEntry } from '@proconsul/client';
+import type { JsonValue } from '@proconsul/gojson';
 import { CommandError, type Context, command } from '../command.ts';
 import { goError, readError } from '../go-error.ts';
 import { toGoJson } from '../go-json.ts';
@@ -124,10 +125,13 @@ async function loadEntry(io: Io, source: string): Promise<LoadedEntry> {
     const found = Object.entries(body).find(([key]) => key.toLowerCase() === name);
     return typeof found?.[1] === 'string' ? found[1] : '';
   };
-  const kind = member('kind');
-  if (kind === '') throw new CommandError(`${prefix}Payload does not contain a kind/Kind key at the top level`);
-  if (!KINDS.has(kind)) throw new CommandError(`${prefix}invalid config entry kind: ${kind}`);
-  return { kind, name: member('name'), body };
+  const { DecodeError, readConfigEntry } = await import('@proconsul/schema');
+  try {
+    const { Kind } = readConfigEntry(body as JsonValue);
+    return { kind: Kind, name: member('name'), body };
+  } catch (error) {
+    throw error instanceof DecodeError ? new CommandError(`${prefix}${error.message}`) : error;
+  }
 }
 
 async function parseEntry(text: string): Promise<object> {
@@ -188,7 +192,7 @@ export const configDelete = command({
 function deleteProblem({ flags }: Context<typeof deleteFlags>): string | undefined {
   const { kind, name, filename, cas } = flags;
   if (filename !== '' && (kind !== '' || name !== '')) return "filename can't be used with kind or name";
-  if (filename === '' && kind === '') return 'Must specify the -kind or -filename parameter';
+  if (filename === '' && kind === '') return `Must specify the -kind ${name === '' ? 'or -filename ' : ''}parameter`;
   if (filename === '' && name === '') return 'Must specify the -name parameter';
   const index = flags['modify-index'];
   if (cas && index === 0n) return 'Must specify a -modify-index greater than 0 with -cas';

@@ -40,13 +40,15 @@ export const exec = command({
   http: { server: true },
   flags,
   async run(c) {
-    if (c.args.length === 0) return c.failWithHelp('Must specify a command to execute');
+    if (c.args.join(' ') === '') return c.failWithHelp('Must specify a command to execute');
     if (c.args[0] === '-' && !c.flags.shell) return c.fail('Cannot configure -shell=false when reading from stdin');
     checkFilters(c.flags);
     const { agent } = c.consul;
-    await c.attempt('Error querying Consul agent: ', () => agent.self());
-    const job = JSON.stringify(await jobOf(c));
-    const session = await createSession(c);
+    const { Config } = await c.attempt('Error querying Consul agent: ', () => agent.self());
+    const made = await jobOf(c);
+    if (made.Script === '') return c.failWithHelp('Must specify a command to execute');
+    const job = JSON.stringify(made);
+    const session = await createSession(c, Config);
     const off = c.io.onSignal(() => stop.abort());
     const stop = new AbortController();
     try {
@@ -76,13 +78,31 @@ async function jobOf(c: ExecContext): Promise<Job> {
   return shell ? { Command: c.args.join(' '), Wait } : { Args: [...c.args], Wait };
 }
 
+/** What is told of the agent that we ask. */
+interface Asked {
+  readonly Datacenter: string;
+  readonly NodeName: string;
+}
+
 /** A session that the agents of the job can see end. It is renewed while we run. */
-async function createSession(c: ExecContext): Promise<string> {
-  const request = { Name: 'Remote Exec', Behavior: 'delete' as const, TTL: `${SESSION_TTL_MS / 1000}s` };
+async function createSession(c: ExecContext, asked: Asked): Promise<string> {
   const { sessions } = c.consul;
+  const request = { Behavior: 'delete' as const, TTL: `${SESSION_TTL_MS / 1000}s`, ...(await ownerOf(c, asked)) };
   const session = await c.attempt('Failed to create session: ', () => sessions.create(request));
   verbose(c, `Created remote execution session: ${session}`);
   return session;
+}
+
+/** The node that the session belongs to. In another datacenter ours is not known: there it is a server, without checks. */
+async function ownerOf(c: ExecContext, { Datacenter, NodeName }: Asked) {
+  // One of the common flags.
+  const { datacenter } = c.flags as unknown as { readonly datacenter: string };
+  if (datacenter === '' || datacenter === Datacenter) return { Name: 'Remote Exec' };
+  const prefix = 'Failed to create session: Failed to find Consul server in remote datacenter: ';
+  const { health } = c.consul;
+  const [server] = (await c.attempt(prefix, () => health.service('consul', { passing: true }))).value;
+  if (server === undefined) throw new CommandError(`${prefix}no server is passing`);
+  return { Name: `Remote Exec via ${NodeName}@${Datacenter}`, Node: server.Node.Node, NodeChecks: [] };
 }
 
 const verbose = (c: ExecContext, line: string): void => {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { ApiError, escapeSegment } from '@proconsul/client';
+import { kindName, parseJsonDocument } from '@proconsul/gojson';
 import { columns } from '../columns.ts';
 import { CommandError, type Context, command } from '../command.ts';
 import { goError, readError } from '../go-error.ts';
@@ -71,7 +72,9 @@ function intentionsOf(c: Context<typeof createFlags>): Intention[] {
 
 function readIntention(path: string): Intention {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Intention;
+    const found = parseJsonDocument(readFileSync(path));
+    if (found !== null && typeof found === 'object' && !Array.isArray(found)) return found as unknown as Intention;
+    throw new Error(`json: cannot unmarshal ${kindName(found)} into Go value of type api.Intention`);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new CommandError(`Error: ${code ? readError(error, path) : goError(error)}`);
@@ -113,7 +116,7 @@ export const intentionDelete = command({
   flags: {},
   async run(c) {
     const [source = '', destination] = c.args;
-    if (c.args.length < 1 || c.args.length > 2) return c.fail('Error: command requires exactly 1 or 2 arguments');
+    if (c.args.length < 1 || c.args.length > 2) return c.fail('command requires exactly 1 or 2 arguments');
     const { http } = c.consul;
     await c.attempt('Error deleting the intention: ', () =>
       destination === undefined

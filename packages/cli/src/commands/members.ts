@@ -23,7 +23,7 @@ export const members = command({
     const { detailed, filter, segment, status, wan } = c.flags;
     const pattern = compile(status);
     const all = await c.attempt('Error retrieving members: ', () => c.consul.agent.members({ wan, segment, filter }));
-    const shown = all.filter((m) => pattern.test(statusOf(m))).map(withSegment);
+    const shown = all.filter((m) => pattern.test(statusOf(m))).map((m) => withSegment(m, segment === ALL_SEGMENTS));
     if (shown.length === 0) return EXIT_NONE;
     shown.sort(compareMembers);
     c.print(columns(detailed ? detailedRows(shown) : plainRows(shown)));
@@ -39,12 +39,14 @@ function compile(status: string): RegExp {
   }
 }
 
+const ALL_SEGMENTS = '_all';
+
 const statusOf = (m: Member): string => MEMBER_STATUS[m.Status] ?? 'none';
 
-/** Servers are in every segment, others in the one of their tag; without a partition it is the default one. */
-function withSegment(m: Member): Member {
+/** Servers are in every segment, where all are asked for; others in that of their tag. Without a partition it is the default one. */
+function withSegment(m: Member, isAll: boolean): Member {
   const own = m.Tags['segment'] ?? '';
-  const segment = m.Tags['role'] === 'consul' ? '<all>' : own === '' ? '<default>' : own;
+  const segment = isAll && m.Tags['role'] === 'consul' ? '<all>' : own === '' ? '<default>' : own;
   return { ...m, Tags: { ...m.Tags, ap: m.Tags['ap'] || 'default', segment } };
 }
 

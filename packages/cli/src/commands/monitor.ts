@@ -17,7 +17,7 @@ export const monitor = command({
     const logLevel = c.flags['log-level'];
     const logJson = c.flags['log-json'];
     try {
-      const stream = await c.attempt('Error starting monitor: ', () =>
+      const stream = await c.attempt(`Error starting ${logJson ? 'JSON ' : ''}monitor: `, () =>
         agent.monitor({ logLevel, logJson, signal: stop.signal }),
       );
       await copyLines(stream, (line) => c.print(line));

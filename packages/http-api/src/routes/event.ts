@@ -110,7 +110,7 @@ const node: ReadSpec<CommonArgs & { readonly Node: string }, readonly Coordinate
   args: (x) => ({ ...x.commonArgs(), Node: x.rest }),
   render: (found, x) => {
     const kept = ofSegment(x, found);
-    return kept.length === 0 ? { status: 404, body: null } : { body: coordinates.toJson(kept) };
+    return kept.length === 0 ? { status: 404, body: null, bare: true } : { body: coordinates.toJson(kept) };
   },
 };
 

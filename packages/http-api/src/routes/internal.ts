@@ -6,7 +6,7 @@ import {
   type NodeArgs,
   type ServiceKindArgs,
 } from '@proconsul/endpoints';
-import { quoteJson, stringifyAny } from '@proconsul/gojson';
+import { quoteJson } from '@proconsul/gojson';
 import {
   type CheckServiceNode,
   CheckServiceNode as CheckServiceNodeSchema,
@@ -153,8 +153,28 @@ const services: ReadSpec<ServiceKindArgs, readonly CheckServiceNode[]> = {
 const overview: ReadSpec<CommonArgs, unknown> = {
   method: Internal.CatalogOverview,
   args: (x) => x.commonArgs(),
-  render: (found) => ({ body: stringifyAny(found as never) }),
+  render: (found) => ({ body: overviewJson(found as Overview) }),
 };
+
+interface Counts {
+  readonly Name: string;
+  readonly Total: number;
+  readonly Passing: number;
+  readonly Warning: number;
+  readonly Critical: number;
+}
+type Overview = Readonly<Record<'Nodes' | 'Services' | 'Checks', readonly Counts[] | null>>;
+
+/** The count over all nodes has no name. */
+function countsJson({ Name, Total, Passing, Warning, Critical }: Counts): string {
+  const name = Name === '' ? '' : `"Name":${quoteJson(Name)},`;
+  return `{${name}"Total":${Total},"Passing":${Passing},"Warning":${Warning},"Critical":${Critical}}`;
+}
+
+const overviewJson = (overview: Overview): string =>
+  `{${(['Nodes', 'Services', 'Checks'] as const)
+    .map((key) => `"${key}":${overview[key] === null ? 'null' : `[${overview[key].map(countsJson).join(',')}]`}`)
+    .join(',')}}`;
 
 const states = list(FederationStateSchema);
 const instances = list(CheckServiceNodeSchema);

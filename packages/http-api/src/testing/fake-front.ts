@@ -157,13 +157,19 @@ const SETTINGS: ApiSettings = {
 };
 
 /** The HTTP API over a caller and an agent that a test fills in. */
-export function fakeApi(settings: Partial<ApiSettings> = {}, agent: Partial<AgentApi> = {}, clock = STILL) {
+export function fakeApi(
+  settings: Partial<ApiSettings> = {},
+  agent: Partial<AgentApi> = {},
+  clock = STILL,
+  more: Partial<HttpApiDependencies> = {},
+) {
   const caller = new FakeCaller();
   const dependencies: HttpApiDependencies = {
     ...{ datacenter: 'dc1', caller, clock, log: silentLog, metrics: noMetrics },
     agent: { nodeName: 'n1', datacenter: 'dc1', ...agent } as AgentApi,
     settings: () => ({ ...SETTINGS, ...settings }),
     gzip: async (body) => body,
+    ...more,
   };
   const api = new HttpApi(dependencies);
   /** Sends a request; its answer may still be to come. */
