@@ -1,4 +1,4 @@
-// npm run bench:cluster -- [--rounds 3] [--seconds 4] [--kills 10] [--clients 50] [--only "loads, gap, idle"] [--loads "writes"] [--warm 0]
+// npm run bench:cluster -- [--rounds 3] [--seconds 4] [--kills 10] [--clients 50] [--only "loads, gap, idle"] [--loads "writes"] [--warm 5]
 //
 // Three servers of ours and, when CONSUL_BIN names a reference agent, three of those, one after the other on loopback:
 // writes, reads on a follower, the time without a leader after it is killed, memory, joins and idle processor time.
@@ -20,7 +20,7 @@ const { values: options } = parseArgs({
     clients: { type: 'string', default: '50' },
     only: { type: 'string', default: '' },
     loads: { type: 'string', default: '' },
-    warm: { type: 'string', default: '0' },
+    warm: { type: 'string', default: '5' },
   },
 });
 
