@@ -1,5 +1,5 @@
 import { concatBytes, fromUtf8, type Stream, unhex, utf8 } from '@proconsul/base';
-import { SnapshotRequest } from '@proconsul/schema';
+import { SnapshotRequest, SnapshotResponse } from '@proconsul/schema';
 import { describe, expect, test } from 'vitest';
 import { streamPair } from '../testing/stream-pair.ts';
 import { askForArchive, giveArchive, type SnapshotHandlers, serveSnapshot } from './snapshot-stream.ts';
@@ -43,6 +43,25 @@ describe('a snapshot connection', () => {
     expect(saved.index).toBe(104);
     expect(await textOf(saved.chunks)).toBe(archive);
     expect(asked).toEqual([{ ...request, AllowStale: true, Op: 0 }]);
+  });
+
+  test('keeps its side open until the archive is here, and closes it then', async () => {
+    const [client, server] = streamPair();
+    const seen: string[] = [];
+    server.onEnd(() => seen.push('finished'));
+    server.onClose(() => seen.push('closed'));
+    let isAnswered = false;
+    server.onData(() => {
+      if (isAnswered) return;
+      isAnswered = true;
+      server.write(SnapshotResponse.encodeWire(SnapshotResponse.make({ Index: 7 })));
+      server.write(utf8('archive'));
+      server.end();
+    });
+    const saved = await askForArchive(client, request);
+    expect(seen).toEqual([]);
+    expect(await textOf(saved.chunks)).toBe('archive');
+    await expect.poll(() => seen).toContain('closed');
   });
 
   test('takes an archive', async () => {

@@ -18,12 +18,24 @@ export interface SnapshotHandlers {
   restore(request: SnapshotRequest, archive: AsyncIterable<Uint8Array>): Promise<void>;
 }
 
-/** Asks a server for an archive. The chunks end with an error when the connection breaks. */
+/**
+ * Asks a server for an archive. The chunks end with an error when the connection breaks. Our side of the connection stays open until
+ * the archive is here: a server of the reference never reads that we have finished, and a connection that it closes with bytes unread
+ * ends with a reset, which may come before its answer was read.
+ */
 export async function askForArchive(stream: Stream, request: SnapshotRequest): Promise<SavedArchive> {
   const paced = new PacedStream(stream);
-  await paced.say(SnapshotRequest.encodeWire({ ...request, Op: SnapshotOp.save }));
+  paced.ask(SnapshotRequest.encodeWire({ ...request, Op: SnapshotOp.save }));
   const answer = await answerOf(paced);
-  return { index: answer.Index, chunks: paced.rest() };
+  return { index: answer.Index, chunks: restOf(paced) };
+}
+
+async function* restOf(paced: PacedStream): AsyncIterable<Uint8Array> {
+  try {
+    yield* paced.rest();
+  } finally {
+    paced.destroy();
+  }
 }
 
 /** Gives a server an archive to take its state from. Resolves when it has. */
