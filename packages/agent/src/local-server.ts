@@ -70,6 +70,7 @@ const ORIGIN: Coordinate['Coord'] = { Vec: [0, 0, 0, 0, 0, 0, 0, 0], Error: 1.5,
 /** The server side of this process: the replicated state, its Raft node, its endpoints, and the duties of a leader. */
 export class LocalServer {
   readonly #d: LocalServerDependencies;
+  readonly #log: Log;
   readonly store: Store;
   readonly raft: RaftNode;
   readonly server: Server;
@@ -80,28 +81,46 @@ export class LocalServer {
 
   constructor(d: LocalServerDependencies) {
     this.#d = d;
-    const { config, clock, rng, log, metrics } = d;
+    this.#log = d.log.named('server');
+    const { config, clock, metrics } = d;
     this.store = new Store({ datacenter: config.datacenter });
-    const serverLog = log.named('server');
-    const address = `${config.rpcAdvertiseAddr.ip}:${config.rpcAdvertiseAddr.port}`;
-    this.raft = new RaftNode(
+    this.raft = this.#makeRaft();
+    this.#consensus = new RaftConsensus(d.nodeId, this.raft);
+    this.server = this.#makeServer();
+    this.autopilot = this.#makeAutopilot();
+    this.reconciler = new MemberReconciler(
+      { datacenter: config.datacenter, nodeName: config.nodeName, nodeId: d.nodeId },
+      {
+        clock,
+        log: this.#log,
+        metrics,
+        store: this.store,
+        consensus: this.#consensus,
+        members: () => this.#members(),
+      },
+    );
+    this.duties = this.#makeDuties();
+  }
+
+  #makeRaft(): RaftNode {
+    const d = this.#d;
+    const { config, clock, rng, metrics } = d;
+    const { heartbeatTimeoutMs, electionTimeoutMs, leaderLeaseTimeoutMs } = config.raft;
+    const { snapshotThreshold, snapshotIntervalMs, trailingLogs, preVoteDisabled } = config.raft;
+    return new RaftNode(
       {
         ...RAFT_DEFAULTS,
         id: d.nodeId,
-        address,
-        heartbeatTimeoutMs: config.raft.heartbeatTimeoutMs,
-        electionTimeoutMs: config.raft.electionTimeoutMs,
-        leaderLeaseTimeoutMs: config.raft.leaderLeaseTimeoutMs,
-        snapshotThreshold: config.raft.snapshotThreshold,
-        snapshotIntervalMs: config.raft.snapshotIntervalMs,
-        trailingLogs: config.raft.trailingLogs,
-        preVote: !config.raft.preVoteDisabled,
+        address: `${config.rpcAdvertiseAddr.ip}:${config.rpcAdvertiseAddr.port}`,
+        ...{ heartbeatTimeoutMs, electionTimeoutMs, leaderLeaseTimeoutMs },
+        ...{ snapshotThreshold, snapshotIntervalMs, trailingLogs },
+        preVote: !preVoteDisabled,
       },
       {
         clock,
         rng,
         disk: d.disk,
-        log: serverLog.named('raft'),
+        log: this.#log.named('raft'),
         metrics,
         transport: d.cluster?.transport ?? noTransport,
         codec: msgpackConfiguration,
@@ -111,8 +130,12 @@ export class LocalServer {
         onFailure: (error) => d.onFailure(error),
       },
     );
-    this.#consensus = new RaftConsensus(d.nodeId, this.raft);
-    this.server = new Server(
+  }
+
+  #makeServer(): Server {
+    const d = this.#d;
+    const { config, clock, rng, metrics } = d;
+    return new Server(
       {
         ...SERVER_DEFAULTS,
         datacenter: config.datacenter,
@@ -128,7 +151,7 @@ export class LocalServer {
         consensus: this.#consensus,
         clock,
         rng,
-        log: serverLog,
+        log: this.#log,
         metrics,
         leaderCaller: () => d.cluster?.leaderCaller(),
         datacenterCaller: (datacenter) => d.cluster?.datacenterCaller(datacenter),
@@ -137,9 +160,13 @@ export class LocalServer {
         datacenters: () => d.cluster?.datacenters() ?? [config.datacenter],
       },
     );
-    this.autopilot = new Autopilot({
-      clock,
-      log: serverLog.named('autopilot'),
+  }
+
+  #makeAutopilot(): Autopilot {
+    const d = this.#d;
+    return new Autopilot({
+      clock: d.clock,
+      log: this.#log.named('autopilot'),
       consensus: this.#consensus,
       config: () => this.store.operator.autopilot().value ?? DEFAULT_AUTOPILOT,
       servers: () => this.#servers(),
@@ -147,11 +174,13 @@ export class LocalServer {
       forceLeave: (server) => d.cluster?.forceLeave(server),
       nodeMeta: (name) => this.store.catalog.node(name)?.Meta ?? {},
     });
-    this.reconciler = new MemberReconciler(
-      { datacenter: config.datacenter, nodeName: config.nodeName, nodeId: d.nodeId },
-      { clock, log: serverLog, metrics, store: this.store, consensus: this.#consensus, members: () => this.#members() },
-    );
-    this.duties = new LeaderDuties(
+  }
+
+  #makeDuties(): LeaderDuties {
+    const d = this.#d;
+    const { config, clock, rng, metrics } = d;
+    const log = this.#log;
+    return new LeaderDuties(
       {
         datacenter: config.datacenter,
         autopilot: autopilotFromConfig(config.autopilot),
@@ -159,7 +188,7 @@ export class LocalServer {
       },
       {
         clock,
-        log: serverLog,
+        log,
         metrics,
         store: this.store,
         consensus: this.#consensus,
@@ -172,7 +201,7 @@ export class LocalServer {
         },
         announce: () => {
           if (d.cluster !== undefined) d.cluster.announceLeader();
-          else serverLog.info('New leader elected', { payload: config.nodeName });
+          else log.info('New leader elected', { payload: config.nodeName });
         },
         established: () => d.onLeading(),
       },
@@ -221,11 +250,11 @@ export class LocalServer {
 
   /** Reads what is on disk. Rejects with a clear error when a file is damaged. */
   async open(): Promise<void> {
-    const { config, disk, clock, rng, log } = this.#d;
+    const { config, disk, clock, rng } = this.#d;
     if (!config.devMode) {
       const { recoverFromPeersFile } = await import('./peers-recovery.ts');
       const machine = () => storeMachine(new Store({ datacenter: config.datacenter }));
-      await recoverFromPeersFile({ disk, clock, rng, log: log.named('server'), machine });
+      await recoverFromPeersFile({ disk, clock, rng, log: this.#log, machine });
     }
     await this.raft.open();
   }
@@ -250,7 +279,7 @@ export class LocalServer {
     const voters = this.#consensus.members().filter((m) => m.voter);
     if (!this.server.leads() || voters.length < 2) return;
     await this.#consensus.transferLeadership('').catch((error) => {
-      this.#d.log.named('server').error('failed to transfer leadership', { error: errorText(error) });
+      this.#log.error('failed to transfer leadership', { error: errorText(error) });
     });
   }
 

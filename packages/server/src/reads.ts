@@ -152,7 +152,10 @@ export function readHandlers({
   addCatalog(t, now);
   addHealth(t, now);
   addKv(t);
-  addRest(t, now);
+  addCoordinatesAndQueries(t);
+  addConnect(t, now);
+  addConfig(t);
+  addOperator(t);
   for (const [method, handler] of intentionReads(allowWithoutIntention)) t.set(method, handler);
   return t;
 }
@@ -261,7 +264,7 @@ function addKv(t: Table): void {
   });
 }
 
-function addRest(t: Table, now: Now): void {
+function addCoordinatesAndQueries(t: Table): void {
   add(t, CoordinateMethods.ListNodes, (s, a, dc) =>
     refined(
       s.coordinates.list(),
@@ -278,6 +281,9 @@ function addRest(t: Table, now: Now): void {
     if (answer.value.length === 0) throw queryNotFound();
     return answer;
   });
+}
+
+function addConnect(t: Table, now: Now): void {
   add(t, ConnectCA.Roots, (s) => {
     const answer = s.connect.roots();
     const active = answer.value.find((r) => r.Active);
@@ -287,6 +293,17 @@ function addRest(t: Table, now: Now): void {
     return { ...answer, value: { ActiveRootID: active?.ID ?? '', TrustDomain, Roots } };
   });
   add(t, ConnectCA.ConfigurationGet, (s) => s.connect.configuration());
+  add(t, Intentions.List, (s, a) => {
+    const { value, ...answer } = refined(
+      a.Legacy ? s.connect.legacyIntentions() : intentionsOf(s.config.list('service-intentions')),
+      filterOf(a.Filter, INTENTION_FIELDS, now),
+      (found) => found,
+    );
+    return { ...answer, value: { DataOrigin: a.Legacy ? 'legacy' : 'config', Intentions: value } };
+  });
+}
+
+function addConfig(t: Table): void {
   add(t, ConfigEntryMethods.Get, (s, a) => {
     if (!isConfigKind(a.Kind)) throw unknownKind(a.Kind);
     return s.config.get(a.Kind, a.Name);
@@ -309,16 +326,11 @@ function addRest(t: Table, now: Now): void {
     const value = resolveServiceConfig({ get: entry, list: () => [] }, a);
     return { index: s.tableIndex('config-entries'), value, deps };
   });
+}
+
+function addOperator(t: Table): void {
   add(t, FederationState.List, (s) => s.federation.list());
   add(t, FederationState.Get, (s, a) => s.federation.get(a.Target));
-  add(t, Intentions.List, (s, a) => {
-    const { value, ...answer } = refined(
-      a.Legacy ? s.connect.legacyIntentions() : intentionsOf(s.config.list('service-intentions')),
-      filterOf(a.Filter, INTENTION_FIELDS, now),
-      (found) => found,
-    );
-    return { ...answer, value: { DataOrigin: a.Legacy ? 'legacy' : 'config', Intentions: value } };
-  });
   add(t, Operator.Usage, (s, _a, dc) => {
     const answer = s.catalog.usage();
     return { ...answer, value: { [dc]: answer.value } };
