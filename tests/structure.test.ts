@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
@@ -188,4 +188,33 @@ test('files of one package import each other without a cycle', () => {
   };
   for (const at of graph.keys()) visit(at, []);
   expect(cycles).toEqual([]);
+});
+
+/** Pages for readers, and the folder that the files they name are looked for in. */
+function pages(): { readonly path: string; readonly folder: string }[] {
+  const readmes = [...new Set(all.map((s) => s.package))].map((name) => `packages/${name}`);
+  const docs = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
+  return [
+    ...docs.map((name) => ({ path: `docs/${name}`, folder: 'packages' })),
+    ...readmes.map((folder) => ({ path: `${folder}/README.md`, folder })),
+  ];
+}
+
+test('source files that documentation names are there', () => {
+  const known = all.map((s) => s.path);
+  const isThere = (name: string, folder: string): boolean => {
+    const [pkg, ...rest] = name.split('/');
+    if (existsSync(join(root, name)) || existsSync(join(root, folder, name))) return true;
+    if (existsSync(join(root, 'packages', pkg as string, 'src', ...rest))) return true;
+    // Inside a package, and where no package is named, the end of the path is enough.
+    const isShort = folder !== 'packages' || rest.length === 0;
+    return isShort && known.some((path) => path.startsWith(`${folder}/`) && path.endsWith(`/${name}`));
+  };
+  const wrong = pages().flatMap(({ path, folder }) =>
+    [...readFileSync(join(root, path), 'utf8').matchAll(/`([\w@./-]+\.ts)`/g)]
+      .map(([, name]) => name as string)
+      .filter((name) => !isThere(name, folder))
+      .map((name) => `${path}: ${name}`),
+  );
+  expect(wrong).toEqual([]);
 });
