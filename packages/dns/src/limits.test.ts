@@ -159,10 +159,19 @@ describe('sizes as the reference agent has them', () => {
 
   test('TXT records of a node that do not fit are left out one by one', async () => {
     const w = populate({ ...twelve, count: 1, metaPairs: 4, metaBytes: 200 });
-    expect(counts(await w.ask('n0.node.consul', 'A'))).toEqual([1, 1]);
+    expect(counts(await w.ask('n0.node.consul', 'A'))).toEqual([1, 2]);
     expect(counts(await w.ask('n0.node.consul', 'AAAA'))).toEqual([0, 2]);
     expect(counts(await w.ask('n0.node.consul', 'TXT'))).toEqual([2, 0]);
     expect(counts(await w.ask('n0.node.consul', 'A', { tcp: true }))).toEqual([1, 4]);
+  });
+
+  test('of as many answers as there may be, more fit than of one more: then sizes are those without pointers', async () => {
+    const settings = { udpAnswerLimit: 8, nodeMetaTxt: false };
+    const sizes = [7, 8, 9].map(async (count) => {
+      const w = populate({ ...twelve, settings, count, metaPairs: 0 });
+      return counts(await w.ask('web.service.consul', 'SRV'))[0];
+    });
+    expect(await Promise.all(sizes)).toEqual([7, 8, 5]);
   });
 
   test('a text above 255 bytes is cut into strings', async () => {

@@ -69,8 +69,8 @@ describe('queries that are not right, as the reference agent treats them', () =>
     const option = '0008' + length(data.length / 2) + data;
     const bytes = withCounts('0001000000000001') + OPT + length(option.length / 2) + option;
     expect(await reply(bytes)).toBe('12348101' + '0001000000000000' + A.slice(24));
-    const available = bytes.slice(0, 4) + '0180' + bytes.slice(8);
-    expect(await reply(available)).toBe('12348181' + '0001000000000000' + A.slice(24));
+    const available = bytes.slice(0, 4) + '0780' + bytes.slice(8);
+    expect(await reply(available)).toBe('12348381' + '0001000000000000' + A.slice(24));
   });
 
   test.each([

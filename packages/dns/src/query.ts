@@ -70,12 +70,12 @@ export function parseQuery(bytes: Uint8Array): Parsed {
     const subnet = option === undefined ? undefined : decodeClientSubnet(option.data);
     return { query: { ...head, edns, subnet } };
   } catch {
-    return { reply: plainReply(head, Rcode.FORMERR, bits & RA) };
+    return { reply: plainReply({ ...head, flags: bits & ECHO_MALFORMED }, Rcode.FORMERR, 0) };
   }
 }
 
-/** Set in a query it says nothing, and comes back when the query is refused as malformed. */
-const RA = 0x0080;
+/** TC, RD, RA, Z, AD and CD come back when a query is refused as malformed, whatever they mean in it. Source: answers of the reference. */
+const ECHO_MALFORMED = 0x03f0;
 
 /** A message that ends behind the name or the type has 0 for what is missing. Source: answers of the reference. */
 function wholeQuestion(bytes: Uint8Array, nameEnd: number): Uint8Array {

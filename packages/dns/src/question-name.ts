@@ -122,7 +122,7 @@ export interface Zone {
   readonly written: Name;
   /** As configured. */
   readonly name: Name;
-  /** The domain that SOA records carry: the other one only when spelled exactly as configured. */
+  /** The domain that SOA records carry: the other one only for names in it that spell it exactly as configured. */
   readonly soa: Name;
   readonly labelCount: number;
 }
@@ -139,7 +139,12 @@ export function findZone(labels: readonly string[], settings: DnsSettings): Zone
     if (best !== undefined && wanted.length <= best.labelCount) continue;
     const written = labelsName(tail);
     const primary = withDot(settings.domain);
-    best = { written, name, soa: written === name ? name : primary, labelCount: wanted.length };
+    best = {
+      written,
+      name,
+      soa: written === name && labels.length > wanted.length ? name : primary,
+      labelCount: wanted.length,
+    };
   }
   return best;
 }

@@ -92,8 +92,7 @@ export class Resolver {
 
   private async inZone(asked: Asked, zone: Zone, labels: readonly string[], depth: number): Promise<Answer> {
     if (asked.type === RRType.AXFR) return makeAnswer({ rcode: Rcode.NOTIMP, reads: new Reads() });
-    if (asked.type === RRType.SOA || asked.type === RRType.NS)
-      return this.zoneAnswer(asked, zone, labels.length === zone.labelCount);
+    if (asked.type === RRType.SOA || asked.type === RRType.NS) return this.zoneAnswer(asked, zone);
     const parts = labels.slice(0, labels.length - zone.labelCount).map(labelText);
     const lookup = parseLookup(parts, asked.type);
     switch (lookup.kind) {
@@ -301,8 +300,7 @@ export class Resolver {
 
   // The zone itself
 
-  /** `isApex`: the domain itself is asked about, whose SOA is always that of the first domain. Source: answers of the reference. */
-  private async zoneAnswer(asked: Asked, zone: Zone, isApex: boolean): Promise<Answer> {
+  private async zoneAnswer(asked: Asked, zone: Zone): Promise<Answer> {
     const reads = new Reads();
     const servers = (await reads.take(this.deps.source.servers(this.readOptions(asked, undefined)))).value;
     const units = servers.flatMap((server) => this.nameServer(server, zone));
@@ -310,7 +308,7 @@ export class Resolver {
     const some = shuffle(this.deps.rng, units).slice(0, NAME_SERVERS_MAX);
     return makeAnswer({
       reads,
-      units: [alone(this.soa(isApex ? this.settings.domain : zone.soa))],
+      units: [alone(this.soa(zone.soa))],
       authority: some.map((unit) => unit.answer),
       additional: some.flatMap((unit) => unit.extras),
       timed: true,

@@ -17,7 +17,7 @@ export interface ReplyLimits {
   readonly bytesMax: number;
   /** Answer records; more of them are left out. */
   readonly answersMax: number;
-  /** Sizes are counted as if names were not compressed. */
+  /** Once answers are left out for their number, sizes are counted as if names were not compressed. */
   readonly countPlain: boolean;
 }
 
@@ -114,6 +114,8 @@ export class Template {
   private readonly unitsMax: number;
   /** Everything but units and loose records, counted as the limits say. */
   private readonly baseBytes: number;
+  /** Sizes are those without pointers. */
+  private readonly countPlain: boolean;
   /** Every unit with all its extras fits beside the loose records. */
   private readonly allFits: boolean;
 
@@ -133,8 +135,10 @@ export class Template {
     this.authority = authority.map(({ full }) => full);
     this.opt = packer.opt(options.edns);
     this.order = this.units.map((_, i) => i);
-    const { countPlain, bytesMax, answersMax } = options.limits;
-    const bytesOf = (part: Part) => (countPlain ? part.plainBytes : part.full.length);
+    const { bytesMax, answersMax } = options.limits;
+    // Source: sizes of replies of the reference, with as many answers as there may be and with one more.
+    this.countPlain = options.limits.countPlain && Math.min(this.units.length, this.unitsMax) > answersMax;
+    const bytesOf = (part: Part) => (this.countPlain ? part.plainBytes : part.full.length);
     this.baseBytes =
       HEADER_BYTES + question.length + this.opt.length + authority.reduce((sum, part) => sum + bytesOf(part), 0);
     const loose = answer.additional.map((record) => packer.part(record));
@@ -223,7 +227,7 @@ export class Template {
 
   /** Size of an answer and some extras, the owner of an extra being a pointer while pointers can reach the answer. */
   private unitBytes(unit: Packed, extras: readonly Part[], at: number): number {
-    const plain = this.options.limits.countPlain;
+    const plain = this.countPlain;
     let size = plain ? unit.plainBytes : unit.answer.length;
     const short = at + unit.targetAt <= POINTER_MAX;
     for (const part of extras)

@@ -187,12 +187,23 @@ describe('parameters of reads', () => {
     ['PUT', '/v1/agent/service/maintenance/x?ns=team', /^Missing value for enable$/],
     ['PUT', '/v1/agent/service/maintenance/x?ns=team&enable=true', /"ns"/],
     ['PUT', '/v1/agent/force-leave/a?partition=p', /"partition"/],
+    ['PUT', '/v1/coordinate/update?ns=team', /"ns"/],
     ['PUT', '/v1/config?ns=team', /^Request decoding failed: /],
     ['DELETE', '/v1/config/odd/x?ns=team', /^invalid config entry kind: odd$/],
     ['DELETE', '/v1/config/service-defaults/x?ns=team', /"ns"/],
   ] as const)('of the faults of %s %s the first one is told', async ([method, target, text]) => {
     const answer = await kvApi().ask(method, target, method === 'PUT' ? { body: '{}' } : {});
     expect([answer.status, answer.body]).toEqual([400, expect.stringMatching(text)]);
+  });
+
+  test('what is wrong with a filter is told without more words where answers are streamed', async () => {
+    const w = kvApi();
+    const text = 'Failed to create boolean expression evaluator: Selector "Nope" is not valid';
+    w.caller.values.set('Health.ServiceNodes', new EndpointError('INVALID', text));
+    const told = async (query: string) => (await w.ask('GET', `/v1/health/service/web?filter=x${query}`)).body;
+    expect([await told(''), await told('&cached&near=a'), await told('&cached')]).toEqual([
+      ...[text, text, 'Selector "Nope" is not valid'],
+    ]);
   });
 
   test('a field of the header is refused before the parameter of that name', async () => {

@@ -140,7 +140,9 @@ export class HttpApi {
       this.#guard(x);
       if (req.method === 'OPTIONS') return options(x, route);
       const operation = operationOf(x, route);
-      if (operation.paramsFirst && query !== Query.EMPTY) checkParams(x, operation.paramsFirst);
+      if (operation.paramsFirst !== undefined && (query !== Query.EMPTY || req.header('cache-control') !== undefined)) {
+        checkParams(x, operation.paramsFirst);
+      }
       refuseEnterprise(x, operation.enterprise ?? route.enterprise);
       const done = operation.run(x);
       if (done instanceof Promise) done.catch((error) => fail(x, error));

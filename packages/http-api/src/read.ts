@@ -1,3 +1,4 @@
+import { FILTER_ERROR_PREFIX } from '@proconsul/bexpr';
 import {
   boundedRead,
   type CommonArgs,
@@ -73,7 +74,7 @@ export function answerRead<A extends CommonArgs, T>(x: ApiExchange, spec: ReadSp
   if (cachedReads !== null && (isCached || streamed(options))) {
     const control = isCached ? x.cacheControl() : NO_CONTROL;
     const cancel = cachedReads.read({ method: spec.method, args, options, control }, (headers, error, view, meta) => {
-      if (error !== null || view === null) failRead(x, spec, error ?? new Error('no answer'), isCached);
+      if (error !== null || view === null) failRead(x, spec, told(error, streamed(options)), isCached);
       else sendView(x, spec, view, how(options, meta, streamed(options), isCached ? headers : []));
     });
     if (!x.answered) x.req.onAbort(cancel);
@@ -82,12 +83,19 @@ export function answerRead<A extends CommonArgs, T>(x: ApiExchange, spec: ReadSp
   const cache = isCached ? x.api.agentCache.lookup(x.req.target, x.cacheControl()) : [];
   const cancel = boundedRead(x.api.caller, spec.method, args, options, x.maxStaleMs, (used, error, view, meta) => {
     if (error !== null || view === null) {
-      failRead(x, spec, error ?? new Error('no answer'), isCached);
+      failRead(x, spec, told(error, streamed(used)), isCached);
       return;
     }
     sendView(x, spec, view, how(used, meta, streamed(used), cache));
   });
   if (!x.answered) x.req.onAbort(cancel);
+}
+
+/** The streaming back end tells what is wrong with a filter without the words before it. Source: answers of the reference. */
+function told(error: Error | null, isStreamed: boolean): Error {
+  const fault = error ?? new Error('no answer');
+  if (!isStreamed || !fault.message.startsWith(FILTER_ERROR_PREFIX)) return fault;
+  return new HttpError(500, fault.message.slice(FILTER_ERROR_PREFIX.length));
 }
 
 function how(options: ReadOptions, meta: ReadMeta, streamed: boolean, cache: HeaderList): How {

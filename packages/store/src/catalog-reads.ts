@@ -185,8 +185,9 @@ export function usage(state: State): ReadResult<CatalogUsage> {
   let billable = 0;
   for (const { row } of allInstances(state)) {
     if (row.Connect.Native) mesh['connect-native'] = (mesh['connect-native'] ?? 0) + 1;
-    if (row.Kind !== '') mesh[row.Kind] = (mesh[row.Kind] ?? 0) + 1;
-    else if (row.Service !== 'consul') billable++;
+    const counted = mesh[row.Kind];
+    if (counted !== undefined && row.Kind !== 'connect-native') mesh[row.Kind] = counted + 1;
+    else if (row.Kind === '' && row.Service !== 'consul') billable++;
   }
   const value: CatalogUsage = {
     Nodes: state.catalog.nodes.size,

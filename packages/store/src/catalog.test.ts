@@ -460,12 +460,13 @@ describe('what reads show', () => {
     d.register({ Node: 'a', Service: service('consul') });
     d.register({ Node: 'a', Service: service('w', { Connect: { Native: true, PeerMeta: null } }) });
     d.register({ Node: 'b', Service: service('p', { Kind: 'connect-proxy' }) });
-    expect(d.store.catalog.usage().value).toMatchObject({
-      Nodes: 2,
-      Services: 3,
-      ServiceInstances: 3,
-      BillableServiceInstances: 1,
-      ConnectServiceInstances: { 'connect-proxy': 1, 'connect-native': 1 },
+    // A kind of nobody's knowledge counts as none of them.
+    d.register({ Node: 'b', Service: service('o', { Kind: 'odd' }) });
+    const { ConnectServiceInstances, ...counts } = d.store.catalog.usage().value;
+    expect(counts).toEqual({ Nodes: 2, Services: 4, ServiceInstances: 4, BillableServiceInstances: 1 });
+    expect(ConnectServiceInstances).toEqual({
+      ...{ 'connect-proxy': 1, 'connect-native': 1, 'api-gateway': 0, 'ingress-gateway': 0 },
+      ...{ 'mesh-gateway': 0, 'terminating-gateway': 0 },
     });
   });
 });

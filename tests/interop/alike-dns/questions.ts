@@ -150,7 +150,7 @@ export function anyPacket(rng: Rng, domains: readonly string[]): Packet {
     (chance(rng, 0.03) ? pick(rng, [0x10, 0x20, 0x40, 0x200, 0x400, 0x80]) : 0);
   const question = Buffer.concat([wireName(name), Buffer.from([type >> 8, type & 255, cls >> 8, cls & 255])]);
   const extra = chance(rng, 0.35) ? [edns(rng)] : [];
-  if (extra.length > 0 && chance(rng, 0.03)) extra.push(Buffer.from([0, 0, 41, 4, 0, 0, 0, 0, 0, 0, 0]));
+  if (extra[0]?.length === 11 && chance(rng, 0.03)) extra.push(Buffer.from([0, 0, 41, 4, 0, 0, 0, 0, 0, 0, 0]));
   const questions = chance(rng, 0.02) ? pick(rng, [0, 2]) : 1;
   const head = Buffer.from([0x12, 0x34, flags >> 8, flags & 255, 0, questions, 0, 0, 0, 0, 0, extra.length]);
   let bytes: Uint8Array = Buffer.concat([head, ...Array<Buffer>(questions).fill(question), ...extra]);

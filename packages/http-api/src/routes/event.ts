@@ -1,6 +1,6 @@
 import { type CommonArgs, CoordinateMethods, type ListArgs } from '@proconsul/endpoints';
 import { encodeBase64, quoteJson } from '@proconsul/gojson';
-import { type Coordinate, Coordinate as CoordinateSchema, list } from '@proconsul/schema';
+import { type Coordinate, Coordinate as CoordinateSchema, list, struct } from '@proconsul/schema';
 import type { UserEvent } from '../agent-api.ts';
 import { type ApiExchange, badRequest } from '../api-exchange.ts';
 import { refuseEnterprise } from '../enterprise.ts';
@@ -114,14 +114,13 @@ const node: ReadSpec<CommonArgs & { readonly Node: string }, readonly Coordinate
   },
 };
 
+const { Partition: _, ...updateFields } = CoordinateSchema.fields;
+const Update = struct('CoordinateUpdateRequest', updateFields) as unknown as typeof CoordinateSchema;
+
 async function update(x: ApiExchange): Promise<void> {
-  const coordinate = await x.decodeBody(CoordinateSchema, 'Request decode failed: ', {
-    unknown: 'reject',
-    root: 'CoordinateUpdateRequest',
-    goType: 'structs.CoordinateUpdateRequest',
-  });
+  const coordinate = await x.decodeBody(Update, 'Request decode failed: ', { unknown: 'reject' });
   refuseEnterprise(x, 'full');
-  await x.api.caller.write(CoordinateMethods.Update, { ...coordinate, ...x.commonArgs() });
+  await x.api.caller.write(CoordinateMethods.Update, { ...CoordinateSchema.make(coordinate), ...x.commonArgs() });
   x.ok();
 }
 
