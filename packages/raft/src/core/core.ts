@@ -3,6 +3,7 @@ import type { Configuration, ConfigurationCodec, ServerId } from '../configurati
 import { LogType } from '../entry.ts';
 import type { RaftErrorCode } from '../errors.ts';
 import { maybeCommit } from './commitment.ts';
+import type { ConfigurationAt, CoreOptions, InitialState } from './core-options.ts';
 import { campaign, onElectionTimer, onPreVoteRequest, onVoteRequest, onVoteResponse } from './election.ts';
 import {
   dropSuffix,
@@ -21,7 +22,7 @@ import { onChangeMembership } from './membership.ts';
 import type { RaftRequest, RaftResponse } from './messages.ts';
 import { appendEntries, proposalRefusal } from './replication.ts';
 import { onAppendResponse, onInstallResponse } from './replication-answers.ts';
-import { type ConfigurationAt, type CoreOptions, type InitialState, RaftState, STATE_REPLACED_TOKEN } from './state.ts';
+import { RaftState, STATE_REPLACED_TOKEN } from './state.ts';
 import { becomeFollower } from './step-down.ts';
 
 /**

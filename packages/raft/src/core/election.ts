@@ -3,8 +3,9 @@ import { findServer, quorumOf, type Server, type ServerId } from '../configurati
 import type { Sent } from './inputs.ts';
 import { becomeLeader } from './leader.ts';
 import type { PreVoteRequest, VoteRequest, VoteResponse } from './messages.ts';
-import { PROMPT_MS, type RaftState } from './state.ts';
+import type { RaftState } from './state.ts';
 import { becomeFollower } from './step-down.ts';
+import { PROMPT_MS } from './timing.ts';
 
 /**
  * Elections. Source: Ongaro's thesis sections 3.4 (leader election), 3.6.1 (election restriction), 3.9 (timing), 4.2.2

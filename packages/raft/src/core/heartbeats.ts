@@ -1,8 +1,9 @@
 import type { Millis } from '@proconsul/base';
 import type { Sent } from './inputs.ts';
+import type { Progress } from './progress.ts';
 import { ackedByQuorum } from './quorum-acks.ts';
 import { sentNow } from './sent.ts';
-import type { Progress, RaftState } from './state.ts';
+import type { RaftState } from './state.ts';
 
 /**
  * Rounds of heartbeats, and what their answers prove: that we led after somebody asked (`onVerify`), and for how long nobody else

@@ -1,9 +1,10 @@
 import { invariant, type Millis } from '@proconsul/base';
 import type { ServerId } from '../configuration.ts';
 import type { Sent } from './inputs.ts';
+import type { Progress } from './progress.ts';
 import { proposalRefusal, replicate } from './replication.ts';
 import { sentNow } from './sent.ts';
-import type { Progress, RaftState } from './state.ts';
+import type { RaftState } from './state.ts';
 import { becomeFollower } from './step-down.ts';
 
 /** Handing the leadership over: to a peer that was named, or to the most advanced. Source: Ongaro's thesis section 3.10. */

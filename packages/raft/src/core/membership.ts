@@ -2,9 +2,10 @@ import type { Millis } from '@proconsul/base';
 import { applyChange, type MembershipChange, type Server, type ServerId } from '../configuration.ts';
 import { LogType } from '../entry.ts';
 import { RaftError } from '../errors.ts';
+import type { Progress } from './progress.ts';
 import { quorumHeardAt } from './quorum-acks.ts';
 import { appendEntries, proposalRefusal } from './replication.ts';
-import type { Progress, RaftState } from './state.ts';
+import type { RaftState } from './state.ts';
 
 /** Changes of the members, one server at a time. Source: Ongaro's thesis sections 4.1 and 4.2. */
 

@@ -1,6 +1,7 @@
 import type { Millis } from '@proconsul/base';
 import type { ServerId } from '../configuration.ts';
-import type { Progress, RaftState } from './state.ts';
+import type { Progress } from './progress.ts';
+import type { RaftState } from './state.ts';
 
 /** The newest moment at which, as far as answers show, a quorum still followed us. Not before we began to lead. */
 export function quorumContactAt(s: RaftState): Millis {

@@ -5,8 +5,9 @@ import { noteAck } from './heartbeats.ts';
 import type { Sent } from './inputs.ts';
 import { maybeSendTimeoutNow } from './leadership-transfer.ts';
 import type { AppendEntriesResponse, InstallSnapshotResponse } from './messages.ts';
+import type { Progress } from './progress.ts';
 import { planNotice, replicate, sendEntries } from './replication.ts';
-import type { Progress, RaftState } from './state.ts';
+import type { RaftState } from './state.ts';
 import { becomeFollower } from './step-down.ts';
 
 /**

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Entry } from '../entry.ts';
 import { CoreCluster } from '../testing/core-cluster.ts';
 import type { AppendEntriesRequest } from './messages.ts';
-import { COMMIT_NOTICE_MS } from './state.ts';
+import { COMMIT_NOTICE_MS } from './progress.ts';
 
 // One test for each rule of Ongaro's thesis on replication and commitment; the section stands in the name.
 

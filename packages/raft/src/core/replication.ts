@@ -2,8 +2,9 @@ import type { Millis } from '@proconsul/base';
 import type { Entry } from '../entry.ts';
 import type { RaftErrorCode } from '../errors.ts';
 import type { NewEntry } from './inputs.ts';
+import { APPEND_ENTRIES_MAX, COMMIT_NOTICE_MS, IN_FLIGHT_MAX, type Progress } from './progress.ts';
 import { sentNow } from './sent.ts';
-import { APPEND_ENTRIES_MAX, COMMIT_NOTICE_MS, IN_FLIGHT_MAX, type Progress, type RaftState } from './state.ts';
+import type { RaftState } from './state.ts';
 
 /** What a leader appends and sends to the others. Source: Ongaro's thesis section 3.5. */
 

@@ -4,88 +4,22 @@ import {
   type ConfigurationCodec,
   EMPTY_CONFIGURATION,
   isVoter,
-  quorumOf,
   type Server,
   type ServerId,
   voters,
 } from '../configuration.ts';
 import { LATE_MS } from '../late.ts';
+import type { ConfigurationAt, CoreOptions, InitialState } from './core-options.ts';
 import type { RaftEffect, Role } from './inputs.ts';
 import type { RaftResponse } from './messages.ts';
+import type { Progress } from './progress.ts';
 import { StateAge } from './state-age.ts';
 import type { TermRuns } from './term-runs.ts';
-
-export interface CoreOptions {
-  readonly id: ServerId;
-  /** host:port that we advertise. */
-  readonly address: string;
-  /**
-   * A leader sends its commit index with every round of heartbeats, also when nothing is new, so that followers know how old
-   * their state is. Source: rates of such requests measured on servers.
-   */
-  readonly vouches?: boolean;
-  /** A follower that hears nothing for {@link PATIENCE} to twice that share of this stands for election. */
-  readonly heartbeatTimeoutMs: Millis;
-  /** A candidate that has no result after a part of this tries again; see {@link retryMs}. */
-  readonly electionTimeoutMs: Millis;
-  /** A leader that no quorum has answered for this long steps down, and speaks for the cluster alone no longer. */
-  readonly leaderLeaseTimeoutMs: Millis;
-  readonly preVote: boolean;
-}
-
-/** Entries in one append-entries request. Source: raft wire section 1. */
-export const APPEND_ENTRIES_MAX = 64;
-/** Append-entries requests under way to one peer that is caught up. Source: the same. */
-export const IN_FLIGHT_MAX = 2;
-/**
- * How long a follower may wait for the news that an entry is committed, when no further entries bring it along: a message of its
- * own for each commit would double the messages of one client that writes. Source: the reference waits 50 ms and more.
- */
-export const COMMIT_NOTICE_MS: Millis = 20;
-
-/**
- * Share of the heartbeat timeout after which the first follower may stand. Heartbeats come ten times in that timeout, and a
- * pre-vote disturbs nobody who still hears the leader, so there is no need to wait for all of it.
- */
-export const PATIENCE = 0.65;
-/** Followers refuse to vote for this many leases after they heard a leader: clocks may run apart by 9 %. */
-export const LEASE_MARGIN = 1.2;
-/** A candidate whose answers took longer than this waits a random part of that time before it stands. */
-export const PROMPT_MS: Millis = 50;
-/** A follower waits for so many of the longest pauses that it has heard from this leader, and for a heartbeat timeout at the most. */
-const GAPS_WAITED = 1.5;
-/** The longest pause counts for less by this share of the time that passes. */
-const GAP_FADE = 0.05;
-
-/** Share of the election timeout after which the first new attempt is made; each later one waits twice as long, up to all of it. */
-export const FIRST_RETRY = 0.3;
+import { FIRST_RETRY, GAP_FADE, GAPS_WAITED, LEASE_MARGIN, PATIENCE } from './timing.ts';
+import { type VoterFacts, voterFacts } from './voter-facts.ts';
 
 /** Token of a `restore-snapshot` effect whose state the caller has loaded already. */
 export const STATE_REPLACED_TOKEN = -1;
-
-/** What the leader knows of another server. */
-export interface Progress {
-  server: Server;
-  nextIndex: number;
-  /** Highest index known to be durable there. */
-  matchIndex: number;
-  inFlight: number;
-  /** The place where the logs meet is not known: one request at a time. */
-  probing: boolean;
-  /** A snapshot is on its way. */
-  installing: boolean;
-  commitSent: number;
-  /** When the newest request that it answered in our term was sent. */
-  ackedSentAt: Millis;
-  /** When it answered last in our term. */
-  heardAt: Millis;
-  ackedRound: number;
-}
-
-export interface ConfigurationAt {
-  readonly index: number;
-  readonly configuration: Configuration;
-}
 
 /** An answer that waits until entries up to `upTo` are durable. */
 export interface PendingAck {
@@ -101,30 +35,6 @@ export interface Transfer {
   sent: boolean;
   /** The target has read the order. */
   answered: boolean;
-}
-
-/** What was durable before the start. */
-export interface InitialState {
-  readonly term: number;
-  readonly votedFor: ServerId | undefined;
-  readonly runs: TermRuns;
-  /** Last index that a snapshot covers; 0 without one. */
-  readonly snapshotIndex: number;
-  /** Configurations by index, the oldest being the committed one. Empty on a fresh server. */
-  readonly configurations: readonly ConfigurationAt[];
-}
-
-interface VoterFacts {
-  readonly of: Configuration;
-  readonly ids: readonly ServerId[];
-  readonly quorum: number;
-  /** Whether we are one of them. */
-  readonly isVoter: boolean;
-}
-
-function voterFacts(of: Configuration, own: ServerId): VoterFacts {
-  const ids = voters(of).map(({ id }) => id);
-  return { of, ids, quorum: quorumOf(ids.length), isVoter: ids.includes(own) };
 }
 
 /**

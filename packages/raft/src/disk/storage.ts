@@ -1,6 +1,6 @@
 import type { Clock, Disk, Log, Rng } from '@proconsul/base';
 import type { ConfigurationCodec } from '../configuration.ts';
-import type { ConfigurationAt, InitialState } from '../core/state.ts';
+import type { ConfigurationAt, InitialState } from '../core/core-options.ts';
 import { LogType } from '../entry.ts';
 import { DamageError } from '../errors.ts';
 import { DurableLog, type LogEvents } from './durable-log.ts';

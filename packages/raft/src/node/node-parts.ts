@@ -2,7 +2,7 @@ import type { Clock, Disk, Log, Metrics, Rng } from '@proconsul/base';
 import type { ConfigurationCodec, ServerId } from '../configuration.ts';
 import { RaftCore } from '../core/core.ts';
 import type { RaftInput, Role } from '../core/inputs.ts';
-import { PATIENCE } from '../core/state.ts';
+import { PATIENCE } from '../core/timing.ts';
 import type { Storage } from '../disk/storage.ts';
 import { Applier } from './applier.ts';
 import { BatchTimes } from './batch-times.ts';

@@ -1,6 +1,6 @@
 import { type Clock, errorText, type Log, type Millis, ProtocolError, type Stream, type Timer } from '@proconsul/base';
 import type { RaftRequest, RaftResponse } from '../core/messages.ts';
-import { IN_FLIGHT_MAX } from '../core/state.ts';
+import { IN_FLIGHT_MAX } from '../core/progress.ts';
 import type { RequestHandler } from '../node/transport.ts';
 import { MessageBuffer } from './message-buffer.ts';
 import {
