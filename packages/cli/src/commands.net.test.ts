@@ -370,3 +370,27 @@ test('config write refuses what is no entry before it is sent', async () => {
   expect((await write('Kind = 5\nName = "x"')).stderr).toBe(`${prefix}Kind value in payload is not a string\n`);
   expect((await write('Kind = "odd"\nName = "x"')).stderr).toBe(`${prefix}invalid config entry kind: odd\n`);
 });
+
+test('config read prints an entry in the order of the reference', async () => {
+  const body =
+    '{"Kind":"proxy-defaults","Name":"global","Config":{"a":1},"Mode":"x","Protocol":"","Hash":5,"CreateIndex":1,"ModifyIndex":2,"Meta":{}}';
+  const transport = memoryTransport(() => ({ status: 200, headers: {}, body }));
+  const argv = ['config', 'read', '-kind=proxy-defaults', '-name=global'];
+  const { stdout } = await runInMemory(argv, { transport });
+  expect(Object.keys(JSON.parse(stdout))).toEqual([
+    'Kind',
+    'Name',
+    'Mode',
+    'Config',
+    'Meta',
+    'CreateIndex',
+    'ModifyIndex',
+  ]);
+});
+
+test('an intention of an entry is shown as created at the first moment of the calendar', async () => {
+  const body = '{"SourceName":"a","DestinationName":"b","Action":"allow"}';
+  const transport = memoryTransport(() => ({ status: 200, headers: {}, body }));
+  const { stdout } = await runInMemory(['intention', 'get', 'a', 'b'], { transport });
+  expect(stdout).toMatch(/^Created At: +Monday, 01-Jan-01 00:00:00 UTC$/m);
+});

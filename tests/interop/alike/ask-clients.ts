@@ -6,6 +6,7 @@ import {
   beforehand,
   type Duo,
   duos,
+  GONE,
   meanwhile,
   names,
   questions,
@@ -20,7 +21,9 @@ import { type Alike, Side } from './side.ts';
 /** How often a read is asked again before its answers count as different, and how long after the last time. */
 const RETRIES = 4;
 const RETRY_MS = 100;
-const SYNC_WITHIN_MS = 30_000;
+const SYNC_WITHIN_MS = 60_000;
+/** Lines of an agent's log that are shown when it does not do what it should. */
+const LOG_LINES = 12;
 
 /**
  * Asks two client agents the same: what `random` asks, then a fixed list while their server is there, when it has just been
@@ -61,7 +64,7 @@ export async function askClients(
     // Before the pool has noticed: a few of each.
     await ask(
       'killed: ',
-      questions.filter((_, n) => n % 12 === 0),
+      questions.filter((_, n) => n % 30 === 0),
     );
     await Promise.all(both.map(serverFailed));
     await ask('dead: ', questions);
@@ -116,16 +119,31 @@ async function forget(both: readonly Duo[]): Promise<void> {
   }
 }
 
-/** Returns when the servers know what the client agents have. */
+/** Returns when the servers know what the client agents have, and no more of what they had. */
 async function agreement(both: readonly Duo[]): Promise<void> {
   for (const { client } of both) {
-    const own = Object.keys((await client.get('/v1/agent/services')).json()).sort();
+    const own = Object.keys((await client.get('/v1/agent/services')).json());
+    const problem = async (): Promise<string | undefined> => {
+      const { Services } = (await client.get('/v1/catalog/node/agent-x?consistent')).json();
+      const missing = own.filter((id) => !(id in Services));
+      if (missing.length > 0) return `${client.host}: not in the catalog: ${missing}`;
+      return GONE in Services ? `${client.host}: still in the catalog: ${GONE}` : undefined;
+    };
+    let last: string | undefined;
     await eventually(
       async () => {
-        const { Services } = (await client.get('/v1/catalog/node/agent-x?consistent')).json();
-        return isDeepStrictEqual(Object.keys(Services).sort(), own);
+        last = await problem();
+        return last === undefined;
       },
-      { withinMs: SYNC_WITHIN_MS, what: 'the services of the client agent in the catalog' },
-    );
+      { withinMs: SYNC_WITHIN_MS },
+    ).catch(() => {
+      throw new Error(
+        `${last}\n${client.log
+          .split('\n')
+          .filter((line) => /WARN|ERROR/.test(line))
+          .slice(-LOG_LINES)
+          .join('\n')}`,
+      );
+    });
   }
 }

@@ -82,6 +82,9 @@ const get = (path: string): Request => ({ method: 'GET', path });
 const put = (path: string, body?: unknown): Request =>
   body === undefined ? { method: 'PUT', path } : { method: 'PUT', path, body: JSON.stringify(body) };
 
+/** A service that its agent gives up while there is no server. */
+export const GONE = 'gone';
+
 /** What a pool holds before its server goes. */
 export const beforehand: readonly Request[] = [
   put('/v1/agent/service/register', {
@@ -90,7 +93,7 @@ export const beforehand: readonly Request[] = [
     Tags: ['v1'],
     Check: { CheckID: 'ttl', TTL: '1h', Status: 'passing' },
   }),
-  put('/v1/agent/service/register', { Name: 'gone', Port: 81 }),
+  put('/v1/agent/service/register', { Name: GONE, Port: 81 }),
   put('/v1/agent/check/register', { Name: 'c1', TTL: '1h' }),
   put('/v1/kv/a', 'one'),
   put('/v1/catalog/register', { Node: 'ext', Address: '10.0.0.1', Service: { Service: 'db', Port: 5432 } }),
@@ -198,7 +201,7 @@ export const questions: readonly Request[] = [
 export const meanwhile: readonly Request[] = [
   put('/v1/agent/service/register', { Name: 'late', Port: 82, Check: { TTL: '1h', Status: 'passing' } }),
   put('/v1/agent/service/register', { Name: 'web', Port: 8080, Tags: ['v2'] }),
-  put('/v1/agent/service/deregister/gone'),
+  put(`/v1/agent/service/deregister/${GONE}`),
   put('/v1/agent/service/deregister/nope'),
   put('/v1/agent/check/register', { Name: 'c2', TTL: '1h', ServiceID: 'late' }),
   put('/v1/agent/check/register', { Name: 'c3', TTL: '1h', ServiceID: 'nope' }),

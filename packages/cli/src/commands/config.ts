@@ -52,10 +52,15 @@ export const configRead = command({
   },
 });
 
-/** Without the hash, the indexes last. */
+/** What the reference prints first, where an entry has it. */
+const FIRST = ['Kind', 'Name', 'Protocol', 'Mode', 'TransparentProxy', 'MutualTLSMode'];
+
+/** Without the hash and a protocol that is none; the indexes last. */
 function shown(entry: ConfigEntry): object {
   const { Hash: _, CreateIndex, ModifyIndex, ...rest } = entry;
-  return { ...rest, CreateIndex, ModifyIndex };
+  const first = FIRST.filter((key) => Object.hasOwn(rest, key) && !(key === 'Protocol' && rest[key] === ''));
+  const others = Object.keys(rest).filter((key) => !FIRST.includes(key));
+  return { ...Object.fromEntries([...first, ...others].map((key) => [key, rest[key]])), CreateIndex, ModifyIndex };
 }
 
 export const configList = command({

@@ -151,7 +151,7 @@ export const intentionGet = command({
     if (intention.ID) rows.push(['ID:', intention.ID]);
     if (intention.Description) rows.push(['Description:', intention.Description]);
     for (const [key, value] of meta) rows.push([`Meta[${key}]:`, value]);
-    if (intention.CreatedAt) rows.push(['Created At:', longDate(intention.CreatedAt)]);
+    rows.push(['Created At:', longDate(intention.CreatedAt || NEVER)]);
     c.print(columns(rows));
     return 0;
   },
@@ -171,15 +171,16 @@ async function lookUp(c: Context): Promise<Intention | undefined> {
   }
 }
 
+/** What was never created, as part of an entry, is from the first moment of the calendar. Source: recorded output. */
+const NEVER = '0001-01-01T00:00:00Z';
+const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
+
 /** `Saturday, 21-Nov-26 02:21:35 UTC`. Source: RFC 850 as Go writes it. */
 function longDate(text: string): string {
   const date = new Date(text);
-  const part = (options: Intl.DateTimeFormatOptions) =>
-    new Intl.DateTimeFormat('en-GB', { timeZone: 'UTC', ...options }).format(date);
-  const day = part({ weekday: 'long' });
+  const [year, , day] = date.toISOString().slice(2, 10).split('-');
   const month = date.toUTCString().slice(8, 11);
-  const year = String(date.getUTCFullYear()).slice(-2);
-  return `${day}, ${String(date.getUTCDate()).padStart(2, '0')}-${month}-${year} ${date.toISOString().slice(11, 19)} UTC`;
+  return `${DAYS[date.getUTCDay()]}, ${day}-${month}-${year} ${date.toISOString().slice(11, 19)} UTC`;
 }
 
 export const intentionList = command({

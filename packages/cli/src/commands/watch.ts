@@ -235,6 +235,8 @@ async function handleChanges(c: WatchContext, plan: Plan): Promise<number> {
       }
       const text = endText(await child.ended);
       child = undefined;
+      // A signal to the whole group may have ended the child first: ours is on its way.
+      await new Promise((resolve) => setImmediate(resolve));
       if (text !== undefined && !stop.signal.aborted) return c.fail(`Error executing handler: ${text}`);
     }
     return 0;
