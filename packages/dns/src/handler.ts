@@ -13,6 +13,7 @@ import {
   type Edns,
   encodeClientSubnet,
   formatAddress,
+  HEADER_BYTES,
   labelsName,
   type Name,
   OPTION_CLIENT_SUBNET,
@@ -113,9 +114,8 @@ export class DnsHandler {
     if (parsed === 'drop') return undefined;
     if ('reply' in parsed) return parsed.reply;
     // Memory of the datagram may be used again once we return.
-    const packet = bytes.slice();
-    const { length } = parsed.query.question;
-    const question = 12 + length > packet.length ? parsed.query.question : packet.subarray(12, 12 + length);
+    const packet = whole(bytes, parsed.query.question);
+    const question = packet.subarray(HEADER_BYTES, HEADER_BYTES + parsed.query.question.length);
     return this.answer({ ...parsed.query, question }, packet, from, transport, token, start);
   }
 
@@ -278,6 +278,15 @@ export class DnsHandler {
     const parsed = parseQuery(bytes);
     if (parsed !== 'drop' && 'query' in parsed) this.logQuery(parsed.query, from, transport, start);
   }
+}
+
+/** A copy of the packet. One that ended within its question has been given the rest, and announces nothing behind it. */
+function whole(bytes: Uint8Array, question: Uint8Array): Uint8Array {
+  if (HEADER_BYTES + question.length <= bytes.length) return bytes.slice();
+  const out = new Uint8Array(HEADER_BYTES + question.length);
+  out.set(bytes.subarray(0, 6));
+  out.set(question, HEADER_BYTES);
+  return out;
 }
 
 function metricOf(name: Name): string {

@@ -45,6 +45,7 @@ describe('queries that are not right, as the reference agent treats them', () =>
     ['a name cut short', A.slice(0, 40), '1234' + '8101'],
     ['a pointer to itself', A.slice(0, 24) + 'c00c' + '00010001', '1234' + '8101'],
     ['an unknown kind of label', A.slice(0, 24) + '8061626300' + '00010001', '1234' + '8101'],
+    ['a notification cut short', withFlags('2000').slice(0, 40), '1234' + '8001'],
     ['opcode STATUS', withFlags('1100'), '1234' + '9104'],
     ['opcode 1 with other flags', withFlags('0970'), '1234' + '8934'],
     ['opcode UPDATE', withFlags('2900'), '1234' + 'a904'],

@@ -74,6 +74,7 @@ export function parseQuery(bytes: Uint8Array): Parsed {
   }
 }
 
+const OPCODE = 0x7800;
 /** TC, RD, RA, Z, AD and CD come back when a query is refused as malformed, whatever they mean in it. Source: answers of the reference. */
 const ECHO_MALFORMED = 0x03f0;
 
@@ -92,7 +93,9 @@ function bareReply(bytes: Uint8Array, rcode: number): Uint8Array {
   const out = new Uint8Array(HEADER_BYTES);
   out[0] = bytes[0]!;
   out[1] = bytes[1]!;
-  const bits = 0x8000 | (u16(bytes, 2) & ECHO_BARE) | rcode;
+  // What is malformed is nobody's notification. Source: answers of the reference.
+  const echo = rcode === Rcode.FORMERR ? ECHO_BARE & ~OPCODE : ECHO_BARE;
+  const bits = 0x8000 | (u16(bytes, 2) & echo) | rcode;
   out[2] = bits >> 8;
   out[3] = bits;
   return out;

@@ -215,6 +215,14 @@ describe('our own names with recursors', () => {
     expect(network.asked).toEqual([]);
   });
 
+  test('a question that ends within itself is sent on whole', async () => {
+    const { w, network } = setup({ '192.0.2.1:53': good });
+    const asked = question('example.com', 'A');
+    const reply = await w.askRaw(asked.subarray(0, asked.length - 4));
+    expect(reply && decodeMessage(reply).questions).toEqual([{ name: 'example.com.', type: 0, class: 0 }]);
+    expect(network.asked).toEqual(['udp 192.0.2.1:53 example.com.']);
+  });
+
   test('a reverse lookup that finds nothing is sent on', async () => {
     const { w, network } = setup({ '192.0.2.1:53': good });
     w.catalog.register({ Node: 'n', Address: '10.0.0.1' });

@@ -65,7 +65,16 @@ function outside(name: string, type: number): { readonly rcode: number; readonly
   return { rcode: 0, answers: two.map((row) => ({ ...row, name })) };
 }
 
-function reply(bytes: Uint8Array, maxBytes: number): Uint8Array {
+/** Undefined for what it cannot read. */
+function reply(bytes: Uint8Array, maxBytes: number): Uint8Array | undefined {
+  try {
+    return replyTo(bytes, maxBytes);
+  } catch {
+    return undefined;
+  }
+}
+
+function replyTo(bytes: Uint8Array, maxBytes: number): Uint8Array {
   const { id, questions, recursionDesired = false } = decodeMessage(bytes);
   const { name = '.', type = 1 } = questions[0] ?? {};
   const message: Message = {
@@ -83,12 +92,16 @@ export class Outside {
     socket.on('data', (part: Buffer) => {
       if (part.length < 2) return;
       const answer = reply(part.subarray(2), 65_535);
+      if (answer === undefined) return;
       socket.write(Buffer.concat([Buffer.from([answer.length >> 8, answer.length & 255]), answer]));
     });
   });
 
   async start(host: string, port: number): Promise<void> {
-    this.#udp.on('message', (bytes, { address, port }) => this.#udp.send(reply(bytes, 512), port, address));
+    this.#udp.on('message', (bytes, { address, port }) => {
+      const answer = reply(bytes, 512);
+      if (answer !== undefined) this.#udp.send(answer, port, address);
+    });
     await new Promise<void>((resolve) => this.#udp.bind(port, host, resolve));
     await new Promise<void>((resolve) => this.#tcp.listen(port, host, resolve));
   }

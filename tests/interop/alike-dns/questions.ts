@@ -101,8 +101,11 @@ const PLACES = [
 export function anyName(rng: Rng, domains: readonly string[]): string {
   if (chance(rng, 0.08)) return pick(rng, REVERSED);
   if (chance(rng, 0.08)) return pick(rng, [...OUTSIDE, 'consul.example.org', 'xconsul', 'com', '']);
+  // Names of proxies at peers are found by the reference alone, among those of this datacenter.
   const domain = pick(rng, chance(rng, 0.05) ? ['nowhere', 'consul.consul', 'consul'] : domains);
-  return anyCase(rng, `${inDomain(rng)}${pick(rng, PLACES)}.${domain}`.replace(/^\./, ''));
+  const name = inDomain(rng);
+  const place = pick(rng, /\.connect$/.test(name) ? PLACES.filter((one) => !one.includes('peer')) : PLACES);
+  return anyCase(rng, `${name}${place}.${domain}`.replace(/^\./, ''));
 }
 
 /** A name as it is written in packets, whatever it holds; at most 63 bytes of each label. */
