@@ -8,6 +8,7 @@ import {
   CachedReads,
   HURRIED_PAUSE_MS,
   REFRESH_PAUSE_MS,
+  WATCHED_IDLE_MS,
 } from './cached-reads.ts';
 
 interface Args {
@@ -52,13 +53,19 @@ function world() {
   };
   const cache = new CachedReads(caller, clock);
   const told: string[] = [];
-  const ask = (minIndex = 0, control: Partial<CacheControl> = {}, Name = 'web', method = watched, waitMs = 1000) =>
+  const ask = (
+    minIndex = 0,
+    control: Partial<CacheControl> | null = {},
+    Name = 'web',
+    method = watched,
+    waitMs = 1000,
+  ) =>
     cache.read(
       {
         method,
         args: { Datacenter: '', Token: '', Name },
         options: { consistency: 'default', minIndex, waitMs },
-        control: { ...NONE, ...control },
+        control: control && { ...NONE, ...control },
       },
       (headers, error, view) => {
         const words = headers.map(([, value]) => value).join(' ');
@@ -197,6 +204,18 @@ test('what nobody asks for any more is given up', async () => {
   await w.clock.advance(AGENT_CACHE_TTL_MS + 1);
   w.last().answer(6, 'b');
   expect([w.cache.size, w.calls.length]).toEqual([0, 2]);
+});
+
+test('what is only waited for is kept for a shorter time than what is to be cached', async () => {
+  const w = world();
+  w.ask(4, null);
+  w.last().answer(5, 'a');
+  await w.clock.advance(WATCHED_IDLE_MS - 1);
+  w.last().answer(6, 'b');
+  expect(w.cache.size).toBe(1);
+  await w.clock.advance(2);
+  w.last().answer(7, 'c');
+  expect(w.cache.size).toBe(0);
 });
 
 test('beyond the bound the one that was asked for the longest ago goes', () => {

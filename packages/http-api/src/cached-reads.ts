@@ -16,6 +16,9 @@ export const HURRIED_PAUSE_MS: Millis = 100;
 const DEFAULT_WAIT_MS: Millis = 300_000;
 const WAIT_MAX_MS: Millis = 600_000;
 
+/** How long an answer is kept up to date after the last blocking query that nobody asked to cache. */
+export const WATCHED_IDLE_MS: Millis = 20 * 60_000;
+
 /** What a request says about how old an answer may be. */
 export interface CacheControl {
   readonly maxAgeSeconds: number | null;
@@ -26,11 +29,14 @@ export interface CacheControl {
 /** An answer as {@link ReadDone} tells it, and the headers that tell about the cache. */
 export type CachedDone<T> = (cache: HeaderList, ...answer: Parameters<ReadDone<T>>) => void;
 
+const NO_CONTROL: CacheControl = { maxAgeSeconds: null, mustRevalidate: false, staleIfErrorSeconds: null };
+
 interface Question<A extends CommonArgs, T> {
   readonly method: ReadMethod<A, T>;
   readonly args: A;
   readonly options: ReadOptions;
-  readonly control: CacheControl;
+  /** Null: a blocking query, which says nothing of the age of answers. */
+  readonly control: CacheControl | null;
 }
 
 /**
@@ -57,9 +63,11 @@ export class CachedReads {
 
   /** Answers once, unless the function that is returned is called before. */
   read<A extends CommonArgs, T>(question: Question<A, T>, done: CachedDone<T>): () => void {
-    const { method, args, options, control } = question;
+    const { method, args, options } = question;
+    const control = question.control ?? NO_CONTROL;
     const key = `${method.name}|${options.consistency}|${JSON.stringify(args)}`;
     const kept = this.#use(key, method as unknown as ReadMethod<CommonArgs, unknown>, args, options.consistency);
+    kept.use(question.control === null ? WATCHED_IDLE_MS : AGENT_CACHE_TTL_MS);
     const ageMs = kept.ageMs();
     const isFresh = control.maxAgeSeconds === null || ageMs <= control.maxAgeSeconds * 1000;
     if (kept.view === null || !isFresh || control.mustRevalidate) {
@@ -96,7 +104,6 @@ export class CachedReads {
       );
     this.#kept.delete(key);
     this.#kept.set(key, kept);
-    kept.use();
     if (known === undefined && this.#kept.size > CACHED_READS_MAX) {
       const oldest = this.#kept.keys().next().value as string;
       this.#drop(oldest);
@@ -126,7 +133,7 @@ class Kept {
   readonly #waiting = new Set<{ readonly index: number; readonly wake: () => void }>();
   view: View<unknown> | null = null;
   meta: ReadMeta = { knownLeader: false, lastContactMs: 0 };
-  #usedAt: Millis = 0;
+  #keptUntil: Millis = 0;
   #fetchedAt: Millis = 0;
   #askedAt: Millis = 0;
   /** Since when no server has answered. */
@@ -144,9 +151,10 @@ class Kept {
   }
 
   /** Somebody asks. Without servers it is looked then whether there is one again. */
-  use(): void {
-    this.#usedAt = this.#clock.now();
-    if (this.#pause === undefined || this.#lostAt === null || this.#usedAt - this.#askedAt < HURRIED_PAUSE_MS) return;
+  use(keepMs: Millis): void {
+    const now = this.#clock.now();
+    this.#keptUntil = Math.max(this.#keptUntil, now + keepMs);
+    if (this.#pause === undefined || this.#lostAt === null || now - this.#askedAt < HURRIED_PAUSE_MS) return;
     this.#pause.cancel();
     this.#pause = undefined;
     this.#refresh();
@@ -210,7 +218,7 @@ class Kept {
     if (!this.#isRefreshed || this.#isClosed) return;
     const askedAt = this.#clock.now();
     this.#askedAt = askedAt;
-    if (this.#waiting.size === 0 && askedAt - this.#usedAt > AGENT_CACHE_TTL_MS) return this.#drop();
+    if (this.#waiting.size === 0 && askedAt > this.#keptUntil) return this.#drop();
     const before = this.view?.index ?? 0;
     this.#cancel = this.#ask(before, (error, view, meta) => {
       this.#cancel = undefined;

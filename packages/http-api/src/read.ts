@@ -9,7 +9,6 @@ import {
   type View,
 } from '@proconsul/endpoints';
 import { type ApiExchange, HttpError } from './api-exchange.ts';
-import type { CacheControl } from './cached-reads.ts';
 import type { HeaderList } from './exchange.ts';
 import { SharedAnswer } from './front/shared-answer.ts';
 import { JSON_TYPE, layOut } from './reply.ts';
@@ -43,9 +42,6 @@ export interface ReadSpec<A extends CommonArgs, T> {
   readonly streamed?: (x: ApiExchange) => boolean;
 }
 
-/** What a blocking query says of the age of answers. */
-const NO_CONTROL: CacheControl = { maxAgeSeconds: null, mustRevalidate: false, staleIfErrorSeconds: null };
-
 const encoder = new TextEncoder();
 
 /** How the answer was come by, as its headers tell. */
@@ -72,7 +68,7 @@ export function answerRead<A extends CommonArgs, T>(x: ApiExchange, spec: ReadSp
     (used.minIndex > 0 || isCached);
   const { cachedReads } = x.api;
   if (cachedReads !== null && (isCached || streamed(options))) {
-    const control = isCached ? x.cacheControl() : NO_CONTROL;
+    const control = isCached ? x.cacheControl() : null;
     const cancel = cachedReads.read({ method: spec.method, args, options, control }, (headers, error, view, meta) => {
       if (error !== null || view === null) failRead(x, spec, told(error, streamed(options)), isCached);
       else sendView(x, spec, view, how(options, meta, streamed(options), isCached ? headers : []));

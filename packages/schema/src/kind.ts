@@ -200,8 +200,15 @@ function unsigned(goType: string, max: number): Kind<number> {
 export const uint32: Kind<number> = unsigned('uint32', 2 ** 32 - 1);
 export const uint: Kind<number> = unsigned('uint', Number.MAX_SAFE_INTEGER);
 
-/** A Raft index or another uint64 that stays far below 2^53. */
-export const index: Kind<number> = unsigned('uint64', Number.MAX_SAFE_INTEGER);
+/** A Raft index or another uint64 that stays far below 2^53. Beyond it stands for an index that nothing has reached. */
+export const index: Kind<number> = {
+  ...unsigned('uint64', Number.MAX_SAFE_INTEGER),
+  read: (r) => {
+    if (r.isNil()) return 0;
+    const value = notNegative(r.intOrBig(), 'uint64');
+    return typeof value === 'number' ? value : Number.MAX_SAFE_INTEGER;
+  },
+};
 
 /** A uint64 that may use all 64 bits: a number while it is exact, else a bigint. */
 export const uint64: Kind<number | bigint> = {

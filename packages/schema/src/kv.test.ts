@@ -1,3 +1,4 @@
+import { Reader } from '@proconsul/msgpack';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { list } from './kind.ts';
@@ -27,4 +28,12 @@ test('many entries as bytes are what the list of them prints, whether their valu
       expect(new TextDecoder('utf-8', { ignoreBOM: true }).decode(dirEntriesJson(packed))).toBe(want);
     }),
   );
+});
+
+test('an index that no state can reach is read as one that none has reached', () => {
+  const bytes = (hex: string) => Uint8Array.from(hex.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16));
+  // A map with one field, ModifyIndex: the largest uint64, as clients may send it with ?cas.
+  const largest = DirEntry.read(new Reader(bytes('81ab4d6f64696679496e646578cfffffffffffffffff')));
+  expect(largest.ModifyIndex).toBe(Number.MAX_SAFE_INTEGER);
+  expect(() => DirEntry.read(new Reader(bytes('81ab4d6f64696679496e646578ff')))).toThrow('negative value -1');
 });
