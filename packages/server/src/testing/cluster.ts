@@ -1,28 +1,11 @@
-import { type Disk, type Log, noMetrics, type Rng, seededRng, silentLog } from '@proconsul/base';
+import { type Disk, type Log, type Rng, seededRng } from '@proconsul/base';
 import { settle } from '@proconsul/base/testing';
 import type { Caller, ReadDone, ReadMeta, View } from '@proconsul/endpoints';
-import {
-  msgpackConfiguration,
-  RAFT_DEFAULTS,
-  RaftError,
-  RaftNode,
-  type RaftResponse,
-  type RequestHandler,
-  type Transport,
-} from '@proconsul/raft';
+import { RaftError, type RaftResponse, type RequestHandler, type Transport } from '@proconsul/raft';
 import { EventQueue, SimClock, SimFiles } from '@proconsul/sim';
-import { type Command, encodeCommand, Store } from '@proconsul/store';
-import { DEFAULT_AUTOPILOT } from '../autopilot.ts';
-import { Autopilot } from '../autopilot-loop.ts';
-import { BootstrapExpect } from '../bootstrap-expect.ts';
-import type { Consensus } from '../consensus.ts';
-import { LeaderDuties } from '../leader/leader-duties.ts';
-import { type MemberChange, MemberReconciler } from '../leader/member-reconciler.ts';
-import { raftStats } from '../raft-stats.ts';
-import { Server } from '../server.ts';
-import { SERVER_DEFAULTS } from '../server-options.ts';
+import type { MemberChange } from '../leader/member-reconciler.ts';
 import type { PoolMember } from '../servers/member.ts';
-import { parseServerTags } from '../servers/server-tags.ts';
+import { type Life, makeLife } from './life.ts';
 
 /** A message takes this long, and a request without an answer is given up after that. */
 const DELAY_MS = 1;
@@ -37,46 +20,6 @@ export function tagsOf(id: string, given: Readonly<Record<string, string>> = {})
     ...{ build: '1.21.0:', segment: '', acls: '0', wan_join_port: '8302' },
     ...given,
   };
-}
-
-/** Raft as a server sees it; every life of a server has its own. */
-class NodeConsensus implements Consensus {
-  readonly #node: RaftNode;
-  constructor(node: RaftNode) {
-    this.#node = node;
-  }
-  id = () => this.#node.core.id;
-  leads = () => this.#node.hasLease();
-  leaderAddress = () => this.#node.leader()?.address ?? '';
-  leaderId = () => this.#node.leader()?.id ?? '';
-  lastContactMs = () => this.#node.lastContactMs();
-  stateAgeMs = () => this.#node.stateAgeMs();
-  verifyLeader = () => this.#node.verifyLeader();
-  barrier = () => this.#node.barrier();
-  propose = (command: Command) => this.#node.propose(encodeCommand(command.type, command.request), { command });
-  members = () =>
-    this.#node.configuration().servers.map((s) => ({ id: s.id, address: s.address, voter: s.suffrage === 'voter' }));
-  lastIndex = () => this.#node.lastIndex;
-  lastTerm = () => this.#node.lastTerm;
-  appliedIndex = () => this.#node.appliedIndex;
-  addNonvoter = (id: string, address: string) => this.#node.addNonvoter(id, address);
-  addVoter = (id: string, address: string) => this.#node.addVoter(id, address);
-  demoteVoter = (id: string) => this.#node.demote(id);
-  removeMember = (id: string) => this.#node.remove(id);
-  transferLeadership = (id: string) => this.#node.transferLeadership(id === '' ? undefined : id);
-}
-
-/** One life of a server: everything that a process has in memory. */
-export interface Life {
-  isOver: boolean;
-  readonly node: RaftNode;
-  readonly store: Store;
-  readonly consensus: Consensus;
-  readonly server: Server;
-  readonly autopilot: Autopilot;
-  readonly reconciler: MemberReconciler;
-  readonly duties: LeaderDuties;
-  readonly bootstrap: BootstrapExpect;
 }
 
 export interface ClusterOptions {
@@ -252,118 +195,26 @@ export class TestCluster {
   }
 
   #makeLife(id: string): Life {
-    const datacenter = this.options.datacenter ?? 'dc1';
-    const { clock, rng } = this;
-    const log = this.#log(id);
-    const store = new Store({ datacenter });
-    const isAlive = () => !life.isOver;
-    const mortal = {
-      now: () => clock.now(),
-      wallMs: () => clock.wallMs(),
-      after: (ms: number, fn: () => void) => {
-        let isCancelled = false;
-        const run = () => isAlive() && !isCancelled && fn();
-        const timer = clock.after(ms, () => this.#whenRunning(id, run));
-        const cancel = () => {
-          isCancelled = true;
-          timer.cancel();
-        };
-        return { cancel };
+    return makeLife({
+      id,
+      datacenter: this.options.datacenter ?? 'dc1',
+      expect: this.options.expect ?? 0,
+      address: this.addressOf(id),
+      clock: this.clock,
+      rng: this.rng,
+      log: this.#log(id),
+      disk: this.#diskOf(id),
+      transport: (isAlive) => this.#transport(id, isAlive),
+      members: () => this.members,
+      whenRunning: (run) => this.#whenRunning(id, run),
+      reach: async (other) => {
+        await this.#travel(id, other);
+        return this.life(other);
       },
-    };
-    const node = new RaftNode(
-      { ...RAFT_DEFAULTS, id, address: this.addressOf(id) },
-      {
-        clock: mortal,
-        rng,
-        disk: this.#diskOf(id),
-        log: silentLog,
-        metrics: noMetrics,
-        transport: this.#transport(id, isAlive),
-        codec: msgpackConfiguration,
-        machine: {
-          apply: (entries) => {
-            const results = entries.map((e) => store.apply(e.index, e.data, e.command as Command | undefined));
-            store.flush();
-            return results;
-          },
-          snapshot: () => store.snapshot(),
-          restore: async () => {
-            throw new Error('no snapshots here');
-          },
-        },
-        onRole: (role) => isAlive() && life.duties.roleChanged(role),
-        onLeader: () => isAlive() && life.server.leaderChanged(),
-      },
-    );
-    const consensus = new NodeConsensus(node);
-    const members = () => this.members;
-    const servers = () => this.members.flatMap((m) => parseServerTags(m) ?? []);
-    const autopilot = new Autopilot({
-      clock: mortal,
-      log,
-      consensus,
-      config: () => store.operator.autopilot().value ?? DEFAULT_AUTOPILOT,
-      servers,
-      statsOf: async (server) => {
-        await this.#travel(id, server.id);
-        return raftStats(this.life(server.id).consensus);
-      },
-      forceLeave: (server) => this.setStatus(server.id, 'left', 'leave'),
-      nodeMeta: () => ({}),
+      callerTo: (other) => this.callerTo(other, id),
+      left: (other) => this.setStatus(other, 'left', 'leave'),
+      announce: () => this.announced.push(id),
     });
-    const server: Server = new Server(
-      { ...SERVER_DEFAULTS, datacenter },
-      {
-        store,
-        consensus,
-        clock: mortal,
-        rng,
-        log,
-        metrics: noMetrics,
-        leaderCaller: () => {
-          const leader = consensus.leaderId();
-          return servers().some((s) => s.id === leader) ? this.callerTo(leader, id) : undefined;
-        },
-        datacenterCaller: () => undefined,
-        servers: () => autopilot.facts(),
-        wanCoordinates: () => [],
-        datacenters: () => [datacenter],
-      },
-    );
-    const reconciler = new MemberReconciler(
-      { datacenter, nodeName: id, nodeId: id },
-      { clock: mortal, log, metrics: noMetrics, store, consensus, members },
-    );
-    const duties = new LeaderDuties(
-      { datacenter, autopilot: DEFAULT_AUTOPILOT, connectEnabled: false },
-      {
-        ...{ clock: mortal, log, metrics: noMetrics, store, consensus, server, reconciler, autopilot },
-        firstAuthority: async () => [].values(),
-        announce: () => this.announced.push(id),
-      },
-    );
-    const bootstrap = new BootstrapExpect(
-      { datacenter, nodeName: id, expect: this.options.expect ?? 0 },
-      {
-        clock: mortal,
-        log,
-        members,
-        peersOf: async (other) => {
-          await this.#travel(id, other.id);
-          return this.life(other.id)
-            .consensus.members()
-            .map((m) => m.address);
-        },
-        isFresh: () => node.core.isFresh,
-        bootstrap: (configuration) => node.bootstrap(configuration),
-      },
-    );
-    const life: Life = {
-      isOver: false,
-      ...{ node, store, consensus, server, autopilot, reconciler, duties, bootstrap },
-    };
-    return life;
   }
 
   #log(id: string): Log {
