@@ -115,6 +115,14 @@ describe('registration', () => {
     expect(new Driver().store.stateHash()).toBe(hash);
   });
 
+  test('a check without a name is refused, and everything that came with it', () => {
+    const lookup = 'failed health check lookup: index error: object is missing a value for this index';
+    expect(d.register({ Node: 'n7', Service: service('web'), Checks: [check('a'), check('', { Name: '' })] })).toEqual({
+      error: `failed inserting check on node "n7": ${lookup}`,
+    });
+    expect(d.store.catalog.nodes().value.map(({ Node }) => Node)).not.toContain('n7');
+  });
+
   test('refuses what has no name', () => {
     expect(d.register({ Node: '' })).toEqual({ error: 'Must provide node' });
     expect(d.register({ Service: service('', { ID: 'z' }) })).toEqual({

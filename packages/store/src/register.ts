@@ -58,8 +58,13 @@ function register(state: State, journal: Journal, request: RegisterRequest): voi
   for (const check of checks) refuseStray(state, request, check);
   const node = registeredNode(state, journal, request);
   if (Service !== null) inserting('service', () => ensureService(state, journal, node, Service));
-  for (const check of checks)
+  for (const check of checks) {
+    if (check.CheckID === '' && check.Name === '') {
+      const lookup = 'failed health check lookup: index error: object is missing a value for this index';
+      throw new RefusedError(`failed inserting check on node ${goQuote(check.Node || request.Node)}: ${lookup}`);
+    }
     ensureCheck(state, journal, node, { ...check, Type: check.Type || inferredType(check.Definition) });
+  }
 }
 
 /** A check belongs to the node that is registered, and to a service that is there or comes with it. */

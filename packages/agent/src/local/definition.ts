@@ -115,9 +115,11 @@ const STATUSES = new Set(['passing', 'warning', 'critical']);
 /** Checks of a service body, made ready to run. Throws AgentError 400. */
 export function serviceChecks(node: string, service: NodeService, given: readonly CheckType[]): CheckEntry[] {
   const runnable = given.map((c) => checkType(c));
-  for (const [i, c] of given.entries()) {
-    const error = validateCheck(runnable[i] as RunnableCheck);
+  for (const check of runnable) {
+    const error = validateCheck(check);
     if (error !== undefined) throw new AgentError(400, `Invalid check: ${error}`);
+  }
+  for (const c of given) {
     if (c.Status !== '' && !STATUSES.has(c.Status)) {
       throw new AgentError(400, "Status for checks must 'passing', 'warning', 'critical'");
     }

@@ -162,6 +162,13 @@ describe('a service', () => {
       "Status for checks must 'passing', 'warning', 'critical'",
     ],
     [
+      {
+        Name: 'w',
+        Checks: [CheckType.make({ TTL: 1e9, Status: 'odd' }), CheckType.make({ HTTP: 'http://127.0.0.1/' })],
+      },
+      'Invalid check: Interval must be > 0',
+    ],
+    [
       { Name: 'w', Check: CheckType.make({ ScriptArgs: ['x'], Interval: 1e9 }) },
       'Scripts are disabled on this agent from remote calls',
     ],
