@@ -238,7 +238,7 @@ export class ClientSide implements ClusterSide {
   }
 
   async snapshotSave(o: SnapshotOptions): Promise<SavedArchive> {
-    return await askForArchive(await this.#dialSnapshot(), saveRequest(o, this.#datacenter(o.datacenter)));
+    return await askForArchive(() => this.#dialSnapshot(), saveRequest(o, this.#datacenter(o.datacenter)));
   }
 
   async snapshotRestore(archive: AsyncIterable<Uint8Array>, o: Omit<SnapshotOptions, 'stale'>): Promise<void> {

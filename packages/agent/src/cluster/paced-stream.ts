@@ -94,11 +94,6 @@ export class PacedStream {
     }
   }
 
-  /** Sends a value. More may follow. */
-  ask(value: Uint8Array): void {
-    this.#stream.write(value);
-  }
-
   /** Sends a value, then chunks, then that this was all. Rejects when the connection breaks before. */
   async say(value: Uint8Array, chunks?: AsyncIterable<Uint8Array>): Promise<void> {
     this.#stream.write(value);

@@ -78,7 +78,7 @@ export class ServerCalls implements SnapshotHandlers {
   async save(request: SnapshotRequest): Promise<SavedArchive> {
     const there = this.#whoInstead(request);
     if (there === undefined) return await this.#d.server.save();
-    return await askForArchive(await this.#dial(there), request);
+    return await askForArchive(() => this.#dial(there), request);
   }
 
   async restore(request: SnapshotRequest, archive: AsyncIterable<Uint8Array>): Promise<void> {

@@ -19,22 +19,23 @@ export interface SnapshotHandlers {
 }
 
 /**
- * Asks a server for an archive. The chunks end with an error when the connection breaks. Our side of the connection stays open until
- * the archive is here: a server of the reference never reads that we have finished, and a connection that it closes with bytes unread
- * ends with a reset, which may come before its answer was read.
+ * How often an archive is asked for whose connection ends before the answer. A server of the reference that leads need not read that we
+ * have finished, and a connection closed with bytes unread ends with a reset, which may overtake what we have not read yet. One that does
+ * not lead waits for that word, so it has to be said.
  */
-export async function askForArchive(stream: Stream, request: SnapshotRequest): Promise<SavedArchive> {
-  const paced = new PacedStream(stream);
-  paced.ask(SnapshotRequest.encodeWire({ ...request, Op: SnapshotOp.save }));
-  const answer = await answerOf(paced);
-  return { index: answer.Index, chunks: restOf(paced) };
-}
+const ASKED_TIMES = 3;
 
-async function* restOf(paced: PacedStream): AsyncIterable<Uint8Array> {
-  try {
-    yield* paced.rest();
-  } finally {
-    paced.destroy();
+/** Asks a server for an archive, on a connection that `dial` makes. The chunks end with an error when it breaks. */
+export async function askForArchive(dial: () => Promise<Stream>, request: SnapshotRequest): Promise<SavedArchive> {
+  for (let attempt = 1; ; attempt++) {
+    const paced = new PacedStream(await dial());
+    try {
+      await paced.say(SnapshotRequest.encodeWire({ ...request, Op: SnapshotOp.save }));
+      const answer = await answerOf(paced);
+      return { index: answer.Index, chunks: paced.rest() };
+    } catch (error) {
+      if (!(error instanceof BrokenOff) || attempt === ASKED_TIMES) throw error;
+    }
   }
 }
 
@@ -50,6 +51,9 @@ export async function giveArchive(
   paced.destroy();
 }
 
+/** The connection ended without an answer. */
+class BrokenOff extends EndpointError {}
+
 async function answerOf(paced: PacedStream): Promise<SnapshotResponse> {
   try {
     const answer = SnapshotResponse.decodeWire(await paced.value());
@@ -58,7 +62,7 @@ async function answerOf(paced: PacedStream): Promise<SnapshotResponse> {
   } catch (error) {
     paced.destroy();
     if (error instanceof EndpointError) throw error;
-    throw new EndpointError('REMOTE', `failed to decode response: ${errorText(error)}`);
+    throw new BrokenOff('REMOTE', `failed to decode response: ${errorText(error)}`);
   }
 }
 
