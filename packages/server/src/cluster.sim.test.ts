@@ -51,7 +51,7 @@ class Run {
   }
 
   server() {
-    const up = this.cluster.ids.filter((id) => this.cluster.lives.has(id) && !this.cluster.isPaused(id));
+    const up = this.cluster.ids.filter((id) => this.cluster.lives.has(id) && !this.cluster.network.isPaused(id));
     return up.length === 0 ? undefined : this.cluster.life(up[this.rng.int(up.length)] as string);
   }
 
@@ -166,8 +166,8 @@ class Run {
       const what = rng.int(6);
       this.counts.faults++;
       if (what === 0 && cluster.lives.has(id)) cluster.crash(id);
-      else if (what === 1) cluster.isolate(id);
-      else if (what === 2) cluster.heal();
+      else if (what === 1) cluster.network.isolate(id);
+      else if (what === 2) cluster.network.heal();
       else if (what === 3) {
         const leader = cluster.leader();
         if (leader !== undefined) {
@@ -180,7 +180,7 @@ class Run {
       } else if (what === 5) await this.stopLeader();
       else this.restart();
     }
-    cluster.heal();
+    cluster.network.heal();
     this.restart();
   }
 
@@ -189,11 +189,11 @@ class Run {
     const { cluster } = this;
     const leader = cluster.leader();
     if (leader === undefined) return;
-    cluster.pause(leader);
+    cluster.network.pause(leader);
     await this.pause(500 + this.rng.float() * 4000);
-    if (!cluster.isPaused(leader)) return;
+    if (!cluster.network.isPaused(leader)) return;
     for (const key of this.histories.keys()) void this.read(key, 'default', cluster.life(leader));
-    cluster.resume(leader);
+    cluster.network.resume(leader);
   }
 
   /** Starts everybody who is down. */

@@ -164,11 +164,11 @@ describe('a blocking query', () => {
     });
     await c.advance(1000);
     // The asked server stays: a leader that is cut off steps down and comes back.
-    if (where === 'at the leader') c.isolate(leader);
+    if (where === 'at the leader') c.network.isolate(leader);
     else c.crash(leader);
     await c.until(() => c.leader() !== undefined && c.leader() !== leader, 10_000);
     expect(await c.settled(put(c.life(c.leader() as string).server, 'k', '2'))).toBe(true);
-    c.heal();
+    c.network.heal();
     await c.until(() => waiting.told.length > 0, 8000);
     expect([waiting.told[0]?.error, text(waiting.told[0])]).toEqual(['', '2']);
   });
@@ -250,9 +250,9 @@ describe('sessions and locks over a change of the leader', () => {
   test('the deposed leader ends no session by its old timers', async () => {
     const { c, leader, id } = await locked();
     await c.advance(15_000);
-    c.isolate(leader);
+    c.network.isolate(leader);
     await c.until(() => c.leader() !== undefined && c.leader() !== leader, 10_000);
-    c.heal();
+    c.network.heal();
     await c.advance(10_000);
     expect(holder(c)).toBe(id);
     expect(c.life(leader).server.sessionTimers.size).toBe(0);
@@ -310,8 +310,8 @@ describe('a server that starts again', () => {
     const writing = write();
     let reads = 0;
     for (let i = 0; i < 400; i++) {
-      if (i === 100) c.isolate(follower);
-      if (i === 200) c.heal();
+      if (i === 100) c.network.isolate(follower);
+      if (i === 200) c.network.heal();
       await c.advance(17);
       const { told } = get(c.life(follower).server, 'k', stale);
       if (told[0]?.error !== '' || told[0].value === null) continue;

@@ -268,7 +268,7 @@ describe('autopilot', () => {
     const since = leaderOf(c)
       .autopilot.facts()
       .find((f) => f.id === lost)?.stableSinceMs as number;
-    c.isolate(lost);
+    c.network.isolate(lost);
     await c.advance(5000);
     const health = leaderOf(c).autopilot.health();
     expect([health.Healthy, health.FailureTolerance]).toEqual([false, 0]);

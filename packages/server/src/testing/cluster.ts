@@ -1,17 +1,12 @@
 import { type Disk, type Log, type Rng, seededRng } from '@proconsul/base';
 import { settle } from '@proconsul/base/testing';
 import type { Caller, ReadDone, ReadMeta, View } from '@proconsul/endpoints';
-import { RaftError, type RaftResponse, type RequestHandler, type Transport } from '@proconsul/raft';
+import { RaftError } from '@proconsul/raft';
 import { EventQueue, SimClock, SimFiles } from '@proconsul/sim';
 import type { MemberChange } from '../leader/member-reconciler.ts';
 import type { PoolMember } from '../servers/member.ts';
 import { type Life, makeLife } from './life.ts';
-
-/** A message takes this long, and a request without an answer is given up after that. */
-const DELAY_MS = 1;
-const ANSWER_WITHIN_MS = 1000;
-
-export const NOT_CONNECTED = 'rpc error getting client: failed to get conn: dial tcp: connection refused';
+import { TestNetwork } from './network.ts';
 
 /** Tags of a server, as gossip carries them. */
 export function tagsOf(id: string, given: Readonly<Record<string, string>> = {}): Record<string, string> {
@@ -43,14 +38,13 @@ export class TestCluster {
   /** Names of servers that announced that they lead, in order. */
   readonly announced: string[] = [];
   readonly #disks = new Map<string, SimFiles>();
-  readonly #handlers = new Map<string, RequestHandler>();
-  readonly #cut = new Set<string>();
   readonly #starting = new Set<string>();
-  readonly #paused = new Map<string, (() => void)[]>();
+  readonly network: TestNetwork;
 
   constructor(options: ClusterOptions) {
     this.options = options;
     this.rng = seededRng(options.seed);
+    this.network = new TestNetwork(this.events, this.rng, (id) => this.lives.has(id));
     for (let i = 1; i <= options.size; i++) this.addMember(`s${i}`);
   }
 
@@ -113,41 +107,9 @@ export class TestCluster {
     const life = this.life(id);
     life.isOver = true;
     life.duties.stop();
-    this.#paused.delete(id);
-    this.#handlers.delete(id);
+    this.network.forget(id);
     this.lives.delete(id);
     this.#disks.get(id)?.kill();
-  }
-
-  /** SIGSTOP: timers and messages wait until it goes on. What its disk was doing is done. */
-  pause(id: string): void {
-    if (!this.#paused.has(id)) this.#paused.set(id, []);
-  }
-
-  /** SIGCONT. */
-  resume(id: string): void {
-    const waiting = this.#paused.get(id) ?? [];
-    this.#paused.delete(id);
-    for (const run of waiting) run();
-  }
-
-  isPaused(id: string): boolean {
-    return this.#paused.has(id);
-  }
-
-  #whenRunning(id: string, run: () => void): void {
-    const waiting = this.#paused.get(id);
-    if (waiting === undefined) run();
-    else waiting.push(run);
-  }
-
-  /** Nothing passes between `id` and anybody else. */
-  isolate(id: string): void {
-    this.#cut.add(id);
-  }
-
-  heal(): void {
-    this.#cut.clear();
   }
 
   /** What gossip learns of a member, at every server at once. */
@@ -204,11 +166,11 @@ export class TestCluster {
       rng: this.rng,
       log: this.#log(id),
       disk: this.#diskOf(id),
-      transport: (isAlive) => this.#transport(id, isAlive),
+      transport: (isAlive) => this.network.transport(id, isAlive),
       members: () => this.members,
-      whenRunning: (run) => this.#whenRunning(id, run),
+      whenRunning: (run) => this.network.whenRunning(id, run),
       reach: async (other) => {
-        await this.#travel(id, other);
+        await this.network.travel(id, other);
         return this.life(other);
       },
       callerTo: (other) => this.callerTo(other, id),
@@ -240,43 +202,6 @@ export class TestCluster {
     return files.mount();
   }
 
-  isConnected(from: string, to: string): boolean {
-    return this.lives.has(to) && !this.#cut.has(from) && !this.#cut.has(to);
-  }
-
-  #travel(from: string, to: string): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.events.after(DELAY_MS, () => {
-        if (this.isConnected(from, to)) this.#whenRunning(to, resolve);
-        else reject(new Error(NOT_CONNECTED));
-      });
-    });
-  }
-
-  #transport(from: string, isAlive: () => boolean): Transport {
-    return {
-      onRequest: (handler) => {
-        if (handler) this.#handlers.set(from, handler);
-        else this.#handlers.delete(from);
-      },
-      send: (to, request, state) =>
-        new Promise<RaftResponse>((resolve, reject) => {
-          const pass = (a: string, b: string, deliver: () => void) =>
-            this.events.after(DELAY_MS + this.rng.float(), () => {
-              if (!this.#cut.has(a) && !this.#cut.has(b)) this.#whenRunning(b, deliver);
-            });
-          this.events.after(ANSWER_WITHIN_MS, () => isAlive() && reject(new Error('no answer')));
-          pass(from, to.id, () => {
-            this.#handlers.get(to.id)?.(
-              request,
-              (response) => pass(to.id, from, () => isAlive() && resolve(response)),
-              state,
-            );
-          });
-        }),
-    };
-  }
-
   /** Calls to a server over the network, as a connection makes them: texts of errors tell the hop. */
   callerTo(to: string, from: string): Caller {
     const hop = (error: unknown): Error => {
@@ -291,13 +216,13 @@ export class TestCluster {
       read: (method, args, options, done) =>
         this.#readOver(from, to, hop, (life, told) => life.server.read(method, args, options, told), done),
       write: async (method, args) => {
-        await this.#travel(from, to);
+        await this.network.travel(from, to);
         const life = this.life(to);
         const result = await life.server.write(method, args).catch((error) => {
           throw hop(error);
         });
-        if (life.isOver || !this.isConnected(to, from)) throw new Error('rpc error making call: EOF');
-        await this.#travel(to, from);
+        if (life.isOver || !this.network.isConnected(to, from)) throw new Error('rpc error making call: EOF');
+        await this.network.travel(to, from);
         return result;
       },
     };
@@ -318,12 +243,12 @@ export class TestCluster {
       done(error, view, meta);
     };
     const nobody = { knownLeader: false, lastContactMs: 0 };
-    this.#travel(from, to).then(
+    this.network.travel(from, to).then(
       () => {
         if (isOver) return;
         const life = this.life(to);
         cancel = ask(life, (error, view, meta) => {
-          this.#travel(to, from).then(
+          this.network.travel(to, from).then(
             () => !life.isOver && tell(error === null ? null : hop(error), view, meta),
             () => undefined,
           );
