@@ -110,6 +110,22 @@ test('however many wait for a change, one call does so at a server; those who ha
   expect(w.told).toEqual(['HIT 0: b@8']);
 });
 
+test('the first one to ask waits too, for what comes after the index that he has', async () => {
+  const w = world();
+  w.ask(5);
+  w.last().answer(5, 'a');
+  expect([w.told, w.calls.map(({ minIndex }) => minIndex)]).toEqual([[], [0, 5]]);
+  w.last().answer(8, 'b');
+  expect(w.told.splice(0)).toEqual(['MISS: b@8']);
+  const cancel = w.ask(0, {}, 'other');
+  cancel();
+  expect(w.last().isCancelled).toBe(true);
+  w.ask(9, {}, 'third');
+  w.last().answer(7, 'c');
+  await w.clock.advance(1000);
+  expect(w.told).toEqual(['MISS: c@7']);
+});
+
 test('an index that has been passed is answered at once', () => {
   const w = filled();
   w.ask(4);
@@ -228,6 +244,24 @@ test('beyond the bound the one that was asked for the longest ago goes', () => {
   w.ask(0, {}, 'one more');
   expect(w.cache.size).toBe(CACHED_READS_MAX);
   expect(w.calls.filter(({ isCancelled }) => isCancelled).map(({ name }) => name)).toEqual(['s1']);
+});
+
+test('what somebody waits for stays; where all is waited for, further questions go to a server each', async () => {
+  const w = world();
+  for (let i = 0; i < CACHED_READS_MAX; i++) {
+    w.ask(5, null, `s${i}`);
+    if (i > 0) w.last().answer(5, 'a');
+  }
+  w.ask(9, null, 'one more');
+  expect([w.cache.size, w.last().name, w.last().minIndex, w.told]).toEqual([CACHED_READS_MAX, 'one more', 9, []]);
+  w.last().answer(10, 'b');
+  expect(w.told.splice(0)).toEqual(['MISS: b@10']);
+  await w.clock.advance(1000);
+  w.told.splice(0);
+  w.ask(0, null, 'one more');
+  w.last().answer(10, 'b');
+  w.ask(0, null, 'one more');
+  expect([w.cache.size, w.told.at(-1)]).toEqual([CACHED_READS_MAX, 'HIT 0: b@10']);
 });
 
 test('closed, it answers whoever waits, cancels its calls and starts none', async () => {

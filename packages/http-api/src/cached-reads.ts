@@ -3,7 +3,10 @@ import type { Caller, CommonArgs, ReadDone, ReadMeta, ReadMethod, ReadOptions, V
 import { AGENT_CACHE_TTL_MS } from './agent-cache.ts';
 import type { HeaderList } from './exchange.ts';
 
-/** Answers that are kept; beyond it the one that nobody has asked for the longest goes. */
+/**
+ * Answers that are kept. Beyond it the one goes that nobody waits for and that was asked for the longest ago; when all are waited
+ * for, further questions are calls to a server each.
+ */
 export const CACHED_READS_MAX = 1024;
 
 /** Pauses before servers that could not be asked are asked again: doubled each time. */
@@ -67,16 +70,26 @@ export class CachedReads {
     const control = question.control ?? NO_CONTROL;
     const key = `${method.name}|${options.consistency}|${JSON.stringify(args)}`;
     const kept = this.#use(key, method as unknown as ReadMethod<CommonArgs, unknown>, args, options.consistency);
+    if (kept === undefined) {
+      return this.#caller.read(method, args, options, (...answer) => done([['X-Cache', 'MISS']], ...answer));
+    }
     kept.use(question.control === null ? WATCHED_IDLE_MS : AGENT_CACHE_TTL_MS);
     const ageMs = kept.ageMs();
     const isFresh = control.maxAgeSeconds === null || ageMs <= control.maxAgeSeconds * 1000;
     if (kept.view === null || !isFresh || control.mustRevalidate) {
       const mayBeOld = ageMs <= (control.staleIfErrorSeconds ?? -1) * 1000;
-      return kept.fetch((error, view, meta) => {
-        if (error !== null && mayBeOld && kept.view !== null) {
-          done(hit(ageMs), null, kept.view as View<T>, kept.meta);
-        } else done([['X-Cache', 'MISS']], error, view as View<T> | null, meta);
+      let cancelWait = (): void => {};
+      const miss = (error: Error | null) =>
+        done([['X-Cache', 'MISS']], error, error === null ? (kept.view as View<T>) : null, kept.meta);
+      const cancelFetch = kept.fetch((error) => {
+        if (error === null) cancelWait = kept.wait(options, () => miss(null));
+        else if (mayBeOld && kept.view !== null) done(hit(ageMs), null, kept.view as View<T>, kept.meta);
+        else miss(error);
       });
+      return () => {
+        cancelFetch();
+        cancelWait();
+      };
     }
     return kept.wait(options, () => done(hit(kept.ageMs()), null, kept.view as View<T>, kept.meta));
   }
@@ -87,13 +100,15 @@ export class CachedReads {
     this.#kept.clear();
   }
 
+  /** Undefined: there is no room. */
   #use(
     key: string,
     method: ReadMethod<CommonArgs, unknown>,
     args: CommonArgs,
     consistency: ReadOptions['consistency'],
-  ): Kept {
+  ): Kept | undefined {
     const known = this.#kept.get(key);
+    if (known === undefined && !this.#makeRoom()) return undefined;
     const kept =
       known ??
       new Kept(
@@ -104,11 +119,17 @@ export class CachedReads {
       );
     this.#kept.delete(key);
     this.#kept.set(key, kept);
-    if (known === undefined && this.#kept.size > CACHED_READS_MAX) {
-      const oldest = this.#kept.keys().next().value as string;
-      this.#drop(oldest);
-    }
     return kept;
+  }
+
+  #makeRoom(): boolean {
+    if (this.#kept.size < CACHED_READS_MAX) return true;
+    for (const [key, kept] of this.#kept) {
+      if (!kept.isIdle) continue;
+      this.#drop(key);
+      return true;
+    }
+    return false;
   }
 
   #drop(key: string): void {
@@ -130,6 +151,7 @@ class Kept {
   readonly #ask: Ask;
   readonly #isRefreshed: boolean;
   readonly #drop: () => void;
+  #fetches = 0;
   readonly #waiting = new Set<{ readonly index: number; readonly wake: () => void }>();
   view: View<unknown> | null = null;
   meta: ReadMeta = { knownLeader: false, lastContactMs: 0 };
@@ -150,6 +172,11 @@ class Kept {
     this.#drop = drop;
   }
 
+  /** Nobody waits for it. */
+  get isIdle(): boolean {
+    return this.#fetches === 0 && this.#waiting.size === 0;
+  }
+
   /** Somebody asks. Without servers it is looked then whether there is one again. */
   use(keepMs: Millis): void {
     const now = this.#clock.now();
@@ -168,12 +195,23 @@ class Kept {
 
   /** Asks now. What cannot be asked for the first time is not kept. */
   fetch(done: ReadDone<unknown>): () => void {
-    return this.#ask(0, (error, view, meta) => {
+    let isOver = false;
+    const over = () => {
+      if (!isOver) this.#fetches--;
+      isOver = true;
+    };
+    this.#fetches++;
+    const cancel = this.#ask(0, (error, view, meta) => {
+      over();
       if (view !== null) this.#keep(view, meta);
       else if (this.view === null) this.#drop();
       done(error, view, meta);
       if (view !== null && this.#cancel === undefined && this.#pause === undefined) this.#refresh();
     });
+    return () => {
+      over();
+      cancel();
+    };
   }
 
   /** Calls `done` at once, or when the index has passed the one that is known, at the latest when the wait is over. */
