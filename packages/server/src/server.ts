@@ -114,7 +114,16 @@ export class Server implements Caller {
     this.tombstones = new TombstoneClock(clock, (index) => this.#reap(index));
     this.#coordinates = new CoordinateBatch(clock, rng, (batch) => this.#writeCoordinates(batch));
     this.#room = new HoldRoom(clock, rng, options.rpcHoldTimeoutMs);
-    this.#readSteps = {
+    this.#readSteps = this.#makeReadSteps();
+    this.#momentary = momentaryReads(dependencies, options.datacenter);
+    this.#far = new FarReads(dependencies, options.datacenter, (datacenter) => this.#elsewhere(datacenter));
+    this.#followStore();
+    this.#context = this.#makeWriteContext();
+  }
+
+  #makeReadSteps(): ReadSteps {
+    const { clock, consensus } = this.#d;
+    return {
       clock,
       hold: () => this.#room.hold(),
       route: (name, consistency) => this.#route(name, consistency),
@@ -124,12 +133,14 @@ export class Server implements Caller {
       meta: () => this.#meta(),
       deposed: this.#deposed,
       forwarded: this.#forwarded,
-      leaderId: () => dependencies.consensus.leaderId(),
+      leaderId: () => consensus.leaderId(),
       waitMs: (wanted) => this.#baseWaitMs(wanted),
     };
-    this.#momentary = momentaryReads(dependencies, options.datacenter);
-    this.#far = new FarReads(dependencies, options.datacenter, (datacenter) => this.#elsewhere(datacenter));
-    store.setHooks({
+  }
+
+  /** A leader keeps the time of sessions and of lock delays. */
+  #followStore(): void {
+    this.#d.store.setHooks({
       onSession: ({ kind, session }) => {
         if (!this.#leading) return;
         if (kind === 'created') this.sessionTimers.reset(session);
@@ -139,9 +150,14 @@ export class Server implements Caller {
         if (this.#leading) this.lockDelays.close(key, delayNs / 1e6);
       },
     });
-    this.#context = {
-      datacenter: options.datacenter,
-      consensus: dependencies.consensus,
+  }
+
+  #makeWriteContext(): WriteContext {
+    const { clock, rng, store, consensus } = this.#d;
+    const { datacenter, sessionTtlMinNs } = this.#options;
+    return {
+      datacenter,
+      consensus,
       clock,
       rng,
       lockGate: new LockGate({
@@ -150,7 +166,7 @@ export class Server implements Caller {
         holder: (key) => store.kv.get(key).value?.Session ?? '',
       }),
       sessionTimers: this.sessionTimers,
-      sessionTtlMinNs: options.sessionTtlMinNs,
+      sessionTtlMinNs,
       session: (id) => store.sessions.get(id).value[0] ?? null,
       sessionEnding: (id) => this.#ending.get(id),
       sessionExists: (id) => store.sessions.get(id).value.length > 0,
@@ -159,7 +175,7 @@ export class Server implements Caller {
       configEntries: {
         get: (kind, name) => store.config.get(kind, name).value,
         list: (kind) => store.config.list(kind).value,
-        datacenter: options.datacenter,
+        datacenter,
       },
       updateCoordinate: (coordinate) => this.#coordinates.add(coordinate),
     };
