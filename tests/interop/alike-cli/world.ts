@@ -59,7 +59,7 @@ export async function pair(name: 'reference' | 'ours'): Promise<World> {
     mode: 'client',
     host: other,
     ports: PORTS,
-    config: { ...both, node_id: '22223333-4444-5555-6666-777788889999', retry_join: [host] },
+    config: { ...both, node_id: '22223333-4444-5555-6666-777788889999', retry_join: [host], retry_interval: '500ms' },
     program: real,
   });
   const stop = async () => {
@@ -105,7 +105,9 @@ export async function withAcls(): Promise<World> {
     name: 'reference with ACLs',
     holds: new Set(['acl']),
     env: { CONSUL_HTTP_ADDR: `${host}:8500`, HOST: host, ROOT: ROOT_TOKEN },
-    reset: async () => {},
+    reset: async () => {
+      await server.request('DELETE', '/v1/kv/?recurse', undefined, root);
+    },
     stop: () => server.stop(),
   };
 }

@@ -83,7 +83,7 @@ for (let i = 0; i < Number(options.seeds); i++) {
       );
     }
   } catch (error) {
-    console.log(`seed ${seed}: ${(error as Error).message}`);
+    console.log(`seed ${seed}: ${(error as Error).stack}`);
     process.exitCode = 1;
   }
 }

@@ -59,7 +59,8 @@ export class Side {
       request.body === undefined ? undefined : filled(request.body),
       request.headers,
     );
-    if (status === 200 && request.path.startsWith('/v1/session/create')) this.#sessions.push(JSON.parse(text).ID);
+    if (status === 200 && text !== '' && request.path.startsWith('/v1/session/create'))
+      this.#sessions.push(JSON.parse(text).ID);
     const kept = Object.entries(headers).filter(([name]) => !PASSING_HEADERS.has(name));
     return {
       status,

@@ -96,8 +96,8 @@ function proxyOf(definition: ServiceDefinition): ConnectProxyConfig {
   return { ...given, Upstreams };
 }
 
-/** All check definitions of a service: the single one first. */
-export function checkTypesOf(definition: ServiceDefinition): readonly CheckType[] {
+/** All check definitions of a service or of its sidecar: the single one first. */
+export function checkTypesOf(definition: Pick<ServiceDefinition, 'Check' | 'Checks'>): readonly CheckType[] {
   const single = definition.Check;
   // An empty check in place of one is none; in the list it is refused.
   const isEmpty = single === null || isZeroCheck(single);

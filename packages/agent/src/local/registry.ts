@@ -144,7 +144,7 @@ export class Registry {
     if (given.ID !== '') throw new AgentError(400, "Invalid SidecarService: sidecar_service can't specify an ID");
     const proxy = given.Proxy ?? ConnectProxyConfig.zero();
     const Port = given.Port !== 0 ? given.Port : this.#sidecarPort(ID);
-    const own = [...(given.Check === null ? [] : [given.Check]), ...(given.Checks ?? [])];
+    const own = checkTypesOf(given);
     const Checks =
       own.length > 0
         ? own
