@@ -203,7 +203,7 @@ describe('a sidecar', () => {
     expect([w.local.services.size, w.local.checks.size]).toEqual([0, 0]);
   });
 
-  test('has its own checks though the definition comes with an empty one, as from the command line of the reference', async async () => {
+  test('has its own checks though the definition comes with an empty one, as from the command line of the reference', async () => {
     const w = await world();
     w.add({ Name: 'web', Connect: withSidecar({ Check: CheckType.make() }) });
     expect([...w.local.checks.keys()]).toEqual(['service:web-sidecar-proxy:1', 'service:web-sidecar-proxy:2']);
