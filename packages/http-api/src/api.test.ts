@@ -213,6 +213,21 @@ describe('parameters of reads', () => {
     expect(await refused('/v1/catalog/nodes?partition=p')).toMatch(/^Invalid header: "X-Consul-Partition"/);
   });
 
+  test('the datacenter of a coordinate stands in its body, unless the query names one', async () => {
+    const w = kvApi();
+    for (const [query, dc] of [
+      ['', 'dc2'],
+      ['?dc=dc1', 'dc2'],
+      ['', 'dc1'],
+      ['?dc=dc3', ''],
+    ] as const) {
+      await w.ask('PUT', `/v1/coordinate/update${query}`, { body: `{"Node":"n","Datacenter":"${dc}","Token":"t"}` });
+    }
+    expect(w.caller.asked.map(({ args }) => args)).toMatchObject([
+      ...['dc2', '', '', 'dc3'].map((Datacenter) => ({ Datacenter, Token: '', Node: 'n' })),
+    ]);
+  });
+
   test('the datacenter of a registration stands in its body alone', async () => {
     const w = kvApi();
     await w.ask('PUT', '/v1/catalog/register?dc=dc2', { body: '{"Node":"a","Address":"1.1.1.1"}' });

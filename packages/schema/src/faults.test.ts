@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { Locality, NodeService } from './catalog.ts';
 import { metaFault, serviceFaults } from './faults.ts';
 
 const upstream = (DestinationName: string, more: Record<string, unknown> = {}) => ({
@@ -70,4 +71,18 @@ describe('what is wrong with a service', () => {
     expect(metaFault({ 'consul-x': '1' }, true)).toBe(undefined);
     expect(metaFault({ k: 'v'.repeat(513) })).toContain('Value is too long (limit: 512 characters)');
   });
+});
+
+test('a zone without a region is told first, and a native proxy without a port twice', () => {
+  const service = NodeService.make({
+    ...{ Kind: 'connect-proxy', Locality: Locality.make({ Zone: 'z' }) },
+    Connect: { Native: true, PeerMeta: null },
+  });
+  expect(serviceFaults(service)).toEqual([
+    'zone cannot be set without region',
+    'Port or SocketPath must be set for a connect-proxy',
+    'Proxy.DestinationServiceName must be non-empty for Connect proxy services',
+    'A Proxy cannot also be Connect Native, only typical services',
+    'Port or SocketPath must be set for a Connect native service.',
+  ]);
 });

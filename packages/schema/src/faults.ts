@@ -76,12 +76,12 @@ export const isUnspecified = (address: string): boolean => UNSPECIFIED.has(addre
 export function serviceFaults(service: ServiceShape): string[] {
   const { Kind, Port, SocketPath, Connect, Locality } = service;
   const faults: string[] = [];
+  if (Locality && Locality.Zone !== '' && Locality.Region === '') faults.push('zone cannot be set without region');
   if (Kind === 'connect-proxy') faults.push(...proxyFaults(service));
   else if (Kind.endsWith('-gateway')) faults.push(...gatewayFaults(service));
-  if (Kind !== 'connect-proxy' && Connect?.Native && Port === 0 && SocketPath === '') {
+  if (Connect?.Native && Port === 0 && SocketPath === '') {
     faults.push('Port or SocketPath must be set for a Connect native service.');
   }
-  if (Locality && Locality.Zone !== '' && Locality.Region === '') faults.push('zone cannot be set without region');
   return faults;
 }
 

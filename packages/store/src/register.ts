@@ -144,12 +144,7 @@ export function ensureService(state: State, journal: Journal, node: NodeEntry, g
   if (given.Service === '' && given.ID !== '') {
     throw new RefusedError('Must provide service name (Service.Service) when service ID is provided');
   }
-  const fault = given.Meta === null ? undefined : metaFault(given.Meta);
-  if (fault !== undefined) {
-    throw new RefusedError(
-      `Invalid Service Meta for node ${node.row.Node} and serviceID ${given.ID || given.Service}: ${fault}`,
-    );
-  }
+  refuseMeta(node.row.Node, given);
   const row = withVirtualIp(state, journal, {
     ...given,
     ID: given.ID === '' ? given.Service : given.ID,
@@ -182,6 +177,13 @@ function withVirtualIp(state: State, journal: Journal, row: NodeService): NodeSe
   if (Address === undefined) return row;
   const TaggedAddresses = { ...row.TaggedAddresses, [VIRTUAL_TAG]: { Address, Port: row.Port } };
   return { ...row, TaggedAddresses };
+}
+
+/** Throws {@link RefusedError} for metadata that an instance must not have. */
+export function refuseMeta(node: string, { Meta, ID, Service }: NodeService): void {
+  const fault = Meta === null ? undefined : metaFault(Meta);
+  if (fault === undefined) return;
+  throw new RefusedError(`Invalid Service Meta for node ${node} and serviceID ${ID || Service}: ${fault}`);
 }
 
 /** Stores a check: names, status and the service's part are filled in. Throws {@link RefusedError}. */

@@ -4,7 +4,7 @@ import { removeCheck, removeInstance, removeNode } from './catalog-write.ts';
 import { type Journal, journalFor } from './journal.ts';
 import { casKey, deleteKey, deleteKeyCas, goQuote, lockKey, setKey, unlockKey } from './kv-apply.ts';
 import { withoutValue } from './kv-row.ts';
-import { ensureCheck, ensureNode, ensureService, RefusedError } from './register.ts';
+import { ensureCheck, ensureNode, ensureService, RefusedError, refuseMeta } from './register.ts';
 import { destroySession } from './session-apply.ts';
 import type { State } from './state.ts';
 
@@ -215,9 +215,9 @@ function serviceStep(state: State, journal: Journal, op: NonNullable<TxnOp['Serv
       return old === undefined ? refuse(`${what} doesn't exist`) : serviceResult(old);
     case 'cas':
       if ((old?.row.ModifyIndex ?? 0) !== given.ModifyIndex) refuse(`failed to set ${what}, index is stale`);
-      return setService(state, journal, node, given);
+      return setService(state, journal, node, op);
     case 'set':
-      return setService(state, journal, node, given);
+      return setService(state, journal, node, op);
     case 'delete-cas':
       if (old?.row.ModifyIndex !== given.ModifyIndex) return refuse(`failed to delete ${what}, index is stale`);
       removeInstance(state, journal, old);
@@ -238,8 +238,10 @@ function setService(
   state: State,
   journal: Journal,
   node: NodeEntry | undefined,
-  given: NonNullable<TxnOp['Service']>['Service'],
+  { Node, Service: given }: NonNullable<TxnOp['Service']>,
 ): Step {
+  // Before the node is looked for, and with the name as it was given.
+  refuseMeta(Node, given);
   if (node === undefined) return refuse('Missing node registration');
   return serviceResult(ensureService(state, journal, node, given));
 }

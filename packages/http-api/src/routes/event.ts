@@ -1,6 +1,6 @@
 import { type CommonArgs, CoordinateMethods, type ListArgs } from '@proconsul/endpoints';
 import { encodeBase64, quoteJson } from '@proconsul/gojson';
-import { type Coordinate, Coordinate as CoordinateSchema, list, struct } from '@proconsul/schema';
+import { Coord, type Coordinate, Coordinate as CoordinateSchema, list, pointer, str, struct } from '@proconsul/schema';
 import type { UserEvent } from '../agent-api.ts';
 import { type ApiExchange, badRequest } from '../api-exchange.ts';
 import { refuseEnterprise } from '../enterprise.ts';
@@ -114,13 +114,26 @@ const node: ReadSpec<CommonArgs & { readonly Node: string }, readonly Coordinate
   },
 };
 
-const { Partition: _, ...updateFields } = CoordinateSchema.fields;
-const Update = struct('CoordinateUpdateRequest', updateFields) as unknown as typeof CoordinateSchema;
+/** A token in the body is read, and not looked at. */
+const Update = struct('CoordinateUpdateRequest', {
+  ...{ Datacenter: str, Node: str, Segment: str, Coord: pointer(Coord), Token: str },
+});
 
 async function update(x: ApiExchange): Promise<void> {
-  const coordinate = await x.decodeBody(Update, 'Request decode failed: ', { unknown: 'reject' });
+  const {
+    Datacenter,
+    Token: _,
+    ...given
+  } = await x.decodeBody(Update, 'Request decode failed: ', { unknown: 'reject' });
   refuseEnterprise(x, 'full');
-  await x.api.caller.write(CoordinateMethods.Update, { ...CoordinateSchema.make(coordinate), ...x.commonArgs() });
+  const { Datacenter: asked, Token } = x.commonArgs();
+  // What the query names wins, ours too.
+  const inBody = Datacenter === x.api.datacenter ? '' : Datacenter;
+  const isAsked = x.query.get('datacenter') !== '' || x.query.get('dc') !== '';
+  await x.api.caller.write(CoordinateMethods.Update, {
+    ...CoordinateSchema.make(given),
+    ...{ Datacenter: isAsked ? asked : inBody, Token },
+  });
   x.ok();
 }
 

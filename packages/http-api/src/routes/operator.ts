@@ -11,7 +11,7 @@ import {
 } from '@proconsul/endpoints';
 import { type JsonValue, quoteJson, stringifyAny } from '@proconsul/gojson';
 import { AutopilotConfig, AutopilotSetConfigRequest, DEFAULT_AUTOPILOT, str, struct } from '@proconsul/schema';
-import { type ApiExchange, badRequest, parseUint } from '../api-exchange.ts';
+import { type ApiExchange, badRequest, casIndex } from '../api-exchange.ts';
 import { answerRead, type ReadSpec } from '../read.ts';
 import { query, type Route } from '../route.ts';
 
@@ -74,7 +74,7 @@ async function setAutopilot(x: ApiExchange): Promise<void> {
   let modifyIndex = 0;
   if (cas) {
     try {
-      modifyIndex = Number(parseUint(x.query.get('cas')));
+      modifyIndex = casIndex(x.query.get('cas'));
     } catch (error) {
       throw badRequest(`Error parsing cas value: ${(error as Error).message}`);
     }
