@@ -85,7 +85,7 @@ export const autopilotSetConfig = command({
     const names = Object.keys(changes) as (keyof AutopilotConfiguration)[];
     const given = names.filter((name) => c.given.has(flagOf(name)));
     const next = { ...config, ...Object.fromEntries(given.map((name) => [name, changes[name]])) };
-    const updated = await c.attempt('Error updating Autopilot configuration: ', () =>
+    const updated = await c.attempt('Error setting Autopilot configuration: ', () =>
       operator.setAutopilotConfiguration(next, { cas: config.ModifyIndex }),
     );
     if (!updated) {
