@@ -59,6 +59,7 @@ describe('queries that are not right, as the reference agent treats them', () =>
     const typed = decodeMessage(unhex((await reply(A.slice(0, -4))) ?? ''));
     expect(typed.questions).toEqual([{ name: 'db.service.consul.', type: 1, class: 0 }]);
     expect(typed.answers).toHaveLength(1);
+    expect(await reply(A.slice(0, -2))).toBe(await reply(A.slice(0, -4)));
   });
 
   test.each([

@@ -78,14 +78,15 @@ const OPCODE = 0x7800;
 /** TC, RD, RA, Z, AD and CD come back when a query is refused as malformed, whatever they mean in it. Source: answers of the reference. */
 const ECHO_MALFORMED = 0x03f0;
 
-/** A message that ends behind the name or the type has 0 for what is missing. Source: answers of the reference. */
+/** A message that ends behind the name or the type, or within the class, has 0 for what is missing. Source: answers of the reference. */
 function wholeQuestion(bytes: Uint8Array, nameEnd: number): Uint8Array {
   const question = bytes.subarray(HEADER_BYTES, nameEnd + 4);
   const missing = nameEnd + 4 - bytes.length;
   if (missing <= 0) return question;
-  if (missing % 2 === 1) throw new ProtocolError('DNS_SHORT', 'question is cut short');
+  if (missing === 3) throw new ProtocolError('DNS_SHORT', 'question is cut short');
   const whole = new Uint8Array(nameEnd + 4 - HEADER_BYTES);
-  whole.set(question);
+  // Half a class is none.
+  whole.set(missing === 1 ? question.subarray(0, -1) : question);
   return whole;
 }
 
