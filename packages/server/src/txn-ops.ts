@@ -24,7 +24,7 @@ export function checkWriteOps(ops: readonly TxnOp[]): TxnError[] {
     (op) =>
       refusal(op) ??
       (op.Node === null || op.Node.Verb === 'get' ? undefined : nodeFault(op.Node.Node)) ??
-      (op.Service === null ? undefined : namesFault(op.Service.Service)) ??
+      (op.Service === null || op.Service.Verb === 'get' ? undefined : namesFault(op.Service.Service)) ??
       null,
   );
 }
