@@ -272,7 +272,14 @@ class Assembly implements RunningAgent {
   }
 
   async leave(): Promise<void> {
-    await this.#side.leave();
+    const { sync } = this.#part;
+    sync.stop();
+    try {
+      await this.#side.leave();
+    } catch (error) {
+      sync.start();
+      throw error;
+    }
   }
 
   async stop(): Promise<void> {

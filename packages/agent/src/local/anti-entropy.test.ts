@@ -421,6 +421,19 @@ describe('the rhythm', () => {
     expect(w.clock.waiting).toBe(0);
   });
 
+  test('writes nothing once it is stopped, whatever changes, until it is started again', async () => {
+    const w = world();
+    w.sync.start();
+    w.sync.stop();
+    await settle();
+    w.service('web');
+    await w.sync.pushChanges();
+    expect(w.catalog.writes).toEqual([]);
+    w.sync.start();
+    await settle();
+    expect(w.catalog.services.has('web')).toBe(true);
+  });
+
   test.for([
     [1, 1],
     [128, 1],

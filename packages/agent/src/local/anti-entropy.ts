@@ -77,9 +77,11 @@ export class AntiEntropy {
 
   /** Begins the rhythm with a full sync. */
   start(): void {
+    this.#stopped = false;
     this.#full();
   }
 
+  /** Nothing more is written: who leaves would be in the catalog again after others have taken it out. */
   stop(): void {
     this.#stopped = true;
     this.#timer?.cancel();
@@ -101,6 +103,7 @@ export class AntiEntropy {
    * full sync.
    */
   async pushChanges(fresh: LocalIds = this.#d.local.fresh): Promise<void> {
+    if (this.#stopped) return;
     const { local } = this.#d;
     const isService = (id: string) => fresh.services.has(id) || !this.#servicesUnderWay.has(id);
     const isCheck = (id: string) => fresh.checks.has(id) || !this.#checksUnderWay.has(id);
@@ -265,6 +268,7 @@ export class AntiEntropy {
       this.#read(Catalog.NodeServices, args),
       this.#read(Health.NodeChecks, args),
     ]);
+    if (this.#stopped) return;
     this.#compareNode(services?.Node ?? null);
     this.#compareServices(services?.Services ?? null, asked);
     this.#compareChecks(checks, asked);
