@@ -11,6 +11,13 @@ const FUZZ_SCALE = '0.15';
 
 const totals = { passed: 0, failed: 0, skipped: 0 };
 
+/** Simulations beyond those of `npm test`, with their seeds: Raft cores, one server on bad disks, three servers on bad disks. */
+const SIMULATIONS = [
+  ['--seeds', '2000'],
+  ['--disks', '1', '--seeds', '2000'],
+  ['--disks', '3', '--seeds', '200'],
+];
+
 /** Runs a command, shows its output, and resolves with both. */
 function show(title, command, args, options = {}) {
   console.log(`\n== ${title}`);
@@ -72,6 +79,12 @@ addVitest(await show('npm test', npm, ['test', '--silent']));
 // Counts as one test.
 const lint = await show('lint', process.execPath, ['node_modules/@biomejs/biome/bin/biome', 'check', '.']);
 totals[lint.code === 0 ? 'passed' : 'failed']++;
+
+// Each kind counts as one test.
+for (const options of SIMULATIONS) {
+  const { code } = await show(`simulation ${options.join(' ')}`, process.execPath, ['scripts/sim.mjs', ...options]);
+  totals[code === 0 ? 'passed' : 'failed']++;
+}
 
 // Each target counts as one test. A release runs them all with their default counts: `npm run fuzz`.
 addCounted(await show('fuzz', process.execPath, ['scripts/fuzz.mjs', '--scale', FUZZ_SCALE]), 'fuzz');
