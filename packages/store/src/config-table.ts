@@ -22,6 +22,8 @@ export interface ConfigRow {
   readonly ModifyIndex: number;
   /** The entry as a MessagePack map, indexes included. */
   readonly bytes: Uint8Array;
+  /** When what it says of a gateway's services last changed; as good as known after a snapshot, which does not tell it. */
+  gatewayIndex: number;
   /** Made at the first read. */
   decoded: ConfigEntryValue | null;
 }
@@ -159,7 +161,7 @@ function encodeEntry(kind: string, entry: Readonly<Record<string, unknown>>): Ui
 export function configRow(kind: string, entry: Uint8Array, CreateIndex: number, ModifyIndex: number): ConfigRow {
   const Name = NAMELESS.get(kind) ?? textField(mapFields(entry), 'Name');
   const bytes = withNumbers(entry, { CreateIndex, ModifyIndex });
-  return { Kind: kind, Name, CreateIndex, ModifyIndex, bytes, decoded: null };
+  return { Kind: kind, Name, CreateIndex, ModifyIndex, bytes, gatewayIndex: ModifyIndex, decoded: null };
 }
 
 /**
@@ -278,7 +280,7 @@ function touch(state: State, journal: Journal, old: ConfigRow | undefined, now: 
   if (isGateway && !equalBytes(gatewayPart(old), gatewayPart(now))) {
     state.indexes.bump('gateway-services', journal);
     if (row.Kind === INGRESS) state.indexes.bump(MESH_TOPOLOGY, journal);
-  }
+  } else if (old !== undefined && now !== undefined) now.gatewayIndex = old.gatewayIndex;
   const destinations = [old, now].map((one) => one !== undefined && one.Kind === DEFAULTS && hasDestination(one));
   if (destinations[0] !== destinations[1]) state.indexes.bump('kind_service_names.destination', journal);
   journal.touch('table', 'config-entries');

@@ -60,8 +60,8 @@ function base(row: ConfigRow, service: string): GatewayService {
     FromWildcard: false,
     ServiceKind: '',
     AutoHostRewrite: false,
-    CreateIndex: row.ModifyIndex,
-    ModifyIndex: row.ModifyIndex,
+    CreateIndex: row.gatewayIndex,
+    ModifyIndex: row.gatewayIndex,
   };
 }
 

@@ -173,6 +173,17 @@ describe('config entries', () => {
     expect(d.store.catalog.gatewayServices('ghost').value).toEqual([]);
   });
 
+  test('what a gateway serves changes with that alone, not with the rest of its entry', () => {
+    const entry = { Kind: 'terminating-gateway', Name: 'tg', Services: [{ Name: 'b', SNI: 's' }] };
+    apply('upsert', entry);
+    const before = d.store.catalog.gatewayServices('tg');
+    apply('upsert', { ...entry, Meta: { owner: 'ops' } });
+    const after = d.store.catalog.gatewayServices('tg');
+    expect([after.index, after.value]).toEqual([before.index, before.value]);
+    apply('upsert', { ...entry, Services: [{ Name: 'b' }] });
+    expect(d.store.catalog.gatewayServices('tg').index).toBeGreaterThan(before.index);
+  });
+
   test('ingress and terminating gateways are found by the services behind them', () => {
     d.register({ Node: 'n', Service: service('ig', { Kind: 'ingress-gateway' }) });
     d.register({ Node: 'n', Service: service('tg', { Kind: 'terminating-gateway' }) });
