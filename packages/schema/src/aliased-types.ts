@@ -1,21 +1,26 @@
+/** What both forms of a check begin with. */
+const CHECK: readonly string[] = [
+  'Interval interface {}',
+  'Timeout interface {}',
+  'TTL interface {}',
+  'DeregisterCriticalServiceAfter interface {}',
+  'Args []string args',
+  'ScriptArgsSnake []string script_args',
+  'DeregisterCriticalServiceAfterSnake interface {} deregister_critical_service_after',
+  'DockerContainerIDSnake string docker_container_id',
+  'TLSServerNameSnake string tls_server_name',
+  'TLSSkipVerifySnake bool tls_skip_verify',
+  'TCPUseTLSSnake bool tcp_use_tls',
+  'GRPCUseTLSSnake bool grpc_use_tls',
+];
+
 /**
  * The types that error texts print for structures which decode themselves: their own fields, and the rest through an alias. A row is a name, a
  * type, and the name in JSON where it differs. Source: answers of the reference.
  */
 const ALIASED: Readonly<Record<string, readonly string[]>> = {
   CheckType: [
-    'Interval interface {}',
-    'Timeout interface {}',
-    'TTL interface {}',
-    'DeregisterCriticalServiceAfter interface {}',
-    'Args []string args',
-    'ScriptArgsSnake []string script_args',
-    'DeregisterCriticalServiceAfterSnake interface {} deregister_critical_service_after',
-    'DockerContainerIDSnake string docker_container_id',
-    'TLSServerNameSnake string tls_server_name',
-    'TLSSkipVerifySnake bool tls_skip_verify',
-    'TCPUseTLSSnake bool tcp_use_tls',
-    'GRPCUseTLSSnake bool grpc_use_tls',
+    ...CHECK,
     'H2PingUseTLSSnake bool h2ping_use_tls',
     'ServiceID string ServiceID',
     'ServiceIDSnake string service_id',
@@ -53,18 +58,7 @@ const ALIASED: Readonly<Record<string, readonly string[]>> = {
     'ParsedFromCheckSnake bool parsed_from_check',
   ],
   CheckDefinition: [
-    'Interval interface {}',
-    'Timeout interface {}',
-    'TTL interface {}',
-    'DeregisterCriticalServiceAfter interface {}',
-    'Args []string args',
-    'ScriptArgsSnake []string script_args',
-    'DeregisterCriticalServiceAfterSnake interface {} deregister_critical_service_after',
-    'DockerContainerIDSnake string docker_container_id',
-    'TLSServerNameSnake string tls_server_name',
-    'TLSSkipVerifySnake bool tls_skip_verify',
-    'TCPUseTLSSnake bool tcp_use_tls',
-    'GRPCUseTLSSnake bool grpc_use_tls',
+    ...CHECK,
     'ServiceIDSnake string service_id',
     'H2PingUseTLSSnake bool h2ping_use_tls',
     'DisableRedirectsSnake bool disable_redirects',
