@@ -20,6 +20,10 @@ test(`${SEEDS} clusters keep the promises of Raft through crashes, partitions an
   expect(committed).toBeGreaterThan(50 * SEEDS);
 });
 
+test('a server that is paused when its disk fails, and still when everything is healed, is restarted as well', () => {
+  expect(runScenario({ seed: 5074 }).committed).toBeGreaterThan(0);
+});
+
 test('the wall clock is for people: where it jumps by an hour and stops, the same happens as where it does not', () => {
   for (let seed = 1; seed <= 15; seed++) {
     expect(runScenario({ seed })).toEqual(runScenario({ seed, hasWildWallClocks: false }));

@@ -87,9 +87,9 @@ export class SimServer implements Receiver, Observed, Host {
     return this.#life?.machine.state ?? 0;
   }
 
-  /** The disk failed: it takes no part until it is started again. */
+  /** The disk failed: it takes no part until it is started again. One that is paused may not have learned of it yet. */
   get hasFailed(): boolean {
-    return this.core?.proposalRefusal() === 'DISK_FAILED';
+    return this.core?.proposalRefusal() === 'DISK_FAILED' || this.#inputs.some(({ kind }) => kind === 'disk-failed');
   }
 
   summary(): string {
