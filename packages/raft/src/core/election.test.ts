@@ -37,6 +37,20 @@ test('3.4: heartbeats keep the followers from standing', () => {
   expect(cluster.leaders()).toHaveLength(1);
 });
 
+test.for([1, 5])('a follower is in touch within 100 ms, with timeouts %i times as long', (scale) => {
+  const cluster = new CoreCluster(['a', 'b', 'c'], { scale });
+  cluster.startAll();
+  cluster.advance(4000 * scale);
+  const follower = [...cluster.nodes.values()].find((n) => n.core.role === 'follower')!.core;
+  let longest = 0;
+  for (let i = 0; i < 300; i++) {
+    cluster.advance(10);
+    longest = Math.max(longest, cluster.at - follower.lastContactAt);
+  }
+  expect(longest).toBeLessThanOrEqual(100);
+  expect(cluster.leaders()).toHaveLength(1);
+});
+
 test('3.4: a candidate increments its term, votes for itself, and wins with a majority', () => {
   const cluster = three();
   cluster.cut.add('a>c').add('c>a');

@@ -4,6 +4,7 @@ import type { Progress } from './progress.ts';
 import { ackedByQuorum } from './quorum-acks.ts';
 import { sentNow } from './sent.ts';
 import type { RaftState } from './state.ts';
+import { heartbeatEveryMs } from './timing.ts';
 
 /**
  * Rounds of heartbeats, and what their answers prove: that we led after somebody asked (`onVerify`), and for how long nobody else
@@ -11,7 +12,7 @@ import type { RaftState } from './state.ts';
  */
 
 export function sendHeartbeats(s: RaftState, at: Millis): void {
-  s.heartbeatAt = at + s.options.heartbeatTimeoutMs / 10;
+  s.heartbeatAt = at + heartbeatEveryMs(s.options.heartbeatTimeoutMs);
   for (const { server } of s.peers.values()) {
     const sent: Sent = { ...sentNow(s, at, 'append-entries', 0, 0), heartbeat: true };
     const header = s.requestHeader();

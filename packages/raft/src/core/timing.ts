@@ -16,3 +16,14 @@ export const GAP_FADE = 0.05;
 
 /** Share of the election timeout after which the first new attempt is made; each later one waits twice as long, up to all of it. */
 export const FIRST_RETRY = 0.3;
+
+/** Heartbeats in a heartbeat timeout. Source: rates measured on servers. */
+const HEARTBEATS_A_TIMEOUT = 10;
+/**
+ * Longest pause between two heartbeats, however long the timeouts are: how old the state of a follower may be, and whether it is in touch
+ * (autopilot wants 200 ms), is no matter of how patient elections are. Source: servers are told something at least so often.
+ */
+export const HEARTBEAT_MAX_MS: Millis = 100;
+
+export const heartbeatEveryMs = (heartbeatTimeoutMs: Millis): Millis =>
+  Math.min(heartbeatTimeoutMs / HEARTBEATS_A_TIMEOUT, HEARTBEAT_MAX_MS);

@@ -47,10 +47,16 @@ export class CoreCluster {
   /** Pairs `from>to` that do not get through. */
   readonly cut = new Set<string>();
   readonly #preVote: boolean;
+  readonly #scale: number;
   #tokens = 1000;
 
-  constructor(ids: readonly string[], options: { preVote?: boolean; suffrages?: Record<string, Suffrage> } = {}) {
+  /** `scale` makes all timeouts longer. */
+  constructor(
+    ids: readonly string[],
+    options: { preVote?: boolean; suffrages?: Record<string, Suffrage>; scale?: number } = {},
+  ) {
     this.#preVote = options.preVote ?? true;
+    this.#scale = options.scale ?? 1;
     const servers: Server[] = ids.map((id) => ({
       id,
       address: `${id}:1`,
@@ -90,13 +96,23 @@ export class CoreCluster {
     const configurations = log
       .filter((e) => e.type === 5)
       .map((e) => ({ index: e.index, configuration: msgpackConfiguration.decode(e.data) }));
-    const options = { id, address: `${id}:1`, ...TIMES, preVote: this.#preVote };
+    const options = { id, address: `${id}:1`, ...this.#times(), preVote: this.#preVote };
     return new RaftCore(
       options,
       { ...vote, runs, snapshotIndex: 0, configurations },
       seededRng(id),
       msgpackConfiguration,
     );
+  }
+
+  #times(): Record<keyof typeof TIMES, number> {
+    const { heartbeatTimeoutMs, electionTimeoutMs, leaderLeaseTimeoutMs } = TIMES;
+    const scaled = (ms: number) => ms * this.#scale;
+    return {
+      heartbeatTimeoutMs: scaled(heartbeatTimeoutMs),
+      electionTimeoutMs: scaled(electionTimeoutMs),
+      leaderLeaseTimeoutMs: scaled(leaderLeaseTimeoutMs),
+    };
   }
 
   node(id: string): CoreNode {
