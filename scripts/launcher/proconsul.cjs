@@ -7,7 +7,6 @@ const path = require('node:path');
 const vm = require('node:vm');
 
 const HELP = ['-h', '-help', '--help'];
-const OPTIMIZE_SOONER_AFTER_MS = 600;
 
 /** The bundle of the agent, or that of all other commands. */
 function bundleName() {
@@ -62,10 +61,6 @@ const script = new vm.Script(fs.readFileSync(file, 'latin1'), {
 if (process.env.PROCONSUL_WRITE_CODE_CACHE === '1') {
   // The build runs a short agent, so that what an agent needs to start is in the cache.
   process.on('exit', () => fs.writeFileSync(cacheFile, script.createCachedData()));
-} else if (name === 'bundle' && Number.parseInt(process.versions.v8, 10) < 12) {
-  // An engine without a compiler between the quick one and the good one optimizes late. Sooner, a lone writer gets a third more done in
-  // its first seconds. Not while the agent starts: what runs once then is not worth the memory.
-  setTimeout(() => require('node:v8').setFlagsFromString('--interrupt-budget=20000'), OPTIMIZE_SOONER_AFTER_MS).unref();
 }
 const program = { exports: {} };
 script.runInThisContext()(program.exports, require, program, file, __dirname);

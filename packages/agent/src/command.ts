@@ -4,7 +4,7 @@ import { systemClock, systemRng } from '@proconsul/io-node';
 import { keepingSafe, PathWatch, watchedPaths } from './auto-reload.ts';
 import { banner } from './banner.ts';
 import { configWorld } from './config-world.ts';
-import { growWhenBusy } from './engine.ts';
+import { suitEngine } from './engine.ts';
 import { NodeIdError, nodeId } from './node-id.ts';
 import { GatheredLines, type LineSink, LogFile, LogHub, levelOf, openSyslog, syslogIsThere } from './observe/index.ts';
 import { dataDisk, type RunningAgent, runAgent } from './run.ts';
@@ -114,7 +114,7 @@ async function serve(
     end = resolve;
   });
   const auto = { on: false, present: config };
-  const stopWatching = growWhenBusy();
+  const stopWatching = suitEngine();
   let running: RunningAgent;
   try {
     running = await runAgent({
