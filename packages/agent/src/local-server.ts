@@ -156,6 +156,7 @@ export class LocalServer {
         leaderCaller: () => d.cluster?.leaderCaller(),
         datacenterCaller: (datacenter) => d.cluster?.datacenterCaller(datacenter),
         servers: () => this.autopilot.facts(),
+        askServers: () => this.autopilot.observe(),
         wanCoordinates: () => d.cluster?.wanCoordinates() ?? this.#ownCoordinates(),
         datacenters: () => d.cluster?.datacenters() ?? [config.datacenter],
       },

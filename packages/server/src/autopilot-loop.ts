@@ -47,6 +47,7 @@ export class Autopilot {
   #unknown = new Set<string>();
   #epoch = 0;
   #isUpdating = false;
+  #observing: Promise<void> | undefined;
   #updateTimer: Timer | undefined;
   #cleanupTimer: Timer | undefined;
 
@@ -67,6 +68,14 @@ export class Autopilot {
     this.#updateTimer?.cancel();
     this.#cleanupTimer?.cancel();
     this.#observed.clear();
+  }
+
+  /** One round of questions out of turn, for who does not lead but is asked. Whoever asks meanwhile shares it. */
+  observe(): Promise<void> {
+    this.#observing ??= this.#ask(this.#epoch).finally(() => {
+      this.#observing = undefined;
+    });
+    return this.#observing;
   }
 
   health(): AutopilotHealth {

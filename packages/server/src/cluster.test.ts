@@ -3,6 +3,7 @@ import {
   Operator,
   READ_NOW,
   type ReadMeta,
+  type ReadMethod,
   type ReadOptions,
   SessionMethods,
   Status,
@@ -93,6 +94,32 @@ describe('three servers', () => {
     expect(told[0]?.meta.lastContactMs).toBeGreaterThan(0);
     expect(told[0]?.meta.lastContactMs).toBeLessThan(250);
     expect(c.life(follower).server.peek(KVS.Get, { ...who, Key: 'k' })).toBeUndefined();
+  });
+
+  test('how the servers are is told by a follower too where it may be old, also when nobody leads', async () => {
+    const c = await cluster();
+    const [leader, a, b] = [c.leader() as string, ...othersOf(c, c.leader() as string)] as [string, string, string];
+    await c.settled(put(c.life(leader).server, 'k', '1'));
+    await c.advance(500);
+    const ask = async <T>(method: ReadMethod<typeof who, T>) =>
+      await c.settled(
+        new Promise<T>((resolve, reject) => {
+          c.life(a).server.read(method, who, stale, (error, view) =>
+            error ? reject(error) : resolve(view?.value as T),
+          );
+        }),
+      );
+    const indexes = async () => {
+      const { Servers } = await ask(Operator.RaftGetConfiguration);
+      return Object.fromEntries(Servers.map((s) => [s.ID, s.LastIndex]));
+    };
+    const last = c.life(leader).consensus.lastIndex();
+    expect(await indexes()).toEqual({ [leader]: last, [a]: last, [b]: last });
+    expect(await ask(Operator.ServerHealth)).toMatchObject({ Healthy: true, FailureTolerance: 1 });
+    c.crash(leader);
+    c.crash(b);
+    expect(await indexes()).toEqual({ [leader]: 0, [a]: last, [b]: 0 });
+    expect((await ask(Operator.AutopilotState)).Healthy).toBe(false);
   });
 
   test('errors of the leader keep their text behind that of the hop', async () => {

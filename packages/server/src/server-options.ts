@@ -39,6 +39,8 @@ export interface ServerDependencies {
   datacenterCaller(datacenter: string): Caller | undefined | 'unreachable';
   /** The servers of this datacenter as autopilot sees them. */
   servers(): readonly ServerFacts[];
+  /** Brings `servers` up to date, where that is not done all the time. Never rejects. */
+  askServers(): Promise<void>;
   /** WAN coordinates of the servers, by datacenter. */
   wanCoordinates(): readonly { Datacenter: string; AreaID: string; Coordinates: readonly Coordinate[] }[];
   /** Known datacenters, the nearest first. */

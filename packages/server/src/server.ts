@@ -13,7 +13,6 @@ import {
   noLeader,
   noPathToDatacenter,
   notReadyForConsistentReads,
-  Operator,
   PreparedQueryMethods,
   type ReadDone,
   type ReadMeta,
@@ -72,9 +71,6 @@ const TIMERS: ReadonlyMap<string, string> = new Map([
   [ConfigEntryMethods.Apply.name, 'config_entry.apply'],
 ]);
 
-/** Only the leader knows these, however old the answer may be. */
-const LEADER_METHODS: ReadonlySet<string> = new Set([Operator.ServerHealth.name, Operator.AutopilotState.name]);
-
 /**
  * The endpoints of a server: every read and write of the replicated state, whoever asks. Reads are views that all
  * askers of the same question share; writes go through Raft.
@@ -116,7 +112,10 @@ export class Server implements Caller {
     this.#room = new HoldRoom(clock, rng, options.rpcHoldTimeoutMs);
     this.#readSteps = this.#makeReadSteps();
     this.#momentary = momentaryReads(dependencies, options.datacenter);
-    this.#far = new FarReads(dependencies, options.datacenter, (datacenter) => this.#elsewhere(datacenter));
+    this.#far = new FarReads(dependencies, options.datacenter, {
+      callerTo: (datacenter) => this.#elsewhere(datacenter),
+      momentary: (name) => this.#momentary.get(name)?.(null as never),
+    });
     this.#followStore();
     this.#context = this.#makeWriteContext();
   }
@@ -317,7 +316,7 @@ export class Server implements Caller {
     if (this.leads()) return { kind: consistency === 'consistent' ? 'verify' : 'local' };
     const { consensus } = this.#d;
     // Before we hold what was committed when we first heard of the leader, things would seem to be deleted that are not.
-    if (consistency === 'stale' && !LEADER_METHODS.has(name) && Number.isFinite(consensus.stateAgeMs())) {
+    if (consistency === 'stale' && Number.isFinite(consensus.stateAgeMs())) {
       return { kind: 'local' };
     }
     const leader = consensus.leaderId();

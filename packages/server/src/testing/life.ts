@@ -81,6 +81,7 @@ export function makeLife(w: Surroundings): Life {
       },
       datacenterCaller: () => undefined,
       servers: () => autopilot.facts(),
+      askServers: () => autopilot.observe(),
       wanCoordinates: () => [],
       datacenters: () => [datacenter],
     },

@@ -118,6 +118,7 @@ export function oneServer(
       leaderCaller: () => undefined,
       datacenterCaller: (name) => options.callers?.[name],
       servers: () => options.facts ?? [],
+      askServers: async () => {},
       wanCoordinates: () => [],
       datacenters: options.datacenters ?? (() => [datacenter]),
     },
