@@ -178,7 +178,10 @@ export class RaftCore {
     }
   }
 
-  /** A server that is the only voter need not wait to hear of another leader: there cannot be one. */
+  /**
+   * A server that is the only voter need not wait to hear of another leader: there cannot be one. Unless it became so by a change that may
+   * not have been committed: the leader that made it, and has a lease, counts on what we answered before.
+   */
   #start(s: RaftState, at: Millis): void {
     // A bootstrap before the start may have made it the leader already.
     if (s.role !== 'follower') return;
@@ -189,7 +192,7 @@ export class RaftCore {
       'leader-id': '',
     });
     s.electionDeadline = at + s.patienceMs();
-    if (s.isSoleVoter) campaign(s, at, false);
+    if (s.isSurelyAlone) campaign(s, at, false);
   }
 
   /** Source: raft wire section 1: every server writes the same entry, with index 1, term 1 and no time. */

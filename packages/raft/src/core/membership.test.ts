@@ -101,6 +101,38 @@ test('4.2.2: a leader that removes itself leads until that is committed, then st
   expect(cluster.leaders()).not.toContain('a');
 });
 
+test.for(['demote', 'remove'] as const)(
+  'a server that a %s of the leader leaves as the only voter, and that starts again, lets its lease end first',
+  (kind) => {
+    const cluster = led(['a', 'b']);
+    cluster.advance(500);
+    cluster.node('b').slowDisk = true; // So that the change is not committed.
+    change(cluster, 'a', { kind, id: 'a' });
+    cluster.deliver();
+    cluster.durable('b');
+    cluster.messages.length = 0; // The answer is lost.
+    expect(cluster.node('a').core.hasLease(cluster.at)).toBe(true);
+    cluster.isolate('b');
+    cluster.restart('b');
+    expect(suffrages(cluster, 'b')).toMatch(/\bb:voter$/);
+    for (let ms = 0; ms < 3000; ms++) {
+      cluster.advance(1);
+      if (cluster.node('a').core.hasLease(cluster.at)) expect(cluster.node('b').core.role).not.toBe('leader');
+    }
+    expect(cluster.node('b').core.role).toBe('leader');
+  },
+);
+
+test('a server that has always been alone leads as soon as it starts', () => {
+  const cluster = new CoreCluster(['a']);
+  cluster.startAll();
+  expect(cluster.leaders()).toEqual(['a']);
+  change(cluster, 'a', { kind: 'add-nonvoter', id: 'b', address: 'b:1' });
+  cluster.deliver();
+  cluster.restart('a');
+  expect(cluster.leaders()).toEqual(['a']);
+});
+
 test('a voter may be demoted, added again as a non-voter stays what it is, and be promoted', () => {
   const cluster = led();
   change(cluster, 'a', { kind: 'add-nonvoter', id: 'b', address: 'b:1' });

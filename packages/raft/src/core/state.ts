@@ -167,6 +167,11 @@ export class RaftState {
     return isVoter && ids.length === 1;
   }
 
+  /** Nobody else votes, nor did before a change that may not have been committed: so nobody else can lead. */
+  get isSurelyAlone(): boolean {
+    return this.isSoleVoter && this.configurations.every(({ configuration }) => voters(configuration).length === 1);
+  }
+
   otherVoters(): Server[] {
     return voters(this.configuration).filter((server) => server.id !== this.options.id);
   }
