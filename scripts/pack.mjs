@@ -1,4 +1,5 @@
-// `npm run pack`: makes build/proconsul-VERSION.tgz, a package with the programs `proconsul` and `consul` and no dependencies.
+// `npm run pack`: makes build/proconsul-VERSION.tgz, a package with the programs `proconsul` and `consul` and no dependencies,
+// and build/libraries: scripts/pack-libraries.mjs.
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { must, root } from './lib.mjs';
@@ -33,3 +34,4 @@ writeFileSync(
   )}\n`,
 );
 await must('npm', ['pack', stage, '--silent', '--pack-destination', join(root, 'build')]);
+await must(process.execPath, ['scripts/pack-libraries.mjs']);
