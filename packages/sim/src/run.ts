@@ -7,13 +7,15 @@ import { measureFailover, type Timing } from './raft/timing.ts';
 /**
  * Program: simulates a Raft cluster for many seeds and stops at the first that fails.
  *     --seeds N (default 1000)   --from N (1)   --steps N   --seed N: only this one, with the whole trace
+ *     --minutes N: begins no seed after that; how many were run is told
  *     --disks N: N servers with the real driver on disks that tear, lose, flip, fill up and fail; with an even seed, bits flip;
  *     with an odd one, members come and go
  *     --timing N: measures N times how long a cluster is without a leader: when it dies, when it hands over, when its disk is full
  *     --damage N: N flipped bits and torn writes on the files of one server
  * Every 100th seed is run twice and must give the same hash. Exit code 1 after a failure, 2 for a wrong argument.
  */
-const USAGE = 'usage: run [--seeds N] [--from N] [--steps N] [--seed N] [--disks N] [--timing N] [--damage N]';
+const USAGE =
+  'usage: run [--seeds N] [--from N] [--steps N] [--minutes N] [--seed N] [--disks N] [--timing N] [--damage N]';
 
 const REPLAY_EVERY = 100;
 const REPORT_EVERY = 500;
@@ -23,6 +25,8 @@ interface Options {
   from: number;
   /** 0: the default of the kind of run. */
   steps: number;
+  /** Begins no seed after that. */
+  minutes: number;
   /** Servers on bad disks; 0: cores only. */
   disks: number;
   /** Measurements of the time without a leader; 0: none. */
@@ -34,13 +38,23 @@ interface Options {
 }
 
 function parse(args: readonly string[]): Options | undefined {
-  const options: Options = { seeds: 1000, from: 1, steps: 0, disks: 0, timing: 0, damage: 0, seed: undefined };
+  const options: Options = {
+    seeds: 1000,
+    from: 1,
+    steps: 0,
+    minutes: Number.POSITIVE_INFINITY,
+    disks: 0,
+    timing: 0,
+    damage: 0,
+    seed: undefined,
+  };
   for (let i = 0; i < args.length; i += 2) {
     const value = Number(args[i + 1]);
     if (!Number.isSafeInteger(value) || value < 0) return undefined;
     if (args[i] === '--seeds') options.seeds = value;
     else if (args[i] === '--from') options.from = value;
     else if (args[i] === '--steps') options.steps = value;
+    else if (args[i] === '--minutes') options.minutes = value;
     else if (args[i] === '--disks') options.disks = value;
     else if (args[i] === '--timing') options.timing = value;
     else if (args[i] === '--damage') options.damage = value;
@@ -50,16 +64,21 @@ function parse(args: readonly string[]): Options | undefined {
   return options;
 }
 
-function runMany({ seeds, from, steps: wanted }: Options): void {
+/** Whether so many minutes have passed since. */
+const isOver = (startedAt: number, minutes: number): boolean => process.uptime() * 1000 - startedAt >= minutes * 60_000;
+
+function runMany({ seeds, from, steps: wanted, minutes }: Options): void {
   const steps = wanted || STEPS_DEFAULT;
   const total = { events: 0, virtualMs: 0, elections: 0, committed: 0 };
   const startedAt = process.uptime() * 1000;
+  let done = 0;
   const report = (count: number): void => {
     const { elections, committed } = total;
     console.log(`${count} seeds, ${pace(total, startedAt)}, ${elections} terms, ${committed} entries`);
   };
-  for (let i = 0; i < seeds; i++) {
-    const seed = from + i;
+  for (; done < seeds && !isOver(startedAt, minutes); done++) {
+    const seed = from + done;
+    if (done > 0 && done % REPORT_EVERY === 0) report(done);
     const result: ScenarioResult = runScenario({ seed, steps });
     if (seed % REPLAY_EVERY === 0 && runScenario({ seed, steps }).hash !== result.hash) {
       throw new Error(`seed ${seed} does not replay`);
@@ -68,17 +87,17 @@ function runMany({ seeds, from, steps: wanted }: Options): void {
     total.virtualMs += result.virtualMs;
     total.elections += result.elections;
     total.committed += result.committed;
-    if ((i + 1) % REPORT_EVERY === 0 && i + 1 < seeds) report(i + 1);
   }
-  report(seeds);
+  report(done);
 }
 
-async function runManyOnDisks({ seeds, from, steps: wanted, disks: servers }: Options): Promise<void> {
+async function runManyOnDisks({ seeds, from, steps: wanted, minutes, disks: servers }: Options): Promise<void> {
   const steps = wanted || DURABLE_STEPS_DEFAULT;
   const total = { events: 0, virtualMs: 0, acknowledged: 0, restarts: 0, stopped: 0 };
   const startedAt = process.uptime() * 1000;
-  for (let i = 0; i < seeds; i++) {
-    const seed = from + i;
+  let done = 0;
+  for (; done < seeds && !isOver(startedAt, minutes); done++) {
+    const seed = from + done;
     const options = { seed, steps, servers, damage: hasDamage(seed) };
     const result: DurableRunResult = await runDurable(options);
     if (seed % REPLAY_EVERY === 0 && (await runDurable(options)).hash !== result.hash) {
@@ -92,7 +111,7 @@ async function runManyOnDisks({ seeds, from, steps: wanted, disks: servers }: Op
   }
   const { acknowledged, restarts, stopped } = total;
   console.log(
-    `${seeds} seeds, ${pace(total, startedAt)}, ${acknowledged} writes, ${restarts} starts, ${stopped} damaged disks named`,
+    `${done} seeds, ${pace(total, startedAt)}, ${acknowledged} writes, ${restarts} starts, ${stopped} damaged disks named`,
   );
 }
 
