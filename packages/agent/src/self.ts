@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { BUILD_DATE, CONSUL_VERSION, PROCONSUL_VERSION, REVISION } from '@proconsul/base';
 import type { RuntimeConfig } from '@proconsul/config';
 import type { Member } from '@proconsul/http-api';
+import { heapStatistics } from './observe/index.ts';
 
 /** Figures about this agent, by section, as `/v1/agent/self` and `info` show them. */
 export type Stats = Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -55,7 +56,6 @@ export function selfReport(s: SelfInput): Readonly<Record<string, unknown>> {
 
 /** The sections that do not depend on the server. */
 export function processStats(): Stats {
-  const memory = process.memoryUsage();
   return {
     build: {
       prerelease: '',
@@ -71,7 +71,7 @@ export function processStats(): Stats {
       max_procs: String(availableParallelism()),
       os: process.platform === 'win32' ? 'windows' : process.platform,
       version: `node${process.version}`,
-      heap_bytes: String(memory.heapUsed),
+      heap_bytes: String(heapStatistics().used),
     },
   };
 }

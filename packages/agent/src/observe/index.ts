@@ -7,5 +7,5 @@ export { type LineSink, LogHub } from './logger.ts';
 export { INTERVAL_MS, type MetricKind, type MetricsOptions, MetricsSink, type Observer } from './metrics-sink.ts';
 export { PrometheusRegistry } from './prometheus.ts';
 export { type PushOptions, startPushSinks } from './push-sinks.ts';
-export { runtimeGauges } from './runtime-gauges.ts';
+export { heapStatistics, runtimeGauges } from './runtime-gauges.ts';
 export { openSyslog, syslogIsThere } from './syslog.ts';

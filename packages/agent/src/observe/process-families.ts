@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { numberText } from './number-text.ts';
-import { heapStatistics } from './runtime-gauges.ts';
+import { heapStatistics, residentBytes } from './runtime-gauges.ts';
 
 /** Ticks of the processor time in /proc, fixed in the interface of the kernel to user space. Source: proc(5). */
 const TICKS_PER_SECOND = 100;
@@ -55,12 +55,12 @@ function rows(): readonly Row[] {
       heap.resources,
     ],
     ['nodejs_external_memory_bytes', 'gauge', 'Memory of buffers outside of the heap in bytes.', heap.external],
-    ['nodejs_heap_size_total_bytes', 'gauge', 'Memory that the heap has reserved in bytes.', heap.heapTotal],
-    ['nodejs_heap_size_used_bytes', 'gauge', 'Memory of the heap in use in bytes.', heap.heapUsed],
+    ['nodejs_heap_size_total_bytes', 'gauge', 'Memory that the heap has reserved in bytes.', heap.total],
+    ['nodejs_heap_size_used_bytes', 'gauge', 'Memory of the heap in use in bytes.', heap.used],
     ['process_cpu_seconds_total', 'counter', 'Total user and system CPU time spent in seconds.', cpuSeconds(stat)],
     ['process_max_fds', 'gauge', 'Maximum number of open file descriptors.', limitOf(limits, 'Max open files')],
     ['process_open_fds', 'gauge', 'Number of open file descriptors.', openFds()],
-    ['process_resident_memory_bytes', 'gauge', 'Resident memory size in bytes.', process.memoryUsage.rss()],
+    ['process_resident_memory_bytes', 'gauge', 'Resident memory size in bytes.', residentBytes()],
     ['process_start_time_seconds', 'gauge', 'Start time of the process since unix epoch in seconds.', startedAtSeconds],
     [
       'process_virtual_memory_bytes',

@@ -1,12 +1,22 @@
 import { constants, PerformanceObserver } from 'node:perf_hooks';
+import { getHeapStatistics } from 'node:v8';
 import { CONSUL_VERSION, type Metrics } from '@proconsul/base';
 
 const NS_PER_MS = 1e6;
 
-/** State of the memory and of the event loop of this process. */
+/** State of the heap and of the event loop of this process, in bytes. Unlike `process.memoryUsage` it needs no file descriptor. */
 export function heapStatistics() {
-  const { heapUsed, heapTotal, external, rss } = process.memoryUsage();
-  return { heapUsed, heapTotal, external, rss, resources: process.getActiveResourcesInfo().length };
+  const { used_heap_size: used, total_heap_size: total, external_memory: external } = getHeapStatistics();
+  return { used, total, external, resources: process.getActiveResourcesInfo().length };
+}
+
+/** Resident memory in bytes; undefined when the system does not tell: without a free descriptor nobody can read the file in /proc. */
+export function residentBytes(): number | undefined {
+  try {
+    return process.memoryUsage.rss();
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -55,9 +65,10 @@ export function runtimeGauges(metrics: Metrics): { collect(): void; stop(): void
   const [version = '', preRelease = ''] = CONSUL_VERSION.split('-', 2);
   return {
     collect() {
-      const { heapUsed, external, rss, resources } = heapStatistics();
-      metrics.gauge('runtime.alloc_bytes', heapUsed + external);
-      metrics.gauge('runtime.sys_bytes', rss);
+      const { used, external, resources } = heapStatistics();
+      const resident = residentBytes();
+      metrics.gauge('runtime.alloc_bytes', used + external);
+      if (resident !== undefined) metrics.gauge('runtime.sys_bytes', resident);
       metrics.gauge('runtime.num_goroutines', resources);
       metrics.gauge('runtime.total_gc_pause_ns', gc.pauseNs);
       metrics.gauge('runtime.total_gc_runs', gc.runs);
