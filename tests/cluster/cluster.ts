@@ -60,7 +60,7 @@ export class Cluster {
     return [...this.servers, ...this.clients];
   }
 
-  async untilWhole(): Promise<void> {
+  async untilWhole(withinMs = 30_000): Promise<void> {
     const names = this.all.map((a) => a.options.node).sort();
     await eventually(
       async () => {
@@ -73,7 +73,7 @@ export class Cluster {
         }
         return true;
       },
-      { withinMs: 30_000, what: `all of ${names.join(' ')} with passing checks` },
+      { withinMs, what: `all of ${names.join(' ')} with passing checks` },
     );
   }
 

@@ -4,12 +4,10 @@
 // (R14). `PROCONSUL_BIN` names another program. With --namespaces each agent has a network of its own, as machines have; that has to be run
 // where one may make them.
 import { parseArgs } from 'node:util';
-import { must } from '../chaos/commands.ts';
-import { enter, whereAmI } from '../chaos/enter.ts';
-import { Links } from '../chaos/links.ts';
-import { PORTS } from '../chaos/world.ts';
-import { eventually } from '../e2e/harness.ts';
-import { Cluster } from './cluster.ts';
+import { eventually, pause } from '../e2e/harness.ts';
+import { Cluster, type Place } from './cluster.ts';
+import { inNetworks } from './networks.ts';
+import { spread } from './spread.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -26,17 +24,7 @@ const CALM_MS = 4000;
 
 const onLoopback = (node: string) => ({ host: `127.0.0.${Number(options.address) + NODES.indexOf(node)}` });
 
-async function main(): Promise<number> {
-  const where = options.namespaces ? await whereAmI() : undefined;
-  if (where?.kind === 'outside') return await enter({});
-  if (where?.kind === 'loopback') {
-    console.error(where.why);
-    return 2;
-  }
-  if (where !== undefined) await must('mount', '-t', 'tmpfs', 'tmpfs', '/run');
-  const links = where === undefined ? undefined : await Links.open();
-  const place = async (node: string) =>
-    links === undefined ? onLoopback(node) : { ...(await links.add(node)), ports: PORTS };
+async function measure(place: (node: string) => Place | Promise<Place>): Promise<number> {
   const cluster = await Cluster.start({ servers: 3, clients: 1, place });
   const [server, client] = [cluster.servers[1]!, cluster.clients[0]!];
   const isCritical = async (wait: string): Promise<boolean> => {
@@ -49,7 +37,7 @@ async function main(): Promise<number> {
   try {
     for (let round = 0; round < Number(options.rounds); round++) {
       await eventually(async () => !(await isCritical('')), { withinMs: 60_000, what: 'the client is back' });
-      await new Promise((resolve) => setTimeout(resolve, CALM_MS + Math.random() * 1000));
+      await pause(CALM_MS + Math.random() * 1000);
       const killedAt = performance.now();
       client.signal('SIGKILL');
       while (!(await isCritical(`index=${index}&wait=60s`)));
@@ -58,16 +46,10 @@ async function main(): Promise<number> {
       client.spawn();
     }
   } finally {
-    await Promise.all(cluster.all.map((agent) => agent.stop()));
-    await links?.close();
+    await cluster.stop();
   }
-  times.sort((a, b) => a - b);
-  const at = (q: number): string =>
-    ((times[Math.min(times.length - 1, Math.floor(times.length * q))] ?? 0) / 1000).toFixed(2);
-  console.log(
-    `${times.length} deaths, from SIGKILL to critical: p50 ${at(0.5)} s, least ${at(0)} s, p90 ${at(0.9)} s, most ${at(1)} s`,
-  );
+  console.log(`${times.length} deaths, from SIGKILL to critical: ${spread(times)}`);
   return 0;
 }
 
-process.exitCode = await main();
+process.exitCode = await (options.namespaces ? inNetworks((_, place) => measure(place)) : measure(onLoopback));

@@ -26,6 +26,7 @@ import type { MemberlistOptions } from './options.ts';
 import { PacketReceiver } from './packet-receiver.ts';
 import { PacketSender } from './packet-sender.ts';
 import { PendingAcks } from './pending-acks.ts';
+import { Pinger, type Whereabouts } from './pinger.ts';
 import type { GossipPool } from './pool.ts';
 import { Prober } from './prober.ts';
 import { Spreader } from './spreader.ts';
@@ -62,6 +63,7 @@ export class Memberlist implements GossipPool {
   readonly #receiver: PacketReceiver;
   readonly #exchange: Exchange;
   readonly #prober: Prober;
+  readonly #pinger: Pinger;
   readonly #spreader: Spreader;
   #listener: Listener | undefined;
   #socket: Datagrams | undefined;
@@ -104,6 +106,7 @@ export class Memberlist implements GossipPool {
     const exchange = new Exchange(options, { ...common, rules });
     this.#receiver = new PacketReceiver(options, { ...common, rules, sender });
     this.#prober = new Prober(options, { ...common, rules, sender, exchange });
+    this.#pinger = new Pinger(options, { ...common, sender });
     this.#spreader = new Spreader(options, { ...common, sender, exchange, queued: () => queue.size });
     this.#members = members;
     this.#queue = queue;
@@ -191,6 +194,7 @@ export class Memberlist implements GossipPool {
     if (this.#state === 'stopped') return;
     this.#state = 'stopped';
     this.#prober.stop();
+    this.#pinger.stop();
     this.#spreader.stop();
     this.#receiver.stop();
     this.#exchange.stop();
@@ -210,6 +214,10 @@ export class Memberlist implements GossipPool {
 
   sendReliable(to: GossipNode, message: Uint8Array): Promise<void> {
     return this.#exchange.sendUser({ host: to.address, port: to.port }, message);
+  }
+
+  ping(there: Whereabouts): Promise<boolean> {
+    return this.#state === 'running' ? this.#pinger.ping(there) : Promise.resolve(false);
   }
 
   healthScore(): number {

@@ -1,7 +1,7 @@
 import { addressBytes } from './address.ts';
 import type { GossipNode } from './delegate.ts';
 import { MessageType } from './wire/message-type.ts';
-import { type Accusation, accusation, alive, type NodeStateRecord } from './wire/messages.ts';
+import { type Accusation, accusation, alive, type NodeStateRecord, type Ping } from './wire/messages.ts';
 
 /** What others are told of a member that is alive. */
 export function encodeAlive(node: GossipNode): Uint8Array {
@@ -17,6 +17,17 @@ export function encodeAlive(node: GossipNode): Uint8Array {
 
 export function encodeSuspect(message: Accusation): Uint8Array {
   return accusation.encode(MessageType.suspect, message);
+}
+
+/** A question of `self` to who has that name. */
+export function pingOf(name: string, sequence: number, self: GossipNode): Ping {
+  return {
+    Node: name,
+    SeqNo: sequence,
+    SourceAddr: addressBytes(self.address) ?? null,
+    SourceNode: self.name,
+    SourcePort: self.port,
+  };
 }
 
 /** As others are told in a full exchange. */

@@ -184,6 +184,32 @@ test('dead from itself is left, from others failed, from the past nothing', asyn
   expect(b.pool.aliveCount()).toBe(1);
 });
 
+test('somebody who is no member is pinged, without gossip, and there if it answers in the time of a probe', async () => {
+  const b = await bench({ gossipIntervalMs: 3_600_000 });
+  const peer = { name: 'peer', address: PEER, port: PORT };
+  const answers: boolean[] = [];
+  const ask = (): void => void b.pool.ping(peer).then((isThere) => answers.push(isThere));
+  ask();
+  await b.run(10);
+  expect(b.pool.queued()).toBe(1); // News of ourselves, which wait for members.
+  expect(b.got).toHaveLength(1);
+  expect(b.heard(MessageType.ping, (bytes) => ping.decode(bytes))).toMatchObject([{ Node: 'peer', SourceNode: 'us' }]);
+  await b.run(10);
+  expect(answers).toEqual([true]);
+  b.answers = false;
+  ask();
+  await b.run(MEMBERLIST_DEFAULTS.probeTimeoutMs - 10);
+  expect(answers).toEqual([true]);
+  await b.run(20);
+  expect(answers).toEqual([true, false]);
+  ask();
+  await b.pool.stop();
+  ask();
+  await b.run(10);
+  expect(answers).toEqual([true, false, false, false]);
+  expect(b.state('peer')).toBeUndefined();
+});
+
 test('what others say against us is refuted with an incarnation above theirs, and costs health', async () => {
   const b = await bench({ gossipIntervalMs: 50 });
   await b.tell(b.alive({ name: 'peer', incarnation: 1 }));

@@ -1,5 +1,6 @@
 import type { Endpoint } from '@proconsul/base';
 import type { GossipNode } from './delegate.ts';
+import type { Whereabouts } from './pinger.ts';
 
 /** A member's view of its pool: what the layer above uses. Memberlist implements it; tests put in a stand-in. */
 export interface GossipPool {
@@ -25,6 +26,8 @@ export interface GossipPool {
   sendPacket(to: Endpoint | GossipNode, message: Uint8Array): void;
   /** The same over a stream. */
   sendReliable(to: GossipNode, message: Uint8Array): Promise<void>;
+  /** Whether who has that name answers a packet from that place in the time of a probe. Never rejects. */
+  ping(there: Whereabouts): Promise<boolean>;
   /** 0 is healthy; grows while others are slow to hear from us. */
   healthScore(): number;
   /** A connection to that address broke, or one from there: its members are probed next. */

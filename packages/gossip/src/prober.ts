@@ -14,7 +14,7 @@ import type { Awareness } from './awareness.ts';
 import { type Delegate, type GossipNode, NodeState } from './delegate.ts';
 import type { Exchange } from './exchange.ts';
 import { isLive, type Member, type Members } from './members.ts';
-import { encodeSuspect } from './node-messages.ts';
+import { encodeSuspect, pingOf } from './node-messages.ts';
 import type { MemberlistOptions } from './options.ts';
 import type { PacketSender } from './packet-sender.ts';
 import { patientTimer } from './patient-timer.ts';
@@ -189,7 +189,7 @@ export class Prober {
   }
 
   #probe(target: GossipNode, startedAt: Millis, intervalMs: Millis): void {
-    const { clock, acks, metrics, awareness } = this.#d;
+    const { clock, acks, members, metrics, awareness } = this.#d;
     const { probeTimeoutMs, metricLabels } = this.#options;
     if (awareness.score > 0) metrics.count('memberlist.degraded.probe', 1, metricLabels);
     const sequence = acks.expect({
@@ -204,7 +204,7 @@ export class Prober {
       target,
       startedAt,
       intervalMs,
-      request: this.#request(target.name, sequence),
+      request: pingOf(target.name, sequence, members.get(this.#options.name)!.node),
       hasAskedOthers: false,
       isReachedByStream: false,
       nacksWanted: 0,
@@ -213,17 +213,6 @@ export class Prober {
     };
     this.#current = probe;
     this.#ping(probe);
-  }
-
-  #request(name: string, sequence: number): Ping {
-    const self = this.#d.members.get(this.#options.name)!.node;
-    return {
-      Node: name,
-      SeqNo: sequence,
-      SourceAddr: addressBytes(self.address) ?? null,
-      SourceNode: self.name,
-      SourcePort: self.port,
-    };
   }
 
   /** A suspect hears of the accusation along with the ping, so that it can refute at once. */

@@ -17,10 +17,11 @@ const b = (state: GossipNode['state'] = NodeState.alive): GossipNode => ({
 
 function table() {
   const events: string[] = [];
+  const queue = new EventQueue();
   const members = new MemberTable(
     { ...CONSUL_SERF_DEFAULTS, name: 'a', tags: {} },
     {
-      clock: new SimClock(new EventQueue()),
+      clock: new SimClock(queue),
       log: silentLog,
       metrics: noMetrics,
       emit: (what, member) => events.push(`${what} ${member.name}`),
@@ -29,8 +30,22 @@ function table() {
       erased: () => undefined,
     },
   );
-  return { members, events };
+  return { members, events, queue };
 }
+
+test('failed members are told for some time, not those whose address somebody else has by now', async () => {
+  const { members, queue } = table();
+  const names = (ms: number): string[] => members.failedWithin(ms).map(({ name }) => name);
+  members.joined(b());
+  members.joined({ ...b(), name: 'c', address: '10.0.0.3' });
+  expect(names(1_000)).toEqual([]);
+  members.gone(b(NodeState.dead));
+  expect(names(0)).toEqual(['b']);
+  queue.step(1_001);
+  expect([names(1_000), names(1_001)]).toEqual([[], ['b']]);
+  members.joined({ ...b(), name: 'successor' });
+  expect(names(2_000)).toEqual([]);
+});
 
 test('the word of a member that was made to leave does not make the leave later, and counts once gossip finds the member', () => {
   const { members } = table();

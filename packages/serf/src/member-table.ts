@@ -7,7 +7,7 @@ import {
   type Millis,
   parseDuration,
 } from '@proconsul/base';
-import { type GossipNode, NodeState } from '@proconsul/gossip';
+import { type GossipNode, hostPort, NodeState } from '@proconsul/gossip';
 import type { MemberEventKind, SerfMember } from './events.ts';
 import { LamportClock } from './lamport-clock.ts';
 import { memberOf } from './member-codec.ts';
@@ -77,6 +77,15 @@ export class MemberTable {
 
   get(name: string): SerfMember | undefined {
     return this.#members.get(name)?.member;
+  }
+
+  /** Members that failed in the last `ms`. Not those at whose address somebody else is by now. */
+  failedWithin(ms: Millis): SerfMember[] {
+    const now = this.#d.clock.now();
+    const failed = [...this.#members.values()].filter((k) => k.member.status === 'failed' && now - k.goneAt <= ms);
+    if (failed.length === 0) return [];
+    const taken = new Set(this.all().flatMap((member) => (isGone(member) ? [] : [place(member)])));
+    return failed.flatMap(({ member }) => (taken.has(place(member)) ? [] : [member]));
   }
 
   count(status: SerfMember['status']): number {
@@ -281,6 +290,8 @@ export class MemberTable {
 }
 
 const NO_TAGS = Uint8Array.of(255, 0x80);
+
+const place = ({ address, port }: SerfMember): string => hostPort(address, port);
 
 function isGone(member: SerfMember): boolean {
   return member.status === 'failed' || member.status === 'left';

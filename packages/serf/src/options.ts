@@ -11,6 +11,12 @@ export interface SerfOptions {
   readonly leavePropagateDelayMs: Millis;
   readonly reapIntervalMs: Millis;
   readonly reconnectIntervalMs: Millis;
+  /**
+   * How often it is looked whether members that failed in the last {@link SerfOptions.recentFailureMs} answer again; those that do are
+   * tried at once. 0: never, as Serf has it.
+   */
+  readonly returnCheckIntervalMs: Millis;
+  readonly recentFailureMs: Millis;
   /** Failed members are tried again for so long, then forgotten. */
   readonly reconnectTimeoutMs: Millis;
   /** A tag whose value, a duration as Go writes it, overrides `reconnectTimeoutMs` for its member. Empty: none. */
@@ -53,12 +59,14 @@ const HOUR_MS = 3_600_000;
 /** No larger user event can be configured. */
 export const USER_EVENT_SIZE_CAP = 9216;
 
-/** What a plain Serf agent uses. Source: documentation of Serf's agent; gossip wire notes, section 4. */
+/** What a plain Serf agent uses, which makes no return checks. Source: documentation of Serf's agent; gossip wire notes, section 4. */
 export const SERF_DEFAULTS: Omit<SerfOptions, 'name' | 'tags'> = {
   broadcastTimeoutMs: 5_000,
   leavePropagateDelayMs: 1_000,
   reapIntervalMs: 15_000,
   reconnectIntervalMs: 30_000,
+  returnCheckIntervalMs: 1_000,
+  recentFailureMs: 600_000,
   reconnectTimeoutMs: 24 * HOUR_MS,
   reconnectTimeoutTag: '',
   tombstoneTimeoutMs: 24 * HOUR_MS,

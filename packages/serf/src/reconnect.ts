@@ -16,7 +16,10 @@ export async function reconnect(members: readonly SerfMember[], rng: Rng, log: L
     log.debug('serf: forgoing reconnect for random throttling');
     return;
   }
-  const { name, address, port } = failed[rng.int(failed.length)]!;
+  await attempt(failed[rng.int(failed.length)]!, log, join);
+}
+
+export async function attempt({ name, address, port }: SerfMember, log: Log, join: TryJoin): Promise<void> {
   log.info(`serf: attempting reconnect to ${name} ${hostPort(address, port)}`);
   await join({ host: address, port });
 }

@@ -179,6 +179,42 @@ describe('who is in the pool', () => {
   });
 });
 
+const attempts = (sim: SerfSim): number =>
+  sim.live.reduce((sum, m) => sum + m.logged.filter((line) => line.includes('attempting reconnect')).length, 0);
+
+/** Cuts the network into two and heals it at any moment after both sides have given up on each other. */
+async function cut(sim: SerfSim, left: readonly SimSerf[], right: readonly SimSerf[]) {
+  part(sim, left, right);
+  const haveGivenUp = (own: readonly SimSerf[]) =>
+    own.every(({ serf }) => serf.members().filter((m) => m.status === 'alive').length === own.length);
+  await sim.until(() => haveGivenUp(left) && haveGivenUp(right), 300_000, 'both sides have given up');
+  await sim.run(sim.rng.float() * 60_000);
+  sim.network.heal();
+  const [from, before] = [sim.queue.now, attempts(sim)];
+  await sim.until(() => sim.knowsLive(), 600_000, 'the two sides find each other again');
+  return { healedMs: sim.queue.now - from, attempts: attempts(sim) - before };
+}
+
+describe('after a cut', () => {
+  test.for(seeds)('a member that was alone is back within seconds (seed %i)', LONG, async (seed) => {
+    const sim = new SerfSim(seed);
+    await sim.grow(5);
+    for (let times = 0; times < 5; times++) {
+      const alone = sim.one();
+      const rest = sim.live.filter((m) => m !== alone);
+      expect((await cut(sim, [alone], rest)).healedMs).toBeLessThan(8_000);
+    }
+  });
+
+  test.for(seeds)('two halves find each other within seconds, by a few attempts (seed %i)', LONG, async (seed) => {
+    const sim = new SerfSim(seed);
+    await sim.grow(24);
+    const healing = await cut(sim, sim.live.slice(0, 12), sim.live.slice(12));
+    expect(healing.healedMs).toBeLessThan(8_000);
+    expect(healing.attempts).toBeLessThan(24);
+  });
+});
+
 describe('queries', () => {
   test.for(seeds)(
     'are answered by nearly everybody over a bad network, more with relays (seed %i)',

@@ -27,6 +27,7 @@ import type { KeyOperationResult, NetworkCoordinate, QueryOptions, SerfPool } fr
 import { Queries } from './queries.ts';
 import { Queues } from './queues.ts';
 import { reconnect, rejoin } from './reconnect.ts';
+import { ReturnCheck } from './return-check.ts';
 import { SerfDelegate } from './serf-delegate.ts';
 import { Snapshot } from './snapshot.ts';
 import { encodeTags, META_MAX_BYTES } from './tags.ts';
@@ -70,6 +71,7 @@ export class Serf implements SerfPool {
   readonly #coordinates: Coordinates;
   readonly #keys: KeyManager;
   readonly #conflicts: Conflicts;
+  readonly #returnCheck: ReturnCheck | undefined;
   readonly #delegate: SerfDelegate;
   readonly #snapshot: Snapshot | undefined;
   readonly #stopped = new AbortController();
@@ -107,6 +109,7 @@ export class Serf implements SerfPool {
       ask: (name, payload, query) => this.#queries.ask(name, payload, query),
       quit: () => void this.stop().then(() => this.#d.onQuit?.()),
     });
+    if (options.returnCheckIntervalMs > 0) this.#returnCheck = this.#makeReturnCheck(options);
     this.#delegate = this.#makeDelegate();
     this.#pool = dependencies.pool(this.#delegate);
   }
@@ -137,6 +140,19 @@ export class Serf implements SerfPool {
       send: (to, message) => this.#send(to, message),
       spread: (message) => this.#queues.add(this.#queues.queries, message),
       deliver: (query, time) => this.#deliver(query, time),
+    });
+  }
+
+  #makeReturnCheck({ returnCheckIntervalMs, recentFailureMs }: SerfOptions): ReturnCheck {
+    const { clock, rng, log } = this.#d;
+    return new ReturnCheck(returnCheckIntervalMs, {
+      clock,
+      rng,
+      log,
+      candidates: () => (this.#state === 'alive' ? this.#members.failedWithin(recentFailureMs) : []),
+      aliveCount: () => this.#pool.aliveCount(),
+      ping: (member) => this.#pool.ping(member),
+      join: (address) => this.#tryJoin(address),
     });
   }
 
@@ -289,6 +305,7 @@ export class Serf implements SerfPool {
     this.#snapshotClock();
     this.#stopped.abort();
     for (const timer of this.#timers) timer.cancel();
+    this.#returnCheck?.stop();
     this.#queries.close();
     await this.#pool.stop();
     await this.#snapshot?.close();
@@ -374,6 +391,7 @@ export class Serf implements SerfPool {
   #memberEvent(what: MemberEventKind, member: SerfMember): void {
     if (what === 'join') this.#snapshot?.alive(member.name, hostPort(member.address, member.port));
     else if (what === 'leave' || what === 'failed') this.#snapshot?.notAlive(member.name);
+    if (what === 'failed') this.#returnCheck?.begin();
     this.#emit({ kind: 'member', what, member });
   }
 

@@ -187,6 +187,12 @@ export class FakePool implements GossipPool {
     this.#self = { ...this.#self, incarnation: this.#self.incarnation + 10 };
   }
 
+  async ping({ name, port }: Pick<GossipNode, 'name' | 'port'>): Promise<boolean> {
+    await new Promise<void>((resolve) => this.#net.clock.after(2 * LATENCY_MS, resolve));
+    const other = this.#net.at(port)?.self.name;
+    return other === name && !this.#net.drops(this.#self.name, name) && !this.#net.drops(name, this.#self.name);
+  }
+
   sendPacket(to: Endpoint | GossipNode, message: Uint8Array): void {
     const copy = message.slice();
     this.#net.clock.after(LATENCY_MS, () => {
