@@ -1,4 +1,4 @@
-import { readdirSync, readlinkSync, realpathSync } from 'node:fs';
+import { readdirSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { type Disk, fromUtf8, type Log } from '@proconsul/base';
 import { systemClock, systemRng } from '@proconsul/io-node';
@@ -43,6 +43,18 @@ export async function recoverRaft({ disk, log }: RecoveryWorld, keep: readonly s
   const machine = storeMachine(new Store({ datacenter: '' }));
   await recoverConfiguration(RAFT_DEFAULTS, { ...deps, machine }, keepOnly(configuration, keep));
   return readRaftState({ disk, log });
+}
+
+/**
+ * The superuser goes on as the user whose files these are: what is written must be readable for the server, which seldom runs as
+ * root. Throws the error of the system where there are no files of a server, or none that we may see.
+ */
+export function becomeOwner(dataDir: string): void {
+  const { uid, gid } = statSync(join(dataDir, 'raft'));
+  if (process.getuid?.() !== 0 || uid === 0) return;
+  process.setgroups?.([gid]);
+  process.setgid?.(gid);
+  process.setuid?.(uid);
 }
 
 /**

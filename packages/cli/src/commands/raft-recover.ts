@@ -7,7 +7,7 @@ export const raftRecover = command({
   args: '-data-dir=DIR [-keep=ID ...]',
   help:
     'Gives a cluster that has lost the majority of its servers for good a new start with those that are left, without\n' +
-    'editing a file. Works on the files of a server that is stopped.\n\n' +
+    'editing a file. Works on the files of a server that is stopped, as the user that it runs as (root becomes that user).\n\n' +
     'Without -keep it shows what the server knows of its cluster, and changes nothing:\n\n' +
     '    $ consul operator raft recover -data-dir=/var/lib/consul\n\n' +
     'With -keep, the servers of these IDs are the cluster from now on, with everything that the log of this server holds.\n' +
@@ -21,12 +21,20 @@ export const raftRecover = command({
   },
   async run(c) {
     const dir = c.flags['data-dir'];
+    if (c.args.length > 0) return c.fail(`Too many arguments (expected 0, got ${c.args.length})`);
     if (dir === '') return c.fail('Error recovering: the -data-dir of the server is required');
-    const { dataDisk, processUsing, readRaftState, recoverRaft } = await import('@proconsul/agent');
-    const { existsSync } = await import('node:fs');
-    if (!existsSync(`${dir}/raft`)) return c.fail(`Error recovering: ${dir} holds no data of a server`);
+    const { becomeOwner, dataDisk, processUsing, readRaftState, recoverRaft } = await import('@proconsul/agent');
     const user = processUsing(dir);
     if (user !== undefined) return c.fail(`Error recovering: process ${user} uses ${dir}: stop the server first`);
+    try {
+      becomeOwner(dir);
+    } catch (error) {
+      const isHidden = (error as NodeJS.ErrnoException).code === 'EACCES';
+      const why = isHidden
+        ? 'may be read by the user of the server only: run this as that user'
+        : 'holds no data of a server';
+      return c.fail(`Error recovering: ${dir} ${why}`);
+    }
     const world = { disk: dataDisk(dir), log: silentLog };
     try {
       const before = await readRaftState(world);
