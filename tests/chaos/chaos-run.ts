@@ -3,21 +3,23 @@ import { join } from 'node:path';
 import { Cluster } from '../cluster/cluster.ts';
 import { pause } from '../e2e/harness.ts';
 import { judge } from './judge.ts';
-import type { Kind } from './kind.ts';
 import { Load } from './load.ts';
 import { Machine } from './machine.ts';
+import type { Episode } from './order.ts';
 import { OwnPause } from './own-pause.ts';
 import { Programs } from './programs.ts';
-import { Scene } from './scene.ts';
+import { type Death, Scene } from './scene.ts';
 import type { World } from './world.ts';
 
 export interface ChaosOptions {
-  readonly kind: Kind;
-  readonly seed: number;
+  /** One after the other on the same cluster, under the same programs, until one finds something. */
+  readonly episodes: readonly Episode[];
   readonly servers: number;
-  /** The fault is begun again until this time is over. */
+  /** Each fault is begun again until this time is over. */
   readonly seconds: number;
   readonly world: World;
+  /** Hears of each episode as soon as it was judged. */
+  readonly onResult?: (result: ChaosResult) => void;
 }
 
 export interface ChaosResult {
@@ -30,10 +32,14 @@ export interface ChaosResult {
   /** The longest time for which a sound server gave no stale answer. */
   readonly staleGapMs: number;
   readonly noticedMs: readonly number[];
+  /** From each kill -9 of a leader to the first acknowledgement of a write that began after it, and what is known of that time. */
+  readonly deaths: readonly (Death & { readonly leaderlessMs: number })[];
+  readonly powerCuts: number;
   /** The longest time for which the program that judges stood still itself. */
   readonly ownPauseMs: number;
   /** How long it took until everybody was back in place. */
   readonly wholeMs: number;
+  readonly wallMs: number;
   readonly writes: number;
   readonly operations: number;
   /** Writes the protocol, the logs and the histories into a folder. */
@@ -55,63 +61,106 @@ const SETTINGS = {
   autopilot: { server_stabilization_time: '1s' },
 };
 
-/** One cluster, one kind of fault, one seed. */
-export async function runChaos({ kind, seed, servers, seconds, world }: ChaosOptions): Promise<ChaosResult> {
+/** One cluster, and one fault after the other; what came of each. Throws when no cluster comes up. */
+export async function runChaos(options: ChaosOptions): Promise<ChaosResult[]> {
+  const { episodes, servers, seconds, world, onResult } = options;
   const place = (node: string) => world.place(node);
   const cluster = await Cluster.start({ servers, clients: CLIENTS, config: SETTINGS, place });
-  const scene = sceneOf(cluster, world, seed);
-  knowEachOther(scene);
-  const { load } = scene;
-  const programs = new Programs(load, scene.servers, scene.clients, seed);
-  const ownPause = new OwnPause();
-  let ownPauseMs = 0;
-  let wholeMs = 0;
-  let faultAt = performance.now();
+  const run = new ChaosRun(cluster, world, episodes[0]?.seed ?? 0);
+  const results: ChaosResult[] = [];
   try {
-    await scene.whole();
-    for (const watcher of programs.watchers) watcher.start();
-    // So that a killed agent has something to lose.
-    for (const worker of programs.services) await worker.register('web-2');
-    load.start(programs.workers);
-    await pause(CALM_MS);
-    faultAt = performance.now();
-    do await kind.run(scene);
-    while (performance.now() < faultAt + seconds * 1000);
-    scene.note('everything is healed');
-    wholeMs = await scene.whole();
-    await pause(CALM_MS);
-    await load.stop();
-    scene.note('the programs have ended');
-    await judge(scene, programs);
-  } catch (error) {
-    scene.fail(`the run broke off: ${(error as Error).stack ?? error}`);
+    for (const episode of episodes) {
+      const result = await run.episode(episode, seconds);
+      results.push(result);
+      onResult?.(result);
+      // Whatever comes next would find it again.
+      if (result.wrong.length > 0) break;
+    }
   } finally {
-    ownPauseMs = ownPause.end();
-    for (const watcher of programs.watchers) watcher.stop();
-    await load.stop().catch(() => {});
-    await Promise.all(scene.machines.map((m) => m.stop()));
+    await run.end();
   }
-  const { wrong, noticedMs, notes } = scene;
-  const { writes, registers, lists, locks, stale } = programs;
-  return {
-    kind: kind.name,
-    seed,
-    servers,
-    wrong,
-    noticedMs,
-    ownPauseMs,
-    wholeMs,
-    gapMs: writes.gapMs(faultAt),
-    staleGapMs: Math.max(...stale.map((s) => s.worstMs)),
-    writes: writes.keys.length,
-    operations: registers.ops.length + lists.appends.length + lists.reads.length + locks.grants.length,
-    keep: (dir) => {
-      mkdirSync(dir, { recursive: true });
-      writeFileSync(join(dir, 'protocol.txt'), [...notes, '', ...wrong, ''].join('\n'));
-      writeFileSync(join(dir, 'history.jsonl'), programs.history());
-      for (const { name, agent } of scene.machines) writeFileSync(join(dir, `${name}.log`), agent.log);
-    },
-  };
+  return results;
+}
+
+/** One cluster and the programs that use it. What they see is kept from the first episode to the last. */
+class ChaosRun {
+  readonly #scene: Scene;
+  readonly #programs: Programs;
+  readonly #servers: number;
+  #isBegun = false;
+
+  constructor(cluster: Cluster, world: World, seed: number) {
+    this.#scene = sceneOf(cluster, world);
+    this.#servers = cluster.servers.length;
+    knowEachOther(this.#scene);
+    this.#programs = new Programs(this.#scene.load, this.#scene.servers, this.#scene.clients, seed);
+  }
+
+  /** Lets a fault happen while the programs go on; afterwards they stop, and all that they have seen is judged. */
+  async episode({ kind, seed }: Episode, seconds: number): Promise<ChaosResult> {
+    const [scene, programs] = [this.#scene, this.#programs];
+    const ownPause = new OwnPause();
+    const startedAt = performance.now();
+    const before = programs.counts();
+    let wholeMs = 0;
+    let faultAt = startedAt;
+    scene.begin(kind.name, seed);
+    programs.begin();
+    try {
+      await this.#use();
+      await pause(CALM_MS);
+      faultAt = performance.now();
+      do await kind.run(scene);
+      while (performance.now() < faultAt + seconds * 1000);
+      scene.note('everything is healed');
+      wholeMs = await scene.whole();
+      await pause(CALM_MS);
+      await scene.load.hold();
+      scene.note('the programs have stopped');
+      await judge(scene, programs);
+    } catch (error) {
+      scene.fail(`the run broke off: ${(error as Error).stack ?? error}`);
+    }
+    const { wrong, noticedMs, powerCuts } = scene;
+    const after = programs.counts();
+    return {
+      ...{ kind: kind.name, seed, servers: this.#servers, wrong, noticedMs, powerCuts, wholeMs },
+      ownPauseMs: ownPause.end(),
+      wallMs: performance.now() - startedAt,
+      gapMs: programs.writes.gapMs(faultAt),
+      deaths: scene.deaths.map((d) => ({ ...d, leaderlessMs: programs.writes.firstAfterMs(d.killedAt) })),
+      staleGapMs: Math.max(...programs.stale.map((s) => s.worstMs)),
+      writes: after.writes - before.writes,
+      operations: after.operations - before.operations,
+      keep: (dir) => this.#keep(dir),
+    };
+  }
+
+  /** Starts the programs, or lets them go on. */
+  async #use(): Promise<void> {
+    const { load } = this.#scene;
+    if (this.#isBegun) return load.resume();
+    this.#isBegun = true;
+    await this.#scene.whole();
+    for (const watcher of this.#programs.watchers) watcher.start();
+    // So that a killed agent has something to lose.
+    for (const worker of this.#programs.services) await worker.register('web-2');
+    load.start(this.#programs.workers);
+  }
+
+  #keep(dir: string): void {
+    const { notes, wrong, machines } = this.#scene;
+    mkdirSync(dir, { recursive: true });
+    writeFileSync(join(dir, 'protocol.txt'), [...notes, '', ...wrong, ''].join('\n'));
+    writeFileSync(join(dir, 'history.jsonl'), this.#programs.history());
+    for (const { name, agent } of machines) writeFileSync(join(dir, `${name}.log`), agent.log);
+  }
+
+  async end(): Promise<void> {
+    for (const watcher of this.#programs.watchers) watcher.stop();
+    await this.#scene.load.stop().catch(() => {});
+    await Promise.all(this.#scene.machines.map((m) => m.stop()));
+  }
 }
 
 /** Whoever has left, or lost what it knew, finds the others from its configuration. */
@@ -120,9 +169,9 @@ function knowEachOther({ servers, machines }: Scene): void {
   for (const { agent } of machines) agent.writeConfig('join.json', JSON.stringify({ retry_join: addresses }));
 }
 
-function sceneOf(cluster: Cluster, world: World, seed: number): Scene {
+function sceneOf(cluster: Cluster, world: World): Scene {
   const [servers, clients] = [cluster.servers, cluster.clients].map((of) => of.map((agent) => new Machine(agent)));
   const load = new Load(() => scene.machines);
-  const scene: Scene = new Scene(world, servers as Machine[], clients as Machine[], seed, load);
+  const scene: Scene = new Scene(world, servers as Machine[], clients as Machine[], load);
   return scene;
 }

@@ -1,4 +1,3 @@
-import { eventually } from '../e2e/harness.ts';
 import { checkLists } from './lists.ts';
 import { checkLocks } from './locks.ts';
 import type { Machine } from './machine.ts';
@@ -44,7 +43,7 @@ export async function judge(scene: Scene, programs: Programs): Promise<void> {
 async function atRest(scene: Scene, what: string, fault: () => Promise<string | undefined>): Promise<void> {
   let last: string | undefined;
   try {
-    await eventually(
+    await scene.eventually(
       async () => {
         last = await fault();
         return last === undefined;
@@ -72,7 +71,7 @@ async function lastChanges(scene: Scene, programs: Programs): Promise<void> {
 
 /** Every key whose write was acknowledged is there. */
 async function acknowledged(leader: Machine, { writes }: Programs): Promise<string[]> {
-  const keys = [...writes.keys];
+  const keys = [...writes.acknowledged.keys()];
   const there = new Set(await leader.json<string[]>('/v1/kv/probe/?keys&consistent', 10_000));
   return keys.filter((key) => !there.has(key)).map((key) => `${key} is lost, which was acknowledged`);
 }
@@ -93,7 +92,7 @@ async function watchers(scene: Scene, leader: Machine, programs: Programs): Prom
     return programs.watchers.every((w) => w.last === wanted.get(w.path));
   };
   // Who is late is judged below.
-  await eventually(ended, { withinMs: AT_REST_WITHIN_MS }).catch(() => {});
+  await scene.eventually(ended, { withinMs: AT_REST_WITHIN_MS, what: 'the last state' }).catch(() => {});
   return checkWatched(
     programs.watchers.map((w) => w.seen(wanted.get(w.path) ?? '')),
     scene.mayGoBack,
@@ -108,17 +107,19 @@ async function names(scene: Scene, programs: Programs): Promise<string[]> {
   if (programs.names.answered === 0) wrong.push('no question by DNS was answered');
   for (const m of scene.machines) {
     let last = '';
-    await eventually(
-      async () => {
-        const rows = await m.json<Instance[]>(`/v1/health/service/${SERVICE}`);
-        const sound = (rows ?? []).filter((r) => r.Checks.every((c) => c.Status !== 'critical'));
-        const wanted = sound.map((r) => r.Service.Port);
-        const told = await askNames(m.host, m.agent.ports.dns);
-        last = `${m.name} tells by DNS ${told}, and by HTTP ${wanted}`;
-        return rows !== undefined && told !== undefined && same(told, wanted);
-      },
-      { withinMs: AT_REST_WITHIN_MS },
-    ).catch(() => wrong.push(last));
+    await scene
+      .eventually(
+        async () => {
+          const rows = await m.json<Instance[]>(`/v1/health/service/${SERVICE}`);
+          const sound = (rows ?? []).filter((r) => r.Checks.every((c) => c.Status !== 'critical'));
+          const wanted = sound.map((r) => r.Service.Port);
+          const told = await askNames(m.host, m.agent.ports.dns);
+          last = `${m.name} tells by DNS ${told}, and by HTTP ${wanted}`;
+          return rows !== undefined && told !== undefined && same(told, wanted);
+        },
+        { withinMs: AT_REST_WITHIN_MS, what: 'DNS' },
+      )
+      .catch(() => wrong.push(last));
   }
   return wrong;
 }

@@ -1,6 +1,5 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { eventually } from '../e2e/harness.ts';
 import type { Disks } from './disks.ts';
 import { type Kind, kind } from './kind.ts';
 import type { Machine } from './machine.ts';
@@ -13,6 +12,8 @@ const SEGMENT_HEADER_BYTES = 36;
 const RECORD_HEADER_BYTES = 40;
 const FLAG_BATCH_END = 4;
 const HEAVY = 'h'.repeat(500_000);
+/** One after the other. */
+const POWER_CUTS = 10;
 const HEAVY_WITHIN_MS = 3_000;
 /** More of them than any log has reserved space for. */
 const RESERVE_VALUES_MAX = 400;
@@ -51,6 +52,7 @@ function nextTorn(bytes: Buffer, end: number, part: number): Buffer {
 
 /** Loses what was not synced, and the process with it. */
 async function cutPower(scene: Scene, victims: readonly Machine[]): Promise<void> {
+  if (victims.length === scene.servers.length) scene.powerCuts++;
   scene.note(`power cut: ${victims.map((m) => m.name).join(' ')}`);
   await Promise.all(
     victims.map(async (m) => {
@@ -82,7 +84,7 @@ async function useUpReserve(scene: Scene, m: Machine): Promise<void> {
 }
 
 async function giveBack(scene: Scene): Promise<void> {
-  await eventually(
+  await scene.eventually(
     async () => (await (await scene.leader()).client.ask('DELETE', '/v1/kv/heavy/?recurse', undefined)).status === 200,
     { withinMs: 60_000, what: 'a write after there is space again' },
   );
@@ -150,6 +152,13 @@ export const DISK_KINDS: readonly Kind[] = [
   disk('power-cut-all', 'all servers lose their power at once, and all that was not synced', async (scene) => {
     await cutPower(scene, scene.servers);
   }),
+  disk('power-cut-often', 'all servers lose their power at once, again as soon as somebody leads', async (scene) => {
+    for (let n = 0; n < POWER_CUTS; n++) {
+      await cutPower(scene, scene.servers);
+      await scene.leader();
+      await scene.pause(scene.between(0, 1500));
+    }
+  }),
   disk('stall-kill-all', 'all servers are killed while their disks stand still', async (scene) => {
     const forMs = scene.between(1000, 2500);
     for (const m of scene.servers) disksOf(scene).freeze(m.agent.dataDir, forMs);
@@ -204,7 +213,7 @@ interface Peer {
 /** What an operator does with a server whose data is lost: takes it out of the peers, and starts it with nothing. */
 async function replace(scene: Scene, m: Machine): Promise<void> {
   const other = scene.servers.find((s) => s !== m) as Machine;
-  await eventually(
+  await scene.eventually(
     async () => {
       const peers = await other.json<{ Servers: Peer[] }>('/v1/operator/raft/configuration');
       const gone = peers?.Servers.find((s) => s.Node === m.name || !scene.servers.some((o) => o.name === s.Node));

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { eventually, TestAgent } from '../e2e/harness.ts';
+import { TestAgent } from '../e2e/harness.ts';
 import { type Kind, kind } from './kind.ts';
 import { Machine } from './machine.ts';
 import type { Scene } from './scene.ts';
@@ -58,8 +58,8 @@ export const MEMBER_KINDS: readonly Kind[] = [
     async (scene) => {
       const m = await scene.follower();
       await scene.kill(m);
-      const added = await addServer(scene, 's9');
-      await eventually(async () => (await peers(added))?.find((p) => p.Node === added.name)?.Voter, {
+      const added = await addServer(scene, scene.newName());
+      await scene.eventually(async () => (await peers(added))?.find((p) => p.Node === added.name)?.Voter, {
         withinMs: 60_000,
         what: 'a vote for the added server',
       });
@@ -120,7 +120,10 @@ export const MEMBER_KINDS: readonly Kind[] = [
       const kept = await recover(scene);
       for (const m of scene.servers) if (m !== kept) m.wipe();
       scene.start(kept);
-      await eventually(async () => (await kept.json<string>('/v1/status/leader')) !== '', { withinMs: 60_000 });
+      await scene.eventually(async () => (await kept.json<string>('/v1/status/leader')) !== '', {
+        withinMs: 60_000,
+        what: 'a leader',
+      });
       for (const m of scene.servers) if (m !== kept) scene.start(m);
     },
   ),

@@ -1,4 +1,5 @@
-// npm run chaos -- [--kinds a,b] [--seeds N] [--seed N] [--servers 3|5] [--seconds S] [--minutes M] [--keep] [--plant FAULT] [--list]
+// npm run chaos -- [--kinds a,b] [--seeds N] [--seed N] [--servers 3|5] [--together N] [--seconds S] [--minutes M] [--keep] [--plant FAULT]
+//   [--list]
 import { createWriteStream, mkdtempSync, rmSync, type WriteStream } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +12,7 @@ import { enter, freezer, WISHES_FD, whereAmI } from './enter.ts';
 import type { Kind } from './kind.ts';
 import { KINDS, missing, NOT_HERE } from './kinds.ts';
 import { Links } from './links.ts';
+import { type Episode, order } from './order.ts';
 import { OwnPause } from './own-pause.ts';
 import { summary } from './summary.ts';
 import { LoopbackWorld, NamespaceWorld, type World } from './world.ts';
@@ -21,6 +23,7 @@ const { values: options } = parseArgs({
     seeds: { type: 'string', default: '1' },
     seed: { type: 'string', default: '1' },
     servers: { type: 'string', default: '3' },
+    together: { type: 'string', default: '8' },
     seconds: { type: 'string', default: '0' },
     minutes: { type: 'string', default: '240' },
     list: { type: 'boolean', default: false },
@@ -30,13 +33,15 @@ const { values: options } = parseArgs({
 
 const FOLDER = 'PROCONSUL_CHAOS_FOLDER';
 
-/** Words of `--kinds`: names, or beginnings of names. */
+/** As `--kinds` names them, in that order; all without it. */
 function chosen(): readonly Kind[] {
   const words = options.kinds.split(',').filter((w) => w !== '');
-  const found = KINDS.filter((k) => words.length === 0 || words.some((w) => k.name === w));
-  const unknown = words.filter((w) => !KINDS.some((k) => k.name === w));
-  if (unknown.length > 0) throw new Error(`no such kind: ${unknown}; --list names them all`);
-  return found;
+  if (words.length === 0) return KINDS;
+  return words.map((word) => {
+    const found = KINDS.find((k) => k.name === word);
+    if (found === undefined) throw new Error(`no such kind: ${word}; --list names them all`);
+    return found;
+  });
 }
 
 async function main(): Promise<number> {
@@ -61,17 +66,19 @@ async function runAll(loopback: string | undefined, folder: string): Promise<num
   // Agents make their folders there; it goes with this program.
   process.env['TMPDIR'] = folder;
   const lacking = loopback === undefined ? await enterWorld() : await missing(loopback);
-  const results: ChaosResult[] = [];
   const skipped = NOT_HERE.map(({ name, why }) => `${name}: ${why}`);
+  const reason = (kind: Kind) => kind.needs.map((n) => lacking.get(n)).find((why) => why !== undefined);
+  for (const kind of chosen()) if (reason(kind) !== undefined) skipped.push(`${kind.name}: ${reason(kind)}`);
+  const results: ChaosResult[] = [];
   const end = performance.now() + Number(options.minutes) * 60_000;
-  for (const kind of chosen()) {
-    const why = kind.needs.map((n) => lacking.get(n)).find((w) => w !== undefined);
-    if (why !== undefined) skipped.push(`${kind.name}: ${why}`);
-    else {
-      for (let n = 0; n < Number(options.seeds) && performance.now() < end; n++) {
-        results.push(await counted(kind, Number(options.seed) + n, loopback === undefined, folder));
-      }
-    }
+  const chains = order({
+    kinds: chosen().filter((kind) => reason(kind) === undefined),
+    seeds: Array.from({ length: Number(options.seeds) }, (_, n) => Number(options.seed) + n),
+    together: Number(options.together),
+    isOrdered: options.kinds !== '',
+  });
+  for (const chain of chains) {
+    if (performance.now() < end) results.push(...(await counted(chain, loopback === undefined, folder)));
   }
   const wrong = results.reduce((sum, r) => sum + r.wrong.length, 0);
   console.log(`\n${summary(results)}`);
@@ -92,10 +99,10 @@ async function enterWorld(): Promise<Awaited<ReturnType<typeof missing>>> {
 let worlds = 0;
 let wishes: WriteStream | undefined;
 
-async function worldOf(kind: Kind, isNamespaced: boolean, folder: string): Promise<World> {
+async function worldOf(chain: readonly Episode[], isNamespaced: boolean, folder: string): Promise<World> {
   if (!isNamespaced) return new LoopbackWorld();
   wishes ??= createWriteStream('', { fd: WISHES_FD, autoClose: false });
-  const disks = kind.needs.includes('disks') ? new Disks(freezer(wishes)) : undefined;
+  const disks = chain.some(({ kind }) => kind.needs.includes('disks')) ? new Disks(freezer(wishes)) : undefined;
   return new NamespaceWorld(join(folder, `world-${++worlds}`), await Links.open(), disks);
 }
 
@@ -103,39 +110,54 @@ async function worldOf(kind: Kind, isNamespaced: boolean, folder: string): Promi
 const OWN_PAUSE_MAX_MS = 2_000;
 const ATTEMPTS = 4;
 
-/** One run; again when this program stood still meanwhile and found something. */
-async function counted(kind: Kind, seed: number, isNamespaced: boolean, folder: string): Promise<ChaosResult> {
-  for (let attempt = 1; ; attempt++) {
-    const result = await one(kind, seed, isNamespaced, folder);
-    if (result.wrong.length === 0 || result.ownPauseMs < OWN_PAUSE_MAX_MS || attempt === ATTEMPTS) return result;
-    console.log(`    not counted: this program stood still for ${Math.round(result.ownPauseMs)} ms; once more`);
+/** All of a chain, on as many clusters as it takes: a further one after each that something was found on. */
+async function counted(chain: readonly Episode[], isNamespaced: boolean, folder: string): Promise<ChaosResult[]> {
+  const results: ChaosResult[] = [];
+  for (let attempt = 1; results.length < chain.length; ) {
+    const done = await one(chain.slice(results.length), isNamespaced, folder);
+    const last = done.at(-1) as ChaosResult;
+    const isSpoilt = last.wrong.length > 0 && last.ownPauseMs >= OWN_PAUSE_MAX_MS;
+    if (isSpoilt && attempt < ATTEMPTS) {
+      console.log(`    not counted: this program stood still for ${Math.round(last.ownPauseMs)} ms; once more`);
+      done.pop();
+      attempt++;
+    } else attempt = 1;
+    results.push(...done);
   }
+  return results;
 }
 
-async function one(kind: Kind, seed: number, isNamespaced: boolean, folder: string): Promise<ChaosResult> {
-  const world = await worldOf(kind, isNamespaced, folder);
-  const servers = Number(options.servers);
+/** One cluster. The last result may be a violation. */
+async function one(chain: readonly Episode[], isNamespaced: boolean, folder: string): Promise<ChaosResult[]> {
+  const world = await worldOf(chain, isNamespaced, folder);
+  const [servers, seconds] = [Number(options.servers), Number(options.seconds)];
   const ownPause = new OwnPause();
   try {
-    const from = performance.now();
-    const result = await runChaos({ kind, seed, servers, seconds: Number(options.seconds), world });
-    const { wrong, gapMs, noticedMs, wholeMs, writes, operations } = result;
-    const noticed = noticedMs.length === 0 ? '' : `, noticed after ${noticedMs.map(Math.round)} ms`;
-    console.log(
-      `${kind.name} seed ${seed}, ${servers} servers: ${wrong.length === 0 ? 'ok' : 'WRONG'} in ` +
-        `${Math.round((performance.now() - from) / 1000)} s: ${writes} writes and ${operations} other operations, ` +
-        `none for ${Math.round(gapMs)} ms, whole after ${Math.round(wholeMs)} ms${noticed}`,
-    );
-    if (wrong.length > 0 || options.keep) explain(result);
-    return result;
+    const results = await runChaos({ episodes: chain, servers, seconds, world, onResult: tell });
+    const last = results.at(-1) as ChaosResult;
+    if (last.wrong.length > 0 || options.keep) explain(last, chain.slice(0, results.length));
+    return results;
   } catch (error) {
-    const why = `no cluster: ${(error as Error).stack}`;
-    console.log(`${kind.name} seed ${seed}, ${servers} servers: ${why}`);
-    return { ...NOTHING, kind: kind.name, seed, servers, wrong: [why], ownPauseMs: ownPause.end() };
+    const wrong = [`no cluster: ${(error as Error).stack}`];
+    const { kind, seed } = chain[0] as Episode;
+    console.log(`${kind.name} seed ${seed}, ${servers} servers: ${wrong}`);
+    return [{ ...NOTHING, kind: kind.name, seed, servers, wrong, ownPauseMs: ownPause.end() }];
   } finally {
     ownPause.end();
     await world.close();
   }
+}
+
+function tell(result: ChaosResult): void {
+  const { kind, seed, servers, wrong, wallMs, gapMs, noticedMs, wholeMs, writes, operations, deaths } = result;
+  const noticed = noticedMs.length === 0 ? '' : `, noticed after ${noticedMs.map(Math.round)} ms`;
+  const died = deaths.map((d) => `${Math.round(d.leaderlessMs)} (${Math.round(d.starvedMs)})`);
+  console.log(
+    `${kind} seed ${seed}, ${servers} servers: ${wrong.length === 0 ? 'ok' : 'WRONG'} in ` +
+      `${Math.round(wallMs / 1000)} s: ${writes} writes and ${operations} other operations, ` +
+      `none for ${Math.round(gapMs)} ms, whole after ${Math.round(wholeMs)} ms${noticed}` +
+      (died.length === 0 ? '' : `, no leader for ${died} ms`),
+  );
 }
 
 /** A run that never began. */
@@ -143,8 +165,10 @@ const NOTHING = {
   gapMs: 0,
   staleGapMs: 0,
   noticedMs: [],
-  ownPauseMs: 0,
+  deaths: [],
+  powerCuts: 0,
   wholeMs: 0,
+  wallMs: 0,
   writes: 0,
   operations: 0,
   keep: () => {},
@@ -153,7 +177,7 @@ const NOTHING = {
 /** More of them say no more. */
 const SHOWN_MAX = 8;
 
-function explain(result: ChaosResult): void {
+function explain(result: ChaosResult, chain: readonly Episode[]): void {
   const { kind, seed, servers, wrong } = result;
   for (const text of wrong.slice(0, SHOWN_MAX)) console.log(`    ${text}`);
   if (wrong.length > SHOWN_MAX) console.log(`    and ${wrong.length - SHOWN_MAX} more`);
@@ -162,7 +186,8 @@ function explain(result: ChaosResult): void {
   result.keep(kept);
   console.log(`    logs and histories: ${kept}`);
   console.log(
-    `    again: npm run chaos -- --kinds ${kind} --seed ${seed} --servers ${servers} --seconds ${options.seconds}`,
+    `    again: npm run chaos -- --kinds ${chain.map((e) => e.kind.name)} --seed ${seed} --servers ${servers} ` +
+      `--together ${chain.length} --seconds ${options.seconds}`,
   );
 }
 

@@ -48,6 +48,19 @@ export class Programs {
     this.watchers = watchers(servers, clients);
   }
 
+  /** Before each fault. */
+  begin(): void {
+    for (const probe of this.stale) probe.begin();
+    for (const watcher of this.watchers) watcher.begin();
+    this.names.answered = 0;
+  }
+
+  counts(): { readonly writes: number; readonly operations: number } {
+    const { writes, registers, lists, locks } = this;
+    const operations = registers.ops.length + lists.appends.length + lists.reads.length + locks.grants.length;
+    return { writes: writes.acknowledged.size, operations };
+  }
+
   /** As text, for whoever wants to know what happened. One operation a line. */
   history(): string {
     const { registers, lists, locks, watchers } = this;

@@ -1,39 +1,65 @@
-import { eventually, pause } from '../e2e/harness.ts';
+import { pause } from '../e2e/harness.ts';
 import { mulberry32 } from '../e2e/random.ts';
 import type { Load } from './load.ts';
 import type { Machine } from './machine.ts';
 import { unsettled } from './settled.ts';
+import { shuffled } from './shuffled.ts';
+import { FairTime, waitedMs } from './starvation.ts';
 import type { World } from './world.ts';
 
 /** How long a death may go unnoticed. Source: reliability goals, R14, with room for a busy machine. */
 const NOTICED_WITHIN_MS = 30_000;
 const ASK_WITHIN_MS = 1_000;
-const POLL_MS = 25;
+const POLL_MS = 50;
+/** Numbers of servers that join later begin here. */
+const FIRST_NEW = 9;
 /** Within this time after the last fault everybody is back in place. */
 const WHOLE_WITHIN_MS = 90_000;
-const WHOLE_POLL_MS = 100;
+const WHOLE_POLL_MS = 300;
+
+/** The death of a leader. */
+export interface Death {
+  readonly killedAt: number;
+  /** For how long, until another one led, one of the other servers or this program had no processor: the longest of these times. */
+  readonly starvedMs: number;
+}
 
 /** What a fault acts on: the cluster, its surroundings, chance, and the programs that use it. */
 export class Scene {
   readonly world: World;
   readonly servers: Machine[];
   readonly clients: Machine[];
-  readonly random: () => number;
+  random: () => number = () => 0;
   readonly load: Load;
-  readonly wrong: string[] = [];
+  wrong: string[] = [];
   readonly notes: string[] = [];
   /** Milliseconds from a kill -9 to the critical check. */
-  readonly noticedMs: number[] = [];
+  noticedMs: number[] = [];
+  /** Leaders that were killed with kill -9. */
+  deaths: Death[] = [];
+  /** How often all servers lost their power together. */
+  powerCuts = 0;
   /** A restored state may be older than what watchers have seen. */
   mayGoBack = false;
   readonly #from = performance.now();
+  #added = 0;
 
-  constructor(world: World, servers: Machine[], clients: Machine[], seed: number, load: Load) {
+  constructor(world: World, servers: Machine[], clients: Machine[], load: Load) {
     this.world = world;
     this.servers = servers;
     this.clients = clients;
-    this.random = mulberry32(seed);
     this.load = load;
+  }
+
+  /** From here on everything belongs to another fault, with another seed. */
+  begin(name: string, seed: number): void {
+    this.note(`${name}, seed ${seed}`);
+    this.random = mulberry32(seed);
+    this.wrong = [];
+    this.noticedMs = [];
+    this.deaths = [];
+    this.powerCuts = 0;
+    this.mayGoBack = false;
   }
 
   get machines(): readonly Machine[] {
@@ -62,17 +88,31 @@ export class Scene {
 
   /** In another order. */
   shuffled<T>(of: readonly T[]): T[] {
-    const out = [...of];
-    for (let i = out.length - 1; i > 0; i--) {
-      const j = Math.floor(this.random() * (i + 1));
-      [out[i], out[j]] = [out[j] as T, out[i] as T];
+    return shuffled(this.random, of);
+  }
+
+  /** The time that the agents which run, and this program, had to do something. */
+  fairTime(): FairTime {
+    const running = () => this.machines.filter((m) => m.isRunning).map((m) => m.agent.pid);
+    return new FairTime(() => [process.pid, ...running()]);
+  }
+
+  /** Waits until the answer is more than nothing; throws when it is not within so much {@link fairTime}. */
+  async eventually<T>(
+    ask: () => Promise<T>,
+    { withinMs, what }: { readonly withinMs: number; readonly what: string },
+  ): Promise<Exclude<T, undefined | null | false | ''>> {
+    for (const time = this.fairTime(); ; ) {
+      const found = await ask();
+      if (found) return found as Exclude<T, undefined | null | false | ''>;
+      if (time.elapsedMs() > withinMs) throw new Error(`${what} did not come within ${withinMs} ms`);
+      await pause(POLL_MS);
     }
-    return out;
   }
 
   /** The server that most of those that run take for the leader. */
   async leader(): Promise<Machine> {
-    return await eventually(
+    return await this.eventually(
       async () => {
         const asked = this.servers.filter((s) => s.isRunning);
         const told = await Promise.all(asked.map((s) => s.json<string>('/v1/status/leader', ASK_WITHIN_MS)));
@@ -104,6 +144,37 @@ export class Scene {
     await m.kill();
   }
 
+  /** For a server that was not there before. */
+  newName(): string {
+    return `s${FIRST_NEW + this.#added++}`;
+  }
+
+  /** Returns when another one leads. */
+  async killLeader(): Promise<{ readonly victim: Machine; readonly killedAt: number }> {
+    const victim = await this.leader();
+    const pids = [process.pid, ...this.servers.filter((m) => m !== victim && m.isRunning).map((m) => m.agent.pid)];
+    const before = pids.map(waitedMs);
+    const killedAt = performance.now();
+    await this.kill(victim);
+    await this.leader();
+    const starvedMs = Math.max(...pids.map((pid, i) => waitedMs(pid) - (before[i] as number)));
+    this.deaths.push({ killedAt, starvedMs });
+    return { victim, killedAt };
+  }
+
+  /**
+   * Waits until a server that was started again hears a leader, and all servers vote: one that was away for long is taken out of the
+   * peers, and without its vote the next death may be one too many.
+   */
+  async follows(m: Machine): Promise<void> {
+    const votes = async () => {
+      if (!(await m.json<string>('/v1/status/leader', ASK_WITHIN_MS))) return false;
+      const peers = await m.json<{ Servers: { Voter: boolean }[] }>('/v1/operator/raft/configuration');
+      return peers?.Servers.filter((s) => s.Voter).length === this.servers.length;
+    };
+    await this.eventually(votes, { withinMs: 60_000, what: `a leader for ${m.name}, and a vote for everybody` });
+  }
+
   start(m: Machine): void {
     this.note(`start ${m.name}`);
     m.start();
@@ -111,13 +182,12 @@ export class Scene {
 
   /** Waits until the catalog calls a machine that was killed at `from` critical, or has dropped it. */
   async noticed(m: Machine, from: number): Promise<void> {
-    const end = from + NOTICED_WITHIN_MS;
-    for (;;) {
+    for (const time = this.fairTime(); ; ) {
       const asked = this.pick(this.servers.filter((s) => s.isRunning && s !== m));
       const checks = await asked.json<{ CheckID: string; Status: string }[]>(`/v1/health/node/${m.name}?stale`);
       const serf = checks?.find((c) => c.CheckID === 'serfHealth');
       if (checks !== undefined && serf?.Status !== 'passing') break;
-      if (performance.now() > end) {
+      if (time.elapsedMs() > NOTICED_WITHIN_MS) {
         this.fail(`nobody noticed within ${NOTICED_WITHIN_MS} ms that ${m.name} was killed`);
         return;
       }
@@ -132,13 +202,13 @@ export class Scene {
   async whole(): Promise<number> {
     const from = performance.now();
     let last: string | undefined;
-    for (;;) {
+    for (const time = this.fairTime(); ; ) {
       const fault = await unsettled(this.servers, this.clients);
       const took = performance.now() - from;
       if (fault === undefined) return took;
       if (fault !== last) this.note(`not whole: ${fault}`);
       last = fault;
-      if (took > WHOLE_WITHIN_MS) {
+      if (time.elapsedMs() > WHOLE_WITHIN_MS) {
         this.fail(`not whole after ${WHOLE_WITHIN_MS} ms: ${fault}`);
         return took;
       }

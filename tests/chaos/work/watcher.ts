@@ -12,6 +12,8 @@ export class Watcher {
   readonly path: string;
   readonly isStale: boolean;
   readonly indexes: number[] = [];
+  /** How many of them belong to earlier faults. */
+  #judged = 0;
   last = '';
   #isOver = false;
   #ended: Promise<void> = Promise.resolve();
@@ -30,6 +32,11 @@ export class Watcher {
     this.#ended = this.#watch();
   }
 
+  /** What is told from here on is judged anew, after the last index before. */
+  begin(): void {
+    this.#judged = Math.max(0, this.indexes.length - 1);
+  }
+
   /** Without waiting for a query that is under way: its agent is gone soon. */
   stop(): void {
     this.#isOver = true;
@@ -41,7 +48,13 @@ export class Watcher {
 
   /** For the judge: `ended` is what an ordinary reader is told in the end. */
   seen(ended: string): Watched {
-    return { name: this.name, isStale: this.isStale, indexes: this.indexes, last: this.last, ended };
+    return {
+      name: this.name,
+      isStale: this.isStale,
+      indexes: this.indexes.slice(this.#judged),
+      last: this.last,
+      ended,
+    };
   }
 
   async #watch(): Promise<void> {
