@@ -2,6 +2,7 @@ import { type Clock, type Disk, errorText, type Log, type Metrics, type Rng } fr
 import type { RuntimeConfig } from '@proconsul/config';
 import { AgentError } from '@proconsul/http-api';
 import {
+  isConsulStore,
   msgpackConfiguration,
   noTransport,
   RAFT_DEFAULTS,
@@ -253,6 +254,10 @@ export class LocalServer {
   async open(): Promise<void> {
     const { config, disk, clock, rng } = this.#d;
     if (!config.devMode) {
+      if (await isConsulStore(disk, RAFT_DEFAULTS.directory)) {
+        const { takeOverConsul } = await import('./taking-over.ts');
+        await takeOverConsul({ disk, clock, rng, log: this.#log, dataDir: config.dataDir });
+      }
       const { recoverFromPeersFile } = await import('./peers-recovery.ts');
       const machine = () => storeMachine(new Store({ datacenter: config.datacenter }));
       await recoverFromPeersFile({ disk, clock, rng, log: this.#log, machine });

@@ -2,7 +2,14 @@ import { readdirSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { type Disk, fromUtf8, type Log } from '@proconsul/base';
 import { systemClock, systemRng } from '@proconsul/io-node';
-import { keepOnly, msgpackConfiguration, RAFT_DEFAULTS, recoverConfiguration, summariseRaft } from '@proconsul/raft';
+import {
+  isConsulStore,
+  keepOnly,
+  msgpackConfiguration,
+  RAFT_DEFAULTS,
+  recoverConfiguration,
+  summariseRaft,
+} from '@proconsul/raft';
 import { Store } from '@proconsul/store';
 import { storeMachine } from './store-machine.ts';
 
@@ -22,8 +29,13 @@ export interface RecoveryWorld {
 
 const rest = () => ({ clock: systemClock, rng: systemRng, codec: msgpackConfiguration });
 
-/** Reads what a stopped server knows. Rejects with DiskError, DamageError. */
+/** Reads what a stopped server knows. Rejects with DiskError, DamageError, and where a server of Consul has left its log. */
 export async function readRaftState({ disk, log }: RecoveryWorld): Promise<RaftState> {
+  if (await isConsulStore(disk, RAFT_DEFAULTS.directory)) {
+    throw new Error(
+      'the log is still that of a Consul server: start the agent once, it takes the log over, and stop it again',
+    );
+  }
   const { term, lastIndex, configuration } = await summariseRaft(RAFT_DEFAULTS, { disk, log, ...rest() });
   const servers = configuration.servers.map(({ id, address, suffrage }) => ({
     id,

@@ -27,6 +27,7 @@ export type { StateCapture, StateMachine } from './node/state-machine.ts';
 export type { RaftStats } from './node/stats.ts';
 export type { RequestHandler, SnapshotState, Transport } from './node/transport.ts';
 export { noTransport } from './node/transport.ts';
+export { isConsulStore, TAKEN_OVER_DIRECTORY, type TakenOver, takeOver } from './takeover/take-over.ts';
 export {
   NETWORK_TRANSPORT_DEFAULTS,
   NetworkTransport,

@@ -361,6 +361,16 @@ function readEntries(r: Reader): Entry[] | null {
   return entries;
 }
 
+/** One entry as a map, which is also how Consul's servers store it in raft.db. */
+export function encodeEntry(entry: Entry): Uint8Array {
+  const w = new Writer('raft');
+  putEntry(w, entry);
+  return w.finish();
+}
+
+/** Throws ProtocolError. */
+export const decodeEntry = (bytes: Uint8Array): Entry => readEntry(new Reader(bytes));
+
 const NO_DATA = new Uint8Array(0);
 
 function readEntry(r: Reader): Entry {
