@@ -27,6 +27,10 @@ describe.skipIf(skipBecause(programMissing()))('three servers and two clients', 
       env: { CONSUL_HTTP_ADDR: cluster.servers[0]?.address ?? '' },
     });
     expect(wan.stdout.match(/^s\d\.dc1 .*alive/gm)).toHaveLength(3);
+    expect(await first().cli(['members', '-wan'])).toEqual({ code: 2, stdout: '', stderr: '' });
+    expect((await first().cli(['force-leave', '-wan', 's1.dc1'])).stderr).toBe(
+      'Error force leaving: Unexpected response code: 500 (Must be a server to force-leave a node from the WAN cluster)\n',
+    );
   });
 
   test('agree on three voters, one of which leads', async () => {

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { TlsProtocol } from '@proconsul/config';
+import type { RuntimeConfig, TlsProtocol } from '@proconsul/config';
 import type { TlsOptions } from '@proconsul/io-node';
 
 function readPem(path: string): string {
@@ -23,12 +23,26 @@ const VERSIONS = {
   TLSv1_3: 'TLSv1.3',
 } as const;
 
+/** Whoever demands certificates must know whom to trust, and have one to show. Throws with Consul's texts. */
+export function checkIncoming({ autoTls, https, grpc, internalRpc }: RuntimeConfig['tls']): void {
+  for (const t of [internalRpc, grpc, https]) {
+    if (!t.verifyIncoming) continue;
+    if (t.caFile === '' && t.caPath === '') throw new Error(NO_AUTHORITIES);
+    if (autoTls || (t.certFile !== '' && t.keyFile !== '')) continue;
+    throw new Error(
+      'VerifyIncoming requires either a Cert and Key pair in the configuration file, or auto_encrypt/auto_config be enabled',
+    );
+  }
+}
+
+const NO_AUTHORITIES = 'VerifyIncoming set but no CA certificates were provided';
+
 /** The TLS material of one protocol, read from its files. Throws with Consul's texts. */
 export function tlsOptions(t: TlsProtocol): TlsOptions {
   const ca: string[] = [];
   if (t.caFile !== '') ca.push(readPem(t.caFile));
   else if (t.caPath !== '') for (const name of readdirSync(t.caPath).sort()) ca.push(readPem(join(t.caPath, name)));
-  if (t.verifyIncoming && ca.length === 0) throw new Error('VerifyIncoming set but no CA certificates were provided');
+  if (t.verifyIncoming && ca.length === 0) throw new Error(NO_AUTHORITIES);
   return {
     ...(ca.length === 0 ? {} : { ca }),
     ...(t.certFile === '' ? {} : { cert: readPem(t.certFile) }),

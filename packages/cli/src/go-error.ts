@@ -1,6 +1,6 @@
-import { isIP } from 'node:net';
 import { errorText } from '@proconsul/base';
 import { ConnectionError } from '@proconsul/client';
+import { certificateFault } from '@proconsul/io-node';
 
 /** What the operating system's error codes are called in Go's messages. */
 const ERRNO: Readonly<Record<string, string>> = {
@@ -57,40 +57,9 @@ function causeText(cause: unknown): string {
     return 'http: server gave HTTP response to HTTPS client';
   }
   if (code === 'HPE_INVALID_CONSTANT') return 'net/http: HTTP/1.x transport connection broken: malformed HTTP response';
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return wrongName(error as SystemError & WrongName);
   if (code === 'ERR_SOCKET_BAD_PORT') return `dial tcp: address ${/\((\d+)\)/.exec(error.message)?.[1]}: invalid port`;
-  return certificateText(code) ?? reason;
-}
-
-interface WrongName {
-  readonly host?: string;
-  readonly cert?: { readonly subjectaltname?: string };
-}
-
-/** A certificate of somebody else: told with the names, or for an address with the addresses, that it has. */
-function wrongName({ host = '', cert }: WrongName): string {
-  const names = (cert?.subjectaltname ?? '').split(', ');
-  const kind = isIP(host) === 0 ? 'DNS:' : 'IP Address:';
-  const own = names.filter((name) => name.startsWith(kind)).map((name) => name.slice(kind.length));
-  const prefix = 'tls: failed to verify certificate: x509: ';
-  if (own.length > 0) return `${prefix}certificate is valid for ${own.join(', ')}, not ${host}`;
-  if (kind === 'DNS:') return `${prefix}certificate is not valid for any names, but wanted to match ${host}`;
-  return `${prefix}cannot validate certificate for ${host} because it doesn't contain any IP SANs`;
-}
-
-function certificateText(code: string): string | undefined {
-  switch (code) {
-    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
-    case 'SELF_SIGNED_CERT_IN_CHAIN':
-    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
-    case 'UNABLE_TO_GET_ISSUER_CERT':
-    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
-      return 'tls: failed to verify certificate: x509: certificate signed by unknown authority';
-    case 'CERT_HAS_EXPIRED':
-      return 'tls: failed to verify certificate: x509: certificate has expired or is not yet valid';
-    default:
-      return undefined;
-  }
+  const fault = certificateFault(error);
+  return fault === undefined ? reason : `tls: ${fault}`;
 }
 
 /** The text of a failed file operation: `open x: no such file or directory`. */

@@ -47,9 +47,10 @@ export class Agent {
     return (await this.#http.read<Record<string, unknown>>('/v1/agent/metrics', options)).value;
   }
 
+  /** Empty where a client agent, which is in no pool of the WAN, is asked for that. */
   async members(options: MembersOptions = {}): Promise<Member[]> {
     const params: Params = { wan: options.wan ? '1' : undefined, segment: options.segment };
-    return (await this.#http.read<Member[]>('/v1/agent/members', options, params)).value;
+    return (await this.#http.read<Member[] | null>('/v1/agent/members', options, params)).value ?? [];
   }
 
   async services(options: ReadOptions = {}): Promise<Record<string, AgentService>> {

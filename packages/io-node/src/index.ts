@@ -1,4 +1,5 @@
 export * from './aes-gcm.ts';
+export * from './certificate-fault.ts';
 export * from './clock.ts';
 export * from './disk.ts';
 export * from './gzip.ts';

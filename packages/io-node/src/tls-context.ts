@@ -35,12 +35,16 @@ function checkAuthorities(ca: string | readonly string[]): void {
   }
 }
 
+const KEY_OF_ANOTHER = 'ERR_OSSL_X509_KEY_VALUES_MISMATCH';
+
 /** Throws NetworkError `EINVAL` when key, certificate and authorities cannot be read or do not fit together. */
 export function secureContext(material: TlsMaterial): tls.SecureContext {
   try {
     if (material.ca !== undefined) checkAuthorities(material.ca);
     return nodeTls().createSecureContext(contextOptions(material));
   } catch (error) {
-    throw new NetworkError('EINVAL', `tls: ${(error as Error).message}`);
+    const { code, message } = error as Error & { code?: string };
+    const reason = code === KEY_OF_ANOTHER ? 'private key does not match public key' : message;
+    throw new NetworkError('EINVAL', `tls: ${reason}`);
   }
 }

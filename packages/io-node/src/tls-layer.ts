@@ -8,6 +8,7 @@ import {
   type TlsLayer,
   type TlsPeer,
 } from '@proconsul/base';
+import { certificateFault } from './certificate-fault.ts';
 import { nodeTls } from './node-tls.ts';
 import { NodeStream } from './stream.ts';
 import { StreamDuplex } from './stream-duplex.ts';
@@ -74,27 +75,36 @@ class NodeTlsLayer implements ReloadableTlsLayer {
     return new Promise((resolve, reject) => {
       const below = new StreamDuplex(stream);
       const fail = (error: Error & { code?: string }) => {
+        release();
         below.destroy();
         reject(new NetworkError(error.code ?? 'EPROTO', `tls: ${error.message}`));
       };
+      // Only when Node has told how it ended: what it tells late would be taken for the next handshake.
       const release = () => {
         server.off('secureConnection', succeed);
         server.off('tlsClientError', fail);
         below.off('close', closed);
+        below.off('end', ended);
         done();
       };
       const succeed = (socket: tls.TLSSocket) => {
+        const refusal = options.clientCertificate === 'required' ? refusalOf(socket) : undefined;
+        if (refusal !== undefined) {
+          socket.on('error', () => undefined);
+          socket.destroy();
+          return fail(new Error(refusal));
+        }
         release();
         resolve(secured(socket, stream));
       };
-      const closed = () => {
-        release();
-        reject(new NetworkError('ECONNRESET', 'tls: EOF'));
-      };
+      // Node waits for the end of the handshake although nothing can come any more.
+      const ended = () => below.destroy();
+      const closed = () => reject(new NetworkError('ECONNRESET', 'tls: EOF'));
       server.on('secureConnection', succeed);
       server.on('tlsClientError', fail);
       below.on('error', () => undefined);
       below.on('close', closed);
+      below.on('end', ended);
       server.emit('connection', below as unknown as net.Socket);
     });
   }
@@ -110,7 +120,8 @@ class NodeTlsLayer implements ReloadableTlsLayer {
       nodeTls().createServer({
         ...contextOptions(withClientCa(this.#options)),
         requestCert: clientCertificate !== 'none',
-        rejectUnauthorized: clientCertificate === 'required',
+        // `accept` refuses them itself: Node would not say why.
+        rejectUnauthorized: false,
         handshakeTimeout: timeoutMs,
         ...(alpn ? { ALPNProtocols: [...alpn] } : {}),
       });
@@ -144,7 +155,7 @@ class NodeTlsLayer implements ReloadableTlsLayer {
         socket.on('error', () => undefined);
         socket.destroy();
         below.destroy();
-        reject(new NetworkError(error.code ?? 'EPROTO', `tls: ${error.message}`));
+        reject(new NetworkError(error.code ?? 'EPROTO', `tls: ${certificateFault(error) ?? error.message}`));
       };
       const closed = () => fail(new NetworkError('ECONNRESET', 'EOF'));
       const timer = setTimeout(() => fail(new NetworkError('ETIMEDOUT', 'handshake timed out')), timeoutMs);
@@ -157,6 +168,14 @@ class NodeTlsLayer implements ReloadableTlsLayer {
       });
     });
   }
+}
+
+/** Why whoever must show a certificate is not let in. */
+function refusalOf(socket: tls.TLSSocket): string | undefined {
+  if (socket.authorized) return undefined;
+  if (socket.getPeerX509Certificate() === undefined) return "client didn't provide a certificate";
+  const code = String(socket.authorizationError ?? '');
+  return certificateFault(Object.assign(new Error(code), { code })) ?? `failed to verify certificate: ${code}`;
 }
 
 function secured(socket: tls.TLSSocket, below: Stream): Secured {

@@ -148,6 +148,7 @@ export class ClientSide implements ClusterSide {
     } else {
       log.info('removing server', { server: text });
       this.#manager.remove(server.shortName);
+      this.#rpc.client.doubt(peerOf(server));
     }
   }
 

@@ -80,6 +80,8 @@ export class SerfMembership implements Membership {
   }
 
   forceLeave(node: string, { prune, wan }: { readonly prune: boolean; readonly wan: boolean }): boolean {
+    if (wan && !this.#d.isServer)
+      throw new AgentError(500, 'Must be a server to force-leave a node from the WAN cluster');
     const at = wan ? this.#d.wan : this.#d.lan;
     return at?.pool.forceLeave(node, prune) ?? false;
   }

@@ -100,6 +100,8 @@ export class ServerSide implements ClusterSide {
       directory: this.#links.directory,
       router: this.#links.router,
       lanChanged: (what, member) => {
+        const failed = what === 'failed' ? this.#links.directory.byName(member.name) : undefined;
+        if (failed !== undefined) this.#rpc.client.doubt(peerOf(failed));
         this.#server.memberChanged(what, member);
         this.#bootstrap.check();
         this.#grpc.serversChanged();

@@ -1,6 +1,6 @@
 import type { RuntimeConfig } from '@proconsul/config';
 import { nodeTlsLayer, type ReloadableTlsLayer, type TlsLayerOptions } from '@proconsul/io-node';
-import { tlsOptions } from '../tls-files.ts';
+import { checkIncoming, tlsOptions } from '../tls-files.ts';
 
 /** Encryption between agents; undefined when the configuration names neither certificates nor authorities for it. */
 export function internalTls(config: RuntimeConfig): ReloadableTlsLayer | undefined {
@@ -11,6 +11,7 @@ export function internalTls(config: RuntimeConfig): ReloadableTlsLayer | undefin
 /** What that is made of, read from its files. Throws with Consul's texts. */
 export function internalTlsOptions(config: RuntimeConfig): TlsLayerOptions | undefined {
   const { internalRpc } = config.tls;
+  checkIncoming(config.tls);
   const options = tlsOptions(internalRpc);
   if (internalRpc.verifyOutgoing && options.ca === undefined) {
     throw new Error('VerifyOutgoing set but no CA certificates were provided');
