@@ -27,7 +27,7 @@ export interface DialDependencies {
 
 /**
  * A connection to a server, past its first byte: with TLS the byte 3, the handshake, and then the byte of `kind`.
- * Rejects with RpcError RPC_DIAL.
+ * Rejects with RpcError RPC_DIAL, also when `signal` aborts.
  */
 export async function dialServer(
   peer: RpcPeer,
@@ -35,12 +35,14 @@ export async function dialServer(
   rules: DialRules,
   { network, clock, tls }: DialDependencies,
   timeoutMs: number = DIAL_MS,
+  signal?: AbortSignal,
 ): Promise<Stream> {
   const deadline = clock.now() + timeoutMs;
   try {
     if (rules.verifyOutgoing && tls === undefined) throw new Error('verify_outgoing is set but there is no TLS');
     const { host, port } = peer.address;
-    const connection = await network.dial({ host, port, timeoutMs, ...localOf(rules, host) });
+    const giveUp = signal === undefined ? {} : { signal };
+    const connection = await network.dial({ host, port, timeoutMs, ...localOf(rules, host), ...giveUp });
     const isTls = tls !== undefined && (rules.verifyOutgoing || peer.useTls);
     const stream = isTls ? await encrypt(connection, peer, rules, tls, deadline - clock.now()) : connection;
     stream.write(Uint8Array.of(FirstByte[kind]));

@@ -50,6 +50,9 @@ export const STREAMS_MAX = 65_536;
 /** Longest wait for a connection to a server: TCP, TLS, first byte. */
 export const DIAL_MS: Millis = 10_000;
 
+/** A server whose life is in doubt has this long to answer on the connection to it. */
+export const DOUBT_MS: Millis = 2_000;
+
 /** Calls that a pool may have open to one server. */
 export const CALLS_PER_SERVER_MAX = 16_384;
 

@@ -1,8 +1,9 @@
-import { concatBytes, hex, type Stream, unhex, utf8 } from '@proconsul/base';
+import { concatBytes, type DialOptions, hex, type Stream, unhex, utf8 } from '@proconsul/base';
 import { ManualClock, settle } from '@proconsul/base/testing';
 import { decodeAny, encodeAny } from '@proconsul/msgpack';
 import { recordingLog } from '@proconsul/yamux/testing';
 import { beforeEach, expect, test } from 'vitest';
+import { DOUBT_MS } from './limits.ts';
 import { RpcListener } from './listener.ts';
 import type { RpcHandlers, RpcPeer } from './peer.ts';
 import { RpcPool, type RpcPoolOptions } from './pool.ts';
@@ -142,6 +143,39 @@ test('who loses a connection is told, on both sides, but not who closes it', asy
   scan.destroy();
   await settle();
   expect(lost).toHaveLength(3);
+});
+
+test('a dial to a server that is said to have failed is given up at once', async () => {
+  const canceled = new Error('dial tcp 10.0.0.9:8300: operation was canceled');
+  const silent = {
+    dial: ({ signal }: DialOptions) =>
+      new Promise<Stream>((_, reject) => signal?.addEventListener('abort', () => reject(canceled), { once: true })),
+  };
+  const pool = new RpcPool({}, { network: silent, clock, log: log.log });
+  const calls = Promise.allSettled([call(pool, 'Test.Echo', 1, 60_000), call(pool, 'Test.Echo', 2, 60_000)]);
+  await settle();
+  pool.doubt(PEER);
+  const fault = { status: 'rejected', reason: expect.objectContaining({ code: 'RPC_DIAL' }) };
+  expect(await calls).toEqual([fault, fault]);
+  expect([pool.serverCount, clock.waiting]).toEqual([0, 0]);
+});
+
+test('a connection to a server that is said to have failed stays if it answers, and is lost if it does not', async () => {
+  const lost: string[] = [];
+  await serve();
+  const pool = new RpcPool({}, { network, clock, log: log.log, lost: (peer) => lost.push(peer.name) });
+  pool.doubt(PEER);
+  await call(pool, 'Test.Echo', 1);
+  pool.doubt(PEER);
+  await clock.advance(DOUBT_MS + 1);
+  expect([await call(pool, 'Test.Echo', 2), network.dialled.length, lost]).toEqual([2, 1, []]);
+  network.dialled[0]!.pause();
+  const pending = call(pool, 'Test.Echo', 3, 60_000);
+  const fault = expect(pending).rejects.toMatchObject({ name: expect.any(String) });
+  pool.doubt(PEER);
+  await clock.advance(DOUBT_MS + 1);
+  await fault;
+  expect([lost, pool.serverCount]).toEqual([['s1'], 0]);
 });
 
 test('an unreachable server is told with the text of the dial', async () => {

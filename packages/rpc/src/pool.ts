@@ -3,7 +3,7 @@ import { YamuxSession } from '@proconsul/yamux';
 import type { ClientCodec } from './client-codec.ts';
 import { DIAL_RULES, type DialRules, dialServer } from './dialer.ts';
 import { RemoteError, RpcError } from './errors.ts';
-import { CLIENT_POOL, DIAL_MS, type PoolSizes, SERVER_POOL } from './limits.ts';
+import { CLIENT_POOL, DIAL_MS, DOUBT_MS, type PoolSizes, SERVER_POOL } from './limits.ts';
 import type { RpcClient, RpcPeer } from './peer.ts';
 import { ServerConnection } from './server-connection.ts';
 
@@ -29,6 +29,7 @@ export interface RpcPoolDependencies {
 interface Entry {
   connection: ServerConnection | undefined;
   dialling: Promise<ServerConnection> | undefined;
+  readonly giveUp: AbortController;
 }
 
 /**
@@ -91,6 +92,16 @@ export class RpcPool implements RpcClient {
     this.#entries.get(keyOf(peer))?.connection?.close();
   }
 
+  /**
+   * A server is said to have failed. A dial under way is given up, so that those who wait for it need not wait for its time-out; an
+   * open connection stays when the server answers on it: others may be wrong about it.
+   */
+  doubt(peer: RpcPeer): void {
+    const entry = this.#entries.get(keyOf(peer));
+    entry?.giveUp.abort();
+    entry?.connection?.probe(DOUBT_MS);
+  }
+
   /** Closes every connection; calls under way and later ones fail. */
   close(): void {
     this.#isClosed = true;
@@ -113,7 +124,7 @@ export class RpcPool implements RpcClient {
     if (entry?.connection?.isOpen) return entry.connection;
     if (entry === undefined || entry.dialling === undefined) {
       // A connection that takes no more calls finishes those it has, and is forgotten here.
-      entry = { connection: undefined, dialling: undefined };
+      entry = { connection: undefined, dialling: undefined, giveUp: new AbortController() };
       entry.dialling = this.#dial(peer, key, entry);
       this.#entries.set(key, entry);
     }
@@ -126,7 +137,8 @@ export class RpcPool implements RpcClient {
     };
     try {
       const { clock, log } = this.#d;
-      const stream = await dialServer(peer, 'multiplex', this.#options, this.#d, this.#options.dialTimeoutMs);
+      const { dialTimeoutMs } = this.#options;
+      const stream = await dialServer(peer, 'multiplex', this.#options, this.#d, dialTimeoutMs, entry.giveUp.signal);
       if (this.#isClosed) {
         stream.destroy();
         throw closedError();

@@ -68,6 +68,11 @@ export class ServerConnection {
     if (this.#calls === 0 && !this.#session.isOpen) this.close();
   }
 
+  /** Ends like a connection that broke, unless the server answers within `timeoutMs`. */
+  probe(timeoutMs: Millis): void {
+    this.#session.probe(timeoutMs);
+  }
+
   close(): void {
     this.#isEnded = true;
     this.#session.close();

@@ -230,6 +230,22 @@ test('pings are answered, and sent every 30 seconds', async () => {
   expect(warnings()).toEqual(['yamux: keepalive failed: i/o deadline reached']);
 });
 
+test('a session that is probed ends when nobody answers in time, and goes on when somebody does', async () => {
+  const [peer, b] = pipe();
+  const deserted = new YamuxSession(b, { role: 'dialler' }, { clock, log: recorded.log });
+  peer.onData(() => undefined);
+  deserted.probe(3_000);
+  await clock.advance(2_900);
+  expect(deserted.isOpen).toBe(true);
+  await clock.advance(200);
+  expect(deserted.isOpen).toBe(false);
+  deserted.probe(3_000);
+  const { dialler, listener } = sessions();
+  dialler.probe(3_000);
+  await clock.advance(10_000);
+  expect([dialler.isOpen, listener.isOpen]).toEqual([true, true]);
+});
+
 test('two sessions keep each other alive', async () => {
   const { dialler, listener } = sessions();
   await clock.advance(600_000);

@@ -4,6 +4,7 @@ import {
   type Endpoint,
   errorText,
   type Log,
+  type Millis,
   type Stream,
   soon,
   type Timer,
@@ -440,14 +441,24 @@ export class YamuxSession implements StreamOwner {
 
   #scheduleKeepAlive(): void {
     this.#pingTimer = this.#clock.after(this.#times.keepAliveMs, () => {
-      this.#pingId = (this.#pingId + 1) >>> 0;
-      this.#pongTimer = this.#clock.after(this.#times.pingTimeoutMs, () => {
-        this.#log.warn('yamux: keepalive failed: i/o deadline reached', { peer: this.remote.host });
-        this.#shut(yamuxErrors.keepAliveTimeout());
-      });
-      this.#control(encodeHeader(FrameType.ping, Flag.syn, 0, this.#pingId));
+      this.#ping(this.#times.pingTimeoutMs);
       if (!this.#isClosed) this.#scheduleKeepAlive();
     });
+  }
+
+  /** Pings out of turn: a session whose other side does not answer within `timeoutMs` ends, as when it is not kept alive. */
+  probe(timeoutMs: Millis): void {
+    if (!this.#isClosed) this.#ping(timeoutMs);
+  }
+
+  #ping(timeoutMs: Millis): void {
+    this.#pongTimer?.cancel();
+    this.#pingId = (this.#pingId + 1) >>> 0;
+    this.#pongTimer = this.#clock.after(timeoutMs, () => {
+      this.#log.warn('yamux: keepalive failed: i/o deadline reached', { peer: this.remote.host });
+      this.#shut(yamuxErrors.keepAliveTimeout());
+    });
+    this.#control(encodeHeader(FrameType.ping, Flag.syn, 0, this.#pingId));
   }
 
   // Closing.
