@@ -4,6 +4,7 @@ import { edgeTargets } from './edges.ts';
 import { gossipTargets } from './gossip.ts';
 import { serverTargets } from './servers.ts';
 import { stateTargets } from './state.ts';
+import { takeoverTargets } from './takeover.ts';
 import { textTargets } from './text.ts';
 
 /** Every parser that is attacked. */
@@ -14,4 +15,5 @@ export const targets: readonly Target[] = [
   ...serverTargets,
   ...stateTargets,
   ...edgeTargets,
+  ...takeoverTargets,
 ].sort((a, b) => (a.runs ?? RUNS) - (b.runs ?? RUNS));
