@@ -6,8 +6,8 @@ import { PoolSim, type SimMember } from './pool-sim.ts';
 
 /** Pools from this size on are simulated without compression: it costs time and changes nothing that is measured. */
 const PLAIN_FROM = 64;
-/** From this size on members repeat themselves less while the pool is built: it only takes longer to simulate. */
-const TERSE_FROM = 256;
+/** From this size on a pool is built by introductions instead of gossip, which would take minutes to simulate. */
+const INTRODUCED_FROM = 256;
 
 export async function grown(
   seed: number,
@@ -18,8 +18,10 @@ export async function grown(
   const plain = size >= PLAIN_FROM ? { compress: false } : {};
   const sim = new PoolSim({ seed, keepJoins: false, drift: 0.001, hidesStalls, options: { ...plain, ...options } });
   const { retransmitMult } = sim;
-  if (size >= TERSE_FROM) sim.retransmitMult = 1;
-  await sim.grow(size);
+  if (size >= INTRODUCED_FROM) {
+    sim.retransmitMult = 0;
+    await sim.growAround(size);
+  } else await sim.grow(size);
   // Until nobody has anything left to say.
   await sim.until(
     () => sim.members.every((m) => m.pool.queued() === 0),

@@ -86,6 +86,27 @@ export class PoolSim {
       if (member.index > 0) void this.#joinFirmly(member);
       await this.run(everyMs);
     }
+    await this.#untilConverged();
+  }
+
+  /**
+   * The same for a large pool, without gossip: all join through the first member, and once more when it knows all. With a
+   * `retransmitMult` of 0 nobody repeats meanwhile what all get to know in this way.
+   */
+  async growAround(count: number, everyMs: Millis = 20): Promise<void> {
+    for (let i = 0; i < count; i++) {
+      const member = await this.add();
+      if (i > 0) void this.join(member, this.members[0]!);
+      await this.run(everyMs);
+    }
+    for (const member of this.members.slice(1)) {
+      void this.join(member, this.members[0]!);
+      await this.run(everyMs);
+    }
+    await this.#untilConverged();
+  }
+
+  async #untilConverged(): Promise<void> {
     await this.until(() => this.isConverged(), 300_000, 'the pool has not converged');
   }
 

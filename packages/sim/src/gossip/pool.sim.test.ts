@@ -20,6 +20,15 @@ test('a seed replays exactly', async () => {
   expect((await runPoolScenario({ seed: 8, steps: 20 })).hash).not.toBe(once.hash);
 });
 
+test('a pool that is grown around its first member is whole at once, though nobody repeats anything', async () => {
+  const sim = new PoolSim({ seed: 1, options: { pushPullIntervalMs: 0 } });
+  sim.retransmitMult = 0;
+  await sim.growAround(40);
+  checkPool(sim, 'grown');
+  expect(sim.now).toBeLessThan(5_000);
+  expect(sim.seen.filter((e) => e.what === 'failed')).toEqual([]);
+});
+
 test('the checks notice a member that does not hear of another', async () => {
   const sim = new PoolSim({ seed: 1 });
   await sim.grow(5);
