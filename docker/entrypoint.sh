@@ -4,10 +4,10 @@
 #   CONSUL_BIND_INTERFACE          its address becomes -bind
 #   CONSUL_CLIENT_INTERFACE        its address becomes -client
 #   CONSUL_LOCAL_CONFIG            JSON or HCL, written to a file of the configuration directory
-#   CONSUL_ALLOW_PRIVILEGED_PORTS  lets the program listen below 1024 without being root
+#   CONSUL_ALLOW_PRIVILEGED_PORTS  when set, even to nothing: lets the program listen below 1024 without being root
 #   CONSUL_DATA_DIR                default /consul/data
 #   CONSUL_CONFIG_DIR              default /consul/config
-#   CONSUL_DISABLE_PERM_MGMT       leaves owners of directories alone and does not step down from root
+#   CONSUL_DISABLE_PERM_MGMT       when set, even to nothing: leaves owners of directories alone, does not step down from root
 #   CONSUL_UID, CONSUL_GID         user and group to run as; default: consul
 #   ENTRYPOINT_DRY_RUN             prints the command, one word a line, instead of running it; changes nothing else of root's
 set -e
@@ -46,44 +46,64 @@ if [ -n "$CONSUL_CLIENT_INTERFACE" ]; then
   echo "==> Found address '$address' for interface '$CONSUL_CLIENT_INTERFACE', setting client option..."
 fi
 
-if [ -n "$CONSUL_LOCAL_CONFIG" ]; then
+# The directory may be on a volume that knows the text of an earlier container, in the other language.
+write_local_config() {
+  rm -f "$CONSUL_CONFIG_DIR/local.json" "$CONSUL_CONFIG_DIR/local.hcl"
   case $(printf '%s' "$CONSUL_LOCAL_CONFIG" | tr -d '[:space:]') in
     '{'*) printf '%s\n' "$CONSUL_LOCAL_CONFIG" >"$CONSUL_CONFIG_DIR/local.json" ;;
     *) printf '%s\n' "$CONSUL_LOCAL_CONFIG" >"$CONSUL_CONFIG_DIR/local.hcl" ;;
   esac
+}
+if [ -n "$CONSUL_LOCAL_CONFIG" ]; then
+  write_local_config || fail "Could not write CONSUL_LOCAL_CONFIG to $CONSUL_CONFIG_DIR, exiting"
 fi
+
+is_command() {
+  "$program" "$1" --help 2>&1 | grep -q "^Usage: consul $1\|^usage: consul $1"
+}
 
 # `docker run image -dev` is `consul agent -dev`.
 case ${1:-} in
+  -h | -help | --help | -v | -version | --version) set -- "$program" "$@" ;;
   -*) set -- agent "$@" ;;
 esac
 
-is_agent=
-if [ "${1:-}" = agent ]; then
-  is_agent=1
-  shift
-  # Options given by the user come last, so that they win.
-  set -- "$program" agent "-data-dir=$CONSUL_DATA_DIR" "-config-dir=$CONSUL_CONFIG_DIR" ${bind:+"$bind"} ${client:+"$client"} "$@"
-elif [ "${1:-}" = version ]; then
-  set -- "$program" "$@"
-elif [ -n "${1:-}" ] && "$program" "$1" --help 2>&1 | grep -q "^Usage: consul $1\|^usage: consul $1"; then
-  # Another command of the program; anything else is run as it is.
-  set -- "$program" "$@"
-fi
+is_ours=1
+case ${1:-} in
+  agent)
+    shift
+    # Options given by the user come last, so that they win.
+    set -- "$program" agent "-data-dir=$CONSUL_DATA_DIR" "-config-dir=$CONSUL_CONFIG_DIR" ${bind:+"$bind"} ${client:+"$client"} "$@"
+    ;;
+  consul | proconsul | "$program") ;;
+  version) set -- "$program" "$@" ;;
+  *)
+    # Another command of the program; anything else is run as it is.
+    if [ -n "${1:-}" ] && is_command "$1"; then
+      set -- "$program" "$@"
+    else
+      is_ours=
+    fi
+    ;;
+esac
 
 if [ -n "$ENTRYPOINT_DRY_RUN" ]; then
   for word in "$@"; do printf '%s\n' "$word"; done
   exit 0
 fi
 
-if [ -n "$is_agent" ] && [ -z "$CONSUL_DISABLE_PERM_MGMT" ] && [ "$(id -u)" = 0 ]; then
-  for directory in "$CONSUL_DATA_DIR" "$CONSUL_CONFIG_DIR"; do
-    if [ "$(stat -c %u "$directory")" != "$(id -u "$CONSUL_UID")" ]; then
-      chown "$CONSUL_UID:$CONSUL_GID" "$directory"
-    fi
-  done
-  if [ -n "$CONSUL_ALLOW_PRIVILEGED_PORTS" ]; then
-    setcap cap_net_bind_service=+ep "$(readlink -f "$(command -v node)")"
+# Hands a directory over to the agent's user. One mounted read-only stays as it is.
+hand_over() {
+  [ "$(stat -c %u "$1")" = "$(id -u "$CONSUL_UID" 2>/dev/null || echo "$CONSUL_UID")" ] ||
+    chown "$CONSUL_UID:$CONSUL_GID" "$1" || echo "==> '$1' keeps its owner" >&2
+}
+
+if [ -n "$is_ours" ] && [ -z "${CONSUL_DISABLE_PERM_MGMT+set}" ] && [ "$(id -u)" = 0 ]; then
+  hand_over "$CONSUL_DATA_DIR"
+  hand_over "$CONSUL_CONFIG_DIR"
+  if [ -n "${CONSUL_ALLOW_PRIVILEGED_PORTS+set}" ]; then
+    setcap cap_net_bind_service=+ep "$(readlink -f "$(command -v node)")" ||
+      echo '==> The program may not be given the right to listen below 1024' >&2
   fi
   exec su-exec "$CONSUL_UID:$CONSUL_GID" "$@"
 fi

@@ -8,6 +8,7 @@ import { suitEngine } from './engine.ts';
 import { NodeIdError, nodeId } from './node-id.ts';
 import { GatheredLines, type LineSink, LogFile, LogHub, levelOf, openSyslog, syslogIsThere } from './observe/index.ts';
 import { dataDisk, type RunningAgent, runAgent } from './run.ts';
+import { notifyReady } from './systemd-notify.ts';
 
 /** What the command needs of the world: its arguments' company. */
 export interface AgentIo {
@@ -129,6 +130,7 @@ async function serve(
         auto.present = auto.on ? keepingSafe(next.runtime, auto.present, log) : next.runtime;
         return auto.present;
       },
+      onReady: () => notifyReady(io.env, log),
       onLeave: () => end(0),
       onFatal: (what, error) => {
         log.error(what, { error: errorText(error) });

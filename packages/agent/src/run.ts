@@ -57,6 +57,8 @@ export interface RunOptions {
   readonly hub: LogHub;
   /** Reads the configuration again. Throws its error. */
   loadAgain(): RuntimeConfig;
+  /** The agent answers, and has joined whom its configuration tells it to join. Called at most once. */
+  onReady?(): void;
   /** Somebody asked the agent to leave: the process should end with 0. */
   onLeave(): void;
   /** The agent cannot go on: the process should end with 1. */
@@ -147,6 +149,7 @@ class Assembly implements RunningAgent {
     this.#side.join();
     this.#part.start();
     log.info('Consul agent running!');
+    if (config.retryJoinLan.addresses.length === 0) this.#options.onReady?.();
     if (!config.disableCoordinates) this.#sendCoordinates();
   }
 
@@ -174,6 +177,7 @@ class Assembly implements RunningAgent {
   async #makeSide(): Promise<ClusterSide> {
     const events: SideEvents = {
       serverUp: () => this.#part?.sync.serverUp(),
+      joined: () => this.#options.onReady?.(),
       userEvent: (event) => this.#userEvent(event),
       fatal: (what, error) => this.#options.onFatal(what, error),
     };

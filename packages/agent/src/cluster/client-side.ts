@@ -163,6 +163,7 @@ export class ClientSide implements ClusterSide {
       log,
       discover,
       join: (addresses) => this.membership.join(addresses, false),
+      joined: () => this.#events.joined(),
       exhausted: (error) => this.#events.fatal('Retry join failed', error),
     });
     this.#join.start();

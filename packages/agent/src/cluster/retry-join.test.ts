@@ -14,6 +14,7 @@ function world(options: { addresses: readonly string[]; maxAttempts?: number; di
   const clock = new ManualClock();
   const lines: string[] = [];
   const tried: (readonly string[])[] = [];
+  const joined: number[] = [];
   const exhausted: string[] = [];
   const say = (level: string) => (m: string, f?: object) => void lines.push(`${level} ${m} ${JSON.stringify(f ?? {})}`);
   const log: Log = { ...silentLog, info: say('INFO'), warn: say('WARN'), error: say('ERROR'), named: () => log };
@@ -27,9 +28,10 @@ function world(options: { addresses: readonly string[]; maxAttempts?: number; di
       if (tried.length < (options.works ?? 1)) throw new Error('refused');
       return 2;
     },
+    joined: () => joined.push(tried.length),
     exhausted: (error) => exhausted.push(error.message),
   });
-  return { clock, loop, lines, tried, exhausted };
+  return { clock, loop, lines, tried, joined, exhausted };
 }
 
 describe('joining at the start', () => {
@@ -37,8 +39,9 @@ describe('joining at the start', () => {
     const w = world({ addresses: ['10.0.0.1', 'other'], works: 3 });
     w.loop.start();
     await w.clock.advance(59_999);
-    expect(w.tried).toHaveLength(2);
+    expect([w.tried.length, w.joined]).toEqual([2, []]);
     await w.clock.advance(300_000);
+    expect(w.joined).toEqual([3]);
     expect(w.tried).toEqual([
       ['10.0.0.1', 'other'],
       ['10.0.0.1', 'other'],
@@ -58,7 +61,7 @@ describe('joining at the start', () => {
     w.loop.start();
     await w.clock.advance(600_000);
     expect(w.tried).toHaveLength(3);
-    expect(w.exhausted).toEqual(['agent: max join LAN retry exhausted, exiting']);
+    expect([w.exhausted, w.joined]).toEqual([['agent: max join LAN retry exhausted, exiting'], []]);
   });
 
   test('with nowhere to go says nothing', async () => {

@@ -8,6 +8,8 @@ export interface RetryJoinDependencies {
   readonly discover: Discover;
   /** Joins; resolves with how many answered. Rejects when none did. */
   join(addresses: readonly string[]): Promise<number>;
+  /** It worked: nothing more is tried. */
+  joined(): void;
   /** It failed as often as it may. */
   exhausted(error: Error): void;
 }
@@ -50,8 +52,9 @@ export class RetryJoin {
     const { log } = this.#d;
     try {
       const agents = await this.#d.join(await this.#addresses());
-      if (!this.#stopped)
-        log.info('Join cluster completed. Synced with initial agents', { cluster, num_agents: agents });
+      if (this.#stopped) return;
+      log.info('Join cluster completed. Synced with initial agents', { cluster, num_agents: agents });
+      this.#d.joined();
     } catch (error) {
       if (!this.#stopped) this.#failed(error);
     }

@@ -224,6 +224,7 @@ export class ServerSide implements ClusterSide {
         log,
         discover,
         join: (addresses) => this.membership.join(addresses, cluster === 'WAN'),
+        joined: () => cluster === 'LAN' && this.#events.joined(),
         exhausted: (error) => this.#events.fatal('Retry join failed', error),
       });
       this.#joins.push(loop);

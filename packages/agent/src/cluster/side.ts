@@ -10,6 +10,8 @@ import type { Membership } from './membership.ts';
 export interface SideEvents {
   /** There is a server to talk to, or a new leader: what waits for one should try now. */
   serverUp(): void;
+  /** What the configuration names as members of the LAN has been joined. */
+  joined(): void;
   userEvent(event: UserEvent): void;
   /** This agent cannot go on: the process ends with 1. `what` is the line of the log. */
   fatal(what: string, error: Error): void;
