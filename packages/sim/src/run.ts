@@ -2,6 +2,7 @@ import { type DamageResult, runDamage } from './durable/damage-run.ts';
 import { DURABLE_STEPS_DEFAULT, type DurableRunResult, runDurable } from './durable/durable-run.ts';
 import { measureFullDisk } from './durable/full-disk.ts';
 import { runScenario, type ScenarioResult, STEPS_DEFAULT } from './raft/scenario.ts';
+import type { Stalls } from './raft/starving.ts';
 import { measureFailover, type Timing } from './raft/timing.ts';
 
 /**
@@ -156,6 +157,12 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
+/** Of every process, again and again, on machines that are too small. */
+const STARVED: readonly Stalls[] = [
+  { stallMeanMs: 20, stallMaxMs: 200 },
+  { stallMeanMs: 100, stallMaxMs: 600 },
+];
+
 async function measure(runs: number): Promise<void> {
   const print = (what: string, { p50, p99, max }: Timing): void => {
     const times = [p50, p99, max].map((ms) => `${ms.toFixed(0)} ms`);
@@ -164,6 +171,14 @@ async function measure(runs: number): Promise<void> {
   for (const servers of [3, 5]) {
     for (const by of ['crash', 'transfer'] as const) {
       print(`${servers} servers, ${by}`, measureFailover({ servers, runs, by }));
+    }
+    for (const stalls of STARVED) {
+      const { stallMeanMs, stallMaxMs } = stalls;
+      const timing = measureFailover({ servers, runs, by: 'crash', stalls });
+      print(
+        `${servers} servers, crash, where each stands still for ${stallMeanMs} ms, ${stallMaxMs} ms at the most`,
+        timing,
+      );
     }
     print(`${servers} servers, full disk`, await measureFullDisk({ servers, runs }));
   }

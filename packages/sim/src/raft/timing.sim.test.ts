@@ -15,6 +15,17 @@ test('a leader that hands over is replaced within a tenth of a second', () => {
   expect(max).toBeLessThanOrEqual(1000);
 });
 
+test('on a machine that is too small it takes seconds, not minutes', () => {
+  const { p50, max } = measureFailover({
+    servers: 3,
+    runs: 20,
+    by: 'crash',
+    stalls: { stallMeanMs: 50, stallMaxMs: 400 },
+  });
+  expect(p50).toBeLessThanOrEqual(3000);
+  expect(max).toBeLessThanOrEqual(8000);
+});
+
 test('on slow links and disks it takes longer, and still ends', () => {
   const { p50 } = measureFailover({ servers: 5, runs: RUNS, by: 'crash', delayMaxMs: 100, writeMaxMs: 200 });
   expect(p50).toBeLessThanOrEqual(3000);
