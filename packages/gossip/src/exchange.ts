@@ -19,7 +19,8 @@ import type { Members } from './members.ts';
 import { nodeRecord } from './node-messages.ts';
 import type { MemberlistOptions } from './options.ts';
 import type { StateRules } from './state-rules.ts';
-import { type StreamBudget, type StreamMessage, StreamReader } from './stream-reader.ts';
+import { StreamBudget } from './stream-budget.ts';
+import { type StreamMessage, StreamReader } from './stream-reader.ts';
 import { checkVersions } from './versions.ts';
 import { MessageType } from './wire/message-type.ts';
 import { ack, err, type NodeStateRecord, type Ping, ping, userHeader } from './wire/messages.ts';
@@ -42,7 +43,7 @@ export class Exchange {
   readonly #options: MemberlistOptions;
   readonly #d: ExchangeDependencies;
   readonly #label: Uint8Array;
-  readonly #budget: StreamBudget = { bytes: 0 };
+  readonly #budget = new StreamBudget();
   readonly #open = new Set<Stream>();
   #pushPulls = 0;
   #stopped = false;
@@ -107,9 +108,17 @@ export class Exchange {
   }
 
   async #serve(stream: Stream, from: string): Promise<void> {
-    const { log } = this.#d;
     const reader = this.#reader(stream, this.#options.label);
     const deadline = this.#closeWithin(stream, this.#options.tcpTimeoutMs, reader);
+    try {
+      await this.#serveMessage(stream, from, reader, deadline);
+    } finally {
+      reader.release();
+    }
+  }
+
+  async #serveMessage(stream: Stream, from: string, reader: StreamReader, deadline: { close(): void }): Promise<void> {
+    const { log } = this.#d;
     let message: StreamMessage;
     try {
       message = await reader.read();
@@ -176,6 +185,7 @@ export class Exchange {
       this.#write(stream, message, true);
       return await answer;
     } finally {
+      reader.release();
       deadline.close();
       stream.destroy();
     }

@@ -12,7 +12,7 @@ export const PACKET_DEPTH_MAX = 8;
 export const PACKET_PARTS_MAX = 4096;
 /** A message on a stream, as it comes and as it is after decryption and decompression. */
 export const STREAM_BYTES_MAX = 20 * 1024 * 1024;
-/** Bytes that all incoming streams together may hold while they are read. */
+/** Bytes that all streams together may hold, decompressed ones included, from their arrival until they have been dealt with. */
 export const STREAM_BYTES_TOTAL_MAX = 64 * 1024 * 1024;
 /** Incoming streams that are open at one time. */
 export const STREAMS_MAX = 512;
@@ -28,7 +28,9 @@ export const HANDOFF_SLICE = 64;
 export const PENDING_ACKS_MAX = 8192;
 /** Node states that are merged in one turn of the event loop. */
 export const MERGE_SLICE = 512;
-/** Bytes that are decompressed in one turn of the event loop. */
+/** Bytes that are decompressed in one turn of the event loop, of one stream at a time. */
 export const DECOMPRESS_SLICE_BYTES = 1024 * 1024;
+/** What a message on a stream may become before it has to wait until others have been decompressed. */
+export const DECOMPRESSED_AT_ONCE_BYTES = 128 * 1024;
 /** Messages that one broadcast queue may hold; beyond it those sent most often go first. */
 export const BROADCASTS_MAX = 32_768;

@@ -3,11 +3,12 @@ import { Reader } from '@proconsul/msgpack';
 import type { Crypt } from './crypt.ts';
 import {
   DECOMPRESS_SLICE_BYTES,
+  DECOMPRESSED_AT_ONCE_BYTES,
   MERGE_SLICE,
   STREAM_BYTES_MAX,
-  STREAM_BYTES_TOTAL_MAX,
   STREAM_VALUE_BYTES_MAX,
 } from './limits.ts';
+import type { StreamBudget } from './stream-budget.ts';
 import { STREAM_HEADER_BYTES } from './wire/encryption.ts';
 import { LzwReader } from './wire/lzw.ts';
 import { MessageType } from './wire/message-type.ts';
@@ -22,11 +23,6 @@ export type StreamMessage =
   | { readonly kind: 'ping'; readonly ping: Ping }
   | { readonly kind: 'ack'; readonly sequence: number }
   | { readonly kind: 'err'; readonly text: string };
-
-/** Bytes held by all streams that are being read. */
-export interface StreamBudget {
-  bytes: number;
-}
 
 export interface StreamReaderDependencies {
   readonly clock: Clock;
@@ -45,6 +41,8 @@ export class StreamReader {
   readonly #d: StreamReaderDependencies;
   #bytes: Uint8Array = new Uint8Array(1024);
   #size = 0;
+  /** Of the budget: what has come, and what it was decompressed to. */
+  #held = 0;
   /** No use looking before that many bytes are there. */
   #needed = 1;
   #done = false;
@@ -84,17 +82,31 @@ export class StreamReader {
   #finish(): boolean {
     if (this.#done) return false;
     this.#done = true;
-    this.#d.budget.bytes -= this.#size;
     this.#bytes = EMPTY_BYTES;
     return true;
+  }
+
+  /** The message is of no use any more, or there will be none: what it holds of the budget is given back. */
+  release(): void {
+    this.#d.budget.give(this.#held);
+    this.#held = 0;
+  }
+
+  #hold(bytes: number): void {
+    this.#held += bytes;
+    this.#d.budget.take(bytes);
   }
 
   #take(chunk: Uint8Array): void {
     if (this.#done || this.#isWhole) return;
     const size = this.#size + chunk.length;
-    this.#d.budget.bytes += chunk.length;
     this.#size = size;
-    if (size > STREAM_BYTES_MAX + STREAM_HEADER_BYTES + 256 || this.#d.budget.bytes > STREAM_BYTES_TOTAL_MAX) {
+    try {
+      this.#hold(chunk.length);
+    } catch (error) {
+      return this.fail(error as Error);
+    }
+    if (size > STREAM_BYTES_MAX + STREAM_HEADER_BYTES + 256) {
       return this.fail(new ProtocolError('STREAM_BYTES', 'message on a stream is too long'));
     }
     if (size > this.#bytes.length) {
@@ -145,7 +157,8 @@ export class StreamReader {
   #drop(count: number): void {
     this.#bytes = this.#bytes.subarray(count);
     this.#size -= count;
-    this.#d.budget.bytes -= count;
+    this.#held -= count;
+    this.#d.budget.give(count);
   }
 
   #unseal(bytes: Uint8Array): Promise<StreamMessage> | StreamMessage | undefined {
@@ -168,7 +181,12 @@ export class StreamReader {
   }
 
   #body(bytes: Uint8Array, isWhole: boolean): Promise<StreamMessage> | StreamMessage | undefined {
-    this.#parser ??= new BodyParser(this.#d.clock);
+    this.#parser ??= new BodyParser({
+      clock: this.#d.clock,
+      budget: this.#d.budget,
+      hold: (count) => this.#hold(count),
+      isGivenUp: () => this.#done,
+    });
     const message = this.#parser.step(bytes, isWhole);
     if (message === undefined) {
       if (isWhole) throw new ProtocolError('EOF', 'unexpected EOF');
@@ -178,15 +196,24 @@ export class StreamReader {
   }
 }
 
+interface BodyDependencies {
+  readonly clock: Clock;
+  readonly budget: StreamBudget;
+  /** So many more bytes are there. Throws when it is too much. */
+  hold(bytes: number): void;
+  /** Nobody waits for the message any more. */
+  isGivenUp(): boolean;
+}
+
 /** A message after label and encryption. */
 class BodyParser {
-  readonly #clock: Clock;
+  readonly #d: BodyDependencies;
   readonly #exchange = new PushPullReader();
   /** Bytes without which a further step is of no use. */
   needed = 1;
 
-  constructor(clock: Clock) {
-    this.#clock = clock;
+  constructor(dependencies: BodyDependencies) {
+    this.#d = dependencies;
   }
 
   step(bytes: Uint8Array, isWhole: boolean): Promise<StreamMessage> | StreamMessage | undefined {
@@ -197,10 +224,23 @@ class BodyParser {
     return isWhole ? this.#inSlices(bytes) : this.#message(bytes);
   }
 
-  async #decompress(packed: Uint8Array): Promise<StreamMessage> {
+  /** A few bytes may become many: short messages at once, so that they need not wait for long ones. */
+  #decompress(packed: Uint8Array): Promise<StreamMessage> {
     const reader = new LzwReader(packed, STREAM_BYTES_MAX);
-    while (!reader.step(DECOMPRESS_SLICE_BYTES)) await turn(this.#clock);
-    return this.#inSlices(reader.output);
+    if (this.#unpack(reader, DECOMPRESSED_AT_ONCE_BYTES)) return this.#inSlices(reader.output);
+    return this.#d.budget.oneByOne(async () => {
+      while (!this.#unpack(reader, DECOMPRESS_SLICE_BYTES)) await turn(this.#d.clock);
+      return this.#inSlices(reader.output);
+    });
+  }
+
+  /** The next bytes. Whether these were the last. */
+  #unpack(reader: LzwReader, bytes: number): boolean {
+    if (this.#d.isGivenUp()) throw new ProtocolError('EOF', 'unexpected EOF');
+    const before = reader.output.length;
+    const isWhole = reader.step(bytes);
+    this.#d.hold(reader.output.length - before);
+    return isWhole;
   }
 
   /** A message that is all there, read without holding up everything else. */
@@ -210,7 +250,7 @@ class BodyParser {
       const message = this.#message(bytes, MERGE_SLICE);
       if (message !== undefined) return message;
       if (this.#exchange.count === before) throw new ProtocolError('EOF', 'unexpected EOF');
-      await turn(this.#clock);
+      await turn(this.#d.clock);
     }
   }
 

@@ -1,0 +1,35 @@
+import { ProtocolError } from '@proconsul/base';
+import { STREAM_BYTES_TOTAL_MAX } from './limits.ts';
+
+/** What all streams that are being read share: memory, and the event loop. */
+export class StreamBudget {
+  #bytes = 0;
+  #last: Promise<void> = Promise.resolve();
+
+  /** Throws ProtocolError STREAM_BYTES when all of them together hold too much. What was taken is to be given back even so. */
+  take(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#bytes > STREAM_BYTES_TOTAL_MAX) {
+      throw new ProtocolError('STREAM_BYTES', 'message on a stream is too long');
+    }
+  }
+
+  give(bytes: number): void {
+    this.#bytes -= bytes;
+  }
+
+  /** Long work, one after the other: each turn of the event loop has a slice of one of them, not of all. */
+  async oneByOne<T>(work: () => Promise<T>): Promise<T> {
+    const before = this.#last;
+    let done = (): void => undefined;
+    this.#last = new Promise((resolve) => {
+      done = resolve;
+    });
+    await before;
+    try {
+      return await work();
+    } finally {
+      done();
+    }
+  }
+}
