@@ -167,7 +167,7 @@ test('validate says where the fault is, below the text that scripts know', async
     `Config validation failed: failed to parse ${file}: 1 error occurred:\n\t* invalid config key serfer\n`,
   );
   expect(stderr).toContain(`at ${file}:2:1`);
-  writeFileSync(file, 'data_dir = "/x"\n');
+  writeFileSync(file, 'data_dir = "/x"\nbind_addr = "127.0.0.1"\n');
   expect((await runInMemory(['validate', file])).stdout).toBe('Configuration is valid!\n');
   expect(await runInMemory(['validate', '-quiet', file])).toEqual({ status: 0, stdout: '', stderr: '' });
 });

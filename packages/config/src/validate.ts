@@ -1,4 +1,4 @@
-import { quoteGo } from '@proconsul/base';
+import { firstBadBase64, quoteGo } from '@proconsul/base';
 import { metaFault } from '@proconsul/schema';
 import { isAnyAddress } from './addresses.ts';
 import { checkClashes } from './network-build.ts';
@@ -181,20 +181,6 @@ function validateLimits(config: RuntimeConfig, context: ValidateContext): void {
 const UI_TWICE = `Both the ui_config.enabled and ui_config.dir (or -ui and -ui-dir) were specified, please provide only one.
 If trying to use your own web UI resources, use ui_config.dir or the -ui-dir flag.
 The web UI is included in the binary so use ui_config.enabled or the -ui flag to enable it`;
-
-/** Where a text stops being standard base64 with padding, as Go's decoder counts; -1 when it is fine. */
-export function firstBadBase64(given: string): number {
-  const text = given.replaceAll(/[\r\n]/g, '');
-  const body = /^[A-Za-z0-9+/]*/.exec(text)![0];
-  const rest = text.slice(body.length);
-  if (rest === '') return body.length % 4 === 0 ? -1 : body.length - (body.length % 4);
-  const group = body.length % 4;
-  if (rest[0] !== '=') return body.length;
-  if (group < 2) return body.length;
-  const padding = '='.repeat(4 - group);
-  if (rest === padding) return -1;
-  return rest.startsWith(padding) ? body.length + padding.length : body.length + 1;
-}
 
 function validateFederation(config: RuntimeConfig, context: ValidateContext): void {
   const refuse = refuser(context);

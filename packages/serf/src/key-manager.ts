@@ -1,4 +1,4 @@
-import { errorText } from '@proconsul/base';
+import { errorText, firstBadBase64 } from '@proconsul/base';
 import { fromBase64 } from './base64.ts';
 import { SerfError } from './errors.ts';
 import { decodeKeyResponse, encodeKeyRequest, InternalQuery } from './key-messages.ts';
@@ -39,7 +39,7 @@ export class KeyManager {
 
   async #run(query: string, key: string, relayFactor: number): Promise<KeyOperationResult> {
     const bytes = fromBase64(key);
-    if (bytes === undefined) throw new SerfError('BAD_KEY', 'the key is not base64');
+    if (bytes === undefined) throw new SerfError('BAD_KEY', `illegal base64 data at input byte ${firstBadBase64(key)}`);
     const turn = this.#last.then(() => this.#ask(query, bytes, relayFactor));
     this.#last = turn.catch(() => {});
     return turn;

@@ -1,4 +1,4 @@
-import { type Disk, DiskError, errorText, fromUtf8, utf8 } from '@proconsul/base';
+import { type Disk, DiskError, errorText, firstBadBase64, fromUtf8, utf8 } from '@proconsul/base';
 
 export const LAN_KEYRING_FILE = 'serf/local.keyring';
 export const WAN_KEYRING_FILE = 'serf/remote.keyring';
@@ -11,19 +11,11 @@ export const KEYRING_KEYS_MAX = 1024;
 
 /** The bytes of a gossip key. Throws with Consul's texts. */
 export function decodeKey(base64: string): Uint8Array {
+  const bad = firstBadBase64(base64);
+  if (bad >= 0) throw new Error(`illegal base64 data at input byte ${bad}`);
   const bytes = new Uint8Array(Buffer.from(base64, 'base64'));
-  if (Buffer.from(bytes).toString('base64') !== base64) {
-    throw new Error(`illegal base64 data at input byte ${firstIllegal(base64)}`);
-  }
   if (!KEY_SIZES.includes(bytes.length)) throw new Error('key size must be 16, 24 or 32 bytes');
   return bytes;
-}
-
-/** Where strict standard base64 stops being that. */
-function firstIllegal(text: string): number {
-  const at = text.search(/[^A-Za-z0-9+/]/);
-  if (at < 0) return text.length - (text.length % 4);
-  return text[at] === '=' ? text.length : at;
 }
 
 /** Keys of a file, the primary one first; undefined when there is none. Rejects when it is damaged. */
