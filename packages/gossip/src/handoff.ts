@@ -1,5 +1,8 @@
-import type { Clock, Log, Timer } from '@proconsul/base';
+import type { Clock, Log, Millis, Timer } from '@proconsul/base';
 import { HANDOFF_MAX, HANDOFF_SLICE } from './limits.ts';
+
+/** After a line about a dropped message the next ones are only counted for so long: one packet may hold thousands. */
+export const DROPS_COUNTED_MS: Millis = 1000;
 
 interface Waiting {
   readonly message: Uint8Array;
@@ -17,6 +20,8 @@ export class Handoff {
   readonly #urgent: Waiting[] = [];
   readonly #rest: Waiting[] = [];
   #timer: Timer | undefined;
+  #quietUntil: Millis = Number.NEGATIVE_INFINITY;
+  #untold = 0;
 
   constructor(clock: Clock, log: Log, handle: (message: Uint8Array, from: string) => void) {
     this.#clock = clock;
@@ -30,12 +35,21 @@ export class Handoff {
 
   add(message: Uint8Array, from: string, isUrgent: boolean): void {
     const queue = isUrgent ? this.#urgent : this.#rest;
-    if (queue.length >= HANDOFF_MAX) {
-      this.#log.warn(`memberlist: handler queue full, dropping message (${message[0]}) from=${from}`);
-      return;
-    }
+    if (queue.length >= HANDOFF_MAX) return this.#dropped(message, from);
     queue.push({ message, from });
     this.#timer ??= this.#clock.after(0, () => this.#drain());
+  }
+
+  #dropped(message: Uint8Array, from: string): void {
+    const now = this.#clock.now();
+    if (now < this.#quietUntil) {
+      this.#untold++;
+      return;
+    }
+    const others = this.#untold === 0 ? '' : ` others=${this.#untold}`;
+    this.#log.warn(`memberlist: handler queue full, dropping message (${message[0]}) from=${from}${others}`);
+    this.#quietUntil = now + DROPS_COUNTED_MS;
+    this.#untold = 0;
   }
 
   stop(): void {
