@@ -57,8 +57,7 @@ export async function discover(text: string, options: DiscoverOptions = {}): Pro
   if (args.provider === '') throw new DiscoverError('discover: no provider');
   const load = Object.hasOwn(PROVIDERS, args.provider) ? PROVIDERS[args.provider] : undefined;
   if (load === undefined) {
-    log.info('Known providers', { providers: DISCOVERY_METHODS.join(' ') });
-    throw new DiscoverError(`discover: unknown provider ${args.provider}`);
+    throw new DiscoverError(`discover: unknown provider ${args.provider} (known: ${DISCOVERY_METHODS.join(' ')})`);
   }
   const world: World = {
     ...{ env: process.env, log, send: httpSend, readFile: fileText, nowMs: () => Date.now() },

@@ -22,3 +22,9 @@ test('a name stands for every address behind it; a member name in front does not
   ]);
   expect(await endpointsOf('n1.dc1/10.0.0.7:8302', 8301, resolve)).toEqual([{ host: '10.0.0.7', port: 8302 }]);
 });
+
+test('a port that cannot be is refused', async () => {
+  const resolve = async () => [];
+  await expect(endpointsOf('10.0.0.1:65536', 8301, resolve)).rejects.toThrow('parsing "65536": value out of range');
+  expect(await endpointsOf('10.0.0.1:65535', 8301, resolve)).toHaveLength(1);
+});

@@ -21,9 +21,12 @@ const withoutName = (text: string): string => text.slice(text.indexOf('/') + 1);
 
 const isIp = (host: string): boolean => host.includes(':') || /^\d+\.\d+\.\d+\.\d+$/.test(host);
 
-/** Every endpoint behind an address. */
+const PORT_MAX = 65_535;
+
+/** Every endpoint behind an address. Rejects with Consul's texts. */
 export async function endpointsOf(text: string, defaultPort: number, resolve: Resolve): Promise<readonly Endpoint[]> {
   const { host, port } = splitAddress(withoutName(text), defaultPort);
+  if (port > PORT_MAX) throw new Error(`strconv.ParseUint: parsing "${port}": value out of range`);
   if (isIp(host)) return [{ host, port }];
   if (host === '') throw new Error('lookup : no such host');
   return (await resolve(host)).map((ip) => ({ host: ip, port }));
