@@ -1,7 +1,8 @@
 // `npm run cluster`: three servers and two client agents on loopback, until Ctrl-C. State is thrown away at the end.
 //     --servers N   --clients N   --port N (HTTP port of the first agent; each takes ten from there)   --dir DIR (kept)
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -17,14 +18,7 @@ const { values: options } = parseArgs({
 });
 
 checkNode();
-await install();
-await must(process.execPath, ['scripts/build.mjs', '--if-stale']);
 
-const STARTED_WITHIN_MS = 60_000;
-const POLL_MS = 100;
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
-const dir = options.dir || mkdtempSync(join(tmpdir(), 'proconsul-cluster-'));
 const names = [
   ...Array.from({ length: Number(options.servers) }, (_, i) => `server-${i + 1}`),
   ...Array.from({ length: Number(options.clients) }, (_, i) => `client-${i + 1}`),
@@ -34,6 +28,34 @@ const agents = names.map((name, i) => ({
   isServer: name.startsWith('server'),
   http: Number(options.port) + 10 * i,
 }));
+
+/** From its HTTP port on: HTTP, DNS, gossip in the datacenter and beyond, calls. */
+const PORTS_EACH = 5;
+
+const isFree = (port) =>
+  new Promise((resolve) => {
+    const probe = createServer().on('error', () => resolve(false));
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
+  });
+
+for (const { name, http } of agents) {
+  for (let port = http; port < http + PORTS_EACH; port++) {
+    if (await isFree(port)) continue;
+    console.error(
+      `port ${port} of ${name} is in use: does another cluster run? \`npm run cluster -- --port N\` takes others`,
+    );
+    process.exit(1);
+  }
+}
+
+await install();
+await must(process.execPath, ['scripts/build.mjs', '--if-stale']);
+
+const STARTED_WITHIN_MS = 60_000;
+const POLL_MS = 100;
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+const dir = options.dir || mkdtempSync(join(tmpdir(), 'proconsul-cluster-'));
 const [first] = agents;
 
 function start(agent) {
@@ -65,8 +87,18 @@ function start(agent) {
   agent.child = spawn(process.execPath, [bundle, 'agent', '-config-file', file], { stdio: ['ignore', log, log] });
   closeSync(log);
   agent.child.on('close', (code, signal) => {
-    if (!stopping) console.log(`${name} has ended (${signal ?? code}); its log is ${join(folder, 'log')}`);
+    if (stopping) return;
+    console.log(`${name} has ended (${signal ?? code}); its log is ${join(folder, 'log')}`);
+    if (!isWhole)
+      void giveUp(`its last lines:\n${readFileSync(join(folder, 'log'), 'utf8').split('\n').slice(-6).join('\n')}`);
   });
+}
+
+/** The logs stay. */
+async function giveUp(why) {
+  console.error(why);
+  options.dir ||= dir;
+  await stop(1);
 }
 
 async function members() {
@@ -80,6 +112,7 @@ async function members() {
 }
 
 let stopping = false;
+let isWhole = false;
 const ended = () =>
   Promise.all(agents.map((a) => a.child?.exitCode ?? new Promise((resolve) => a.child.on('close', resolve))));
 async function stop(code) {
@@ -98,11 +131,11 @@ for (const agent of agents) start(agent);
 const from = performance.now();
 while ((await members()) < agents.length) {
   if (performance.now() - from > STARTED_WITHIN_MS) {
-    console.error(`the cluster is not whole after ${STARTED_WITHIN_MS / 1000} s; the logs are in ${dir}`);
-    await stop(1);
+    await giveUp(`the cluster is not whole after ${STARTED_WITHIN_MS / 1000} s; the logs are in ${dir}`);
   }
   await pause(POLL_MS);
 }
+isWhole = true;
 console.log(`\nA cluster of ${options.servers} servers and ${options.clients} client agents runs.\n`);
 console.log('agent      HTTP                     DNS             process');
 for (const { name, http, child } of agents) {
