@@ -7,7 +7,7 @@ const SHORT_MS = [50, 350] as const;
 const LONG_MS = [2500, 6000] as const;
 
 /** Of leaders, one after the other. */
-const KILLS = 20;
+const KILLS = 10;
 
 async function killAndNotice(scene: Scene, m: Machine): Promise<void> {
   const from = performance.now();
@@ -38,14 +38,19 @@ export const PROCESS_KINDS: readonly Kind[] = [
     await scene.noticed(victim, killedAt);
     scene.start(victim);
   }),
-  kind('kill-leader-often', 'kill -9 of the leader, again as soon as it follows another one', [], async (scene) => {
-    for (let n = 0; n < KILLS; n++) {
-      const { victim } = await scene.killLeader();
-      scene.start(victim);
-      await scene.follows(victim);
-      await scene.pause(scene.between(0, 1000));
-    }
-  }),
+  kind(
+    'kill-leader-often',
+    'kill -9 of the leader, ten times, each as soon as the one before follows and votes',
+    [],
+    async (scene) => {
+      for (let n = 0; n < KILLS; n++) {
+        const { victim } = await scene.killLeader();
+        scene.start(victim);
+        await scene.follows(victim);
+        await scene.pause(scene.between(0, 1000));
+      }
+    },
+  ),
   kind('kill-follower', 'kill -9 of a follower, started again once its death was noticed', [], async (scene) => {
     await killAndNotice(scene, await scene.follower());
   }),

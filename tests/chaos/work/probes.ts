@@ -13,7 +13,7 @@ const STALE_WITHIN_MS = 2_000;
 export class WriteProbe extends Worker {
   /** Keys whose writes were acknowledged: when they were asked for, and when the answer came. */
   readonly acknowledged = new Map<string, { readonly startedAt: number; readonly endedAt: number }>();
-  protected override readonly pauseMs = 25;
+  protected override readonly pauseMs = 50;
   readonly #underWay = new Map<Machine, number>();
   #written = 0;
 
@@ -59,7 +59,7 @@ export class StaleProbe extends Worker {
   /** The longest time for which a sound server gave no stale answer, without what it, or who asks, waited for a processor. */
   worstMs = 0;
   answered = 0;
-  protected override readonly pauseMs = 100;
+  protected override readonly pauseMs = 200;
   #lastAt = Number.POSITIVE_INFINITY;
   #lastWaitedMs = 0;
 
