@@ -77,7 +77,7 @@ class NodeTlsLayer implements ReloadableTlsLayer {
       const fail = (error: Error & { code?: string }) => {
         release();
         below.destroy();
-        reject(new NetworkError(error.code ?? 'EPROTO', `tls: ${error.message}`));
+        reject(new NetworkError(error.code ?? 'EPROTO', `tls: ${faultText(error)}`));
       };
       // Only when Node has told how it ended: what it tells late would be taken for the next handshake.
       const release = () => {
@@ -155,7 +155,7 @@ class NodeTlsLayer implements ReloadableTlsLayer {
         socket.on('error', () => undefined);
         socket.destroy();
         below.destroy();
-        reject(new NetworkError(error.code ?? 'EPROTO', `tls: ${certificateFault(error) ?? error.message}`));
+        reject(new NetworkError(error.code ?? 'EPROTO', `tls: ${certificateFault(error) ?? faultText(error)}`));
       };
       const closed = () => fail(new NetworkError('ECONNRESET', 'EOF'));
       const timer = setTimeout(() => fail(new NetworkError('ETIMEDOUT', 'handshake timed out')), timeoutMs);
@@ -169,6 +169,9 @@ class NodeTlsLayer implements ReloadableTlsLayer {
     });
   }
 }
+
+/** What went wrong in one line: OpenSSL's reason alone, such as `wrong version number`, without the place in its source. */
+const faultText = (error: Error & { reason?: string }): string => error.reason ?? error.message.trim();
 
 /** Why whoever must show a certificate is not let in. */
 function refusalOf(socket: tls.TLSSocket): string | undefined {
