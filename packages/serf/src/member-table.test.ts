@@ -27,6 +27,7 @@ function table() {
       emit: (what, member) => events.push(`${what} ${member.name}`),
       isStaying: () => true,
       refuteLeave: () => undefined,
+      returned: () => events.push('returned'),
       erased: () => undefined,
     },
   );

@@ -48,6 +48,8 @@ export interface MemberTableDependencies {
   isStaying(): boolean;
   /** Tell everybody that we are here. */
   refuteLeave(): void;
+  /** A member that had failed is alive. */
+  returned(): void;
   /** The member was erased. */
   erased(name: string): void;
 }
@@ -112,9 +114,7 @@ export class MemberTable {
     const known = this.#members.get(node.name);
     if (known === undefined) this.#add(node);
     else {
-      if (known.member.status === 'failed' && this.#d.clock.now() - known.goneAt < this.#options.flapTimeoutMs) {
-        this.#count('flap');
-      }
+      if (known.member.status === 'failed') this.#returned(known);
       known.member = this.#view(node, 'alive');
       known.statusTime = Math.max(known.statusTime, known.joinTime);
       known.isPruned = false;
@@ -122,6 +122,11 @@ export class MemberTable {
     this.#d.log.info(`serf: EventMemberJoin: ${node.name} ${node.address}`);
     this.#count('join');
     this.#emit('join', node.name);
+  }
+
+  #returned({ goneAt }: Known): void {
+    if (this.#d.clock.now() - goneAt < this.#options.flapTimeoutMs) this.#count('flap');
+    this.#d.returned();
   }
 
   /** Gossip has lost the member, or was told that it goes. */

@@ -2,9 +2,10 @@ import { seededRng, silentLog } from '@proconsul/base';
 import { ManualClock } from '@proconsul/base/testing';
 import { expect, test } from 'vitest';
 import type { SerfMember } from './events.ts';
-import { RETURN_PINGS_MAX, ReturnCheck } from './return-check.ts';
+import { RETURN_EXCHANGES_MAX, RETURN_PINGS_MAX, RETURN_SETTLE_MS, ReturnCheck } from './return-check.ts';
 
 const INTERVAL_MS = 1_000;
+const ALIVE = '10.0.0.1';
 
 const failedMember = (name: string): SerfMember => ({
   ...{ name, address: '10.0.0.9', port: 8301, tags: {}, status: 'failed' },
@@ -20,15 +21,21 @@ class Pool {
   pings = 0;
   readonly joined: string[] = [];
   joining: Promise<boolean> = Promise.resolve(true);
+  readonly others: readonly SerfMember[];
   readonly checks: readonly ReturnCheck[];
 
   constructor(size: number) {
+    this.others = Array.from({ length: size - 1 }, (_, i) => ({
+      ...failedMember(`a${i}`),
+      address: ALIVE,
+      status: 'alive',
+    }));
     const deps = (index: number) => ({
       clock: this.clock,
       rng: seededRng(`member ${index}`),
       log: silentLog,
       candidates: () => this.failed,
-      aliveCount: () => size,
+      alive: () => this.others,
       ping: async ({ name }: SerfMember) => {
         this.pings++;
         return this.back.has(name);
@@ -73,6 +80,38 @@ test('who answers is joined; not when somebody else was quicker', async () => {
   Object.defineProperty(pool, 'failed', { get: () => (pool.pings > 1 ? [] : quick) });
   await pool.clock.advance(INTERVAL_MS);
   expect([pool.pings, pool.joined.length]).toEqual([2, 1]);
+});
+
+test.for([
+  [2, 2],
+  [30, 30],
+  [300, RETURN_EXCHANGES_MAX],
+])('of %i members %i ask another one for the rest when somebody has come back', async ([size, expected]) => {
+  const pool = new Pool(size!);
+  const asked = (): number => pool.joined.filter((address) => address.startsWith(ALIVE)).length;
+  for (const check of pool.checks) check.returned(); // Nobody had failed.
+  pool.fail(2);
+  await pool.clock.advance(RETURN_SETTLE_MS);
+  expect(asked()).toBe(0);
+  for (let times = 0; times < 10; times++) {
+    for (const check of pool.checks) check.returned();
+    await pool.clock.advance(RETURN_SETTLE_MS - INTERVAL_MS);
+    for (const check of pool.checks) check.returned();
+    await pool.clock.advance(2 * INTERVAL_MS);
+  }
+  expect(asked() / 10).toBeGreaterThan(expected! * 0.8);
+  expect(asked() / 10).toBeLessThan(expected! * 1.2);
+});
+
+test('nobody asks when nobody is missing any more', async () => {
+  const pool = new Pool(2);
+  pool.fail(1);
+  for (const check of pool.checks) check.returned();
+  pool.failed = [];
+  await pool.clock.advance(INTERVAL_MS);
+  pool.fail(1);
+  await pool.clock.advance(10 * RETURN_SETTLE_MS);
+  expect(pool.joined).toEqual([]);
 });
 
 test('there is one attempt at a time', async () => {

@@ -123,6 +123,7 @@ export class Serf implements SerfPool {
       emit: (what, member) => this.#memberEvent(what, member),
       isStaying: () => this.#state === 'alive',
       refuteLeave: () => this.#announceJoin(),
+      returned: () => this.#returnCheck?.returned(),
       // The pool keeps its own memory of it: that guards against late news that it is alive.
       erased: (name) => this.#coordinates.forget(name),
     });
@@ -150,7 +151,7 @@ export class Serf implements SerfPool {
       rng,
       log,
       candidates: () => (this.#state === 'alive' ? this.#members.failedWithin(recentFailureMs) : []),
-      aliveCount: () => this.#pool.aliveCount(),
+      alive: () => this.members().filter(({ name, status }) => status === 'alive' && name !== this.#options.name),
       ping: (member) => this.#pool.ping(member),
       join: (address) => this.#tryJoin(address),
     });
