@@ -1,3 +1,4 @@
+import { Resolver } from 'node:dns/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually, programMissing, skipBecause, startAgent, type TestAgent } from '../e2e/harness.ts';
 
@@ -46,6 +47,15 @@ describe.skipIf(skipBecause(programMissing()))('two datacenters', () => {
     expect(services.map((s: { Node: string; Datacenter: string }) => [s.Node, s.Datacenter])).toEqual([
       ['agent02', 'dc2'],
     ]);
+  });
+
+  test('find the services of the other by DNS', async () => {
+    const resolver = new Resolver();
+    resolver.setServers([`127.0.0.1:${one.ports.dns}`]);
+    expect(await resolver.resolve4('consul.service.dc2.consul')).toEqual(['127.0.0.1']);
+    const [found] = await resolver.resolveSrv('consul.service.dc2.consul');
+    expect(found).toMatchObject({ name: 'agent02.node.dc2.consul', port: two.ports.server });
+    await expect(resolver.resolve4('consul.service.dc9.consul')).rejects.toThrow('ENOTFOUND');
   });
 
   test('wake a reader of the other', async () => {
