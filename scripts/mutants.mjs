@@ -142,6 +142,11 @@ async function main(words) {
   const chosen = MUTANTS.filter(
     (m) => names.length === 0 || names.some((n) => m.name.includes(n) || m.run.startsWith(n)),
   );
+  if (chosen.length === 0) {
+    console.error(`no planted fault has a name with ${names.join(' or ')}`);
+    process.exitCode = 2;
+    return;
+  }
   const results = new Map();
   const builders = { raft: await simulationBuilder('raft', chosen), agents: await simulationBuilder('agents', chosen) };
   const queue = [...chosen];

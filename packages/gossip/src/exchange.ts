@@ -9,7 +9,6 @@ import {
   ProtocolError,
   type Stream,
 } from '@proconsul/base';
-import { Writer } from '@proconsul/msgpack';
 import { addressText, hostPort } from './address.ts';
 import type { Crypt } from './crypt.ts';
 import { type Delegate, type GossipNode, NodeState } from './delegate.ts';
@@ -23,8 +22,9 @@ import { StreamBudget } from './stream-budget.ts';
 import { type StreamMessage, StreamReader } from './stream-reader.ts';
 import { checkVersions } from './versions.ts';
 import { MessageType } from './wire/message-type.ts';
-import { ack, err, type NodeStateRecord, type Ping, ping, userHeader } from './wire/messages.ts';
+import { ack, err, type NodeStateRecord, type Ping, ping } from './wire/messages.ts';
 import { encodePushPull, type PushPull } from './wire/push-pull.ts';
+import { userStream } from './wire/user-message.ts';
 import { compressMessage, labelHeader } from './wire/wrappers.ts';
 
 export interface ExchangeDependencies {
@@ -77,11 +77,8 @@ export class Exchange {
 
   /** A message for the other's delegate. Resolves when it was handed to the network. */
   async sendUser(to: Endpoint, body: Uint8Array): Promise<void> {
-    const w = new Writer('gossip', 16);
-    w.byte(MessageType.user);
-    userHeader.write(w, { UserMsgLen: body.length });
     const stream = await this.#dial(to, this.#options.tcpTimeoutMs);
-    this.#write(stream, concatBytes([w.finish(), body]), true);
+    this.#write(stream, userStream(body), true);
     stream.onData(() => undefined);
     stream.end();
     this.#closeWithin(stream, this.#options.tcpTimeoutMs);

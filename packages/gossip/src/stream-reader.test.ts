@@ -1,24 +1,19 @@
-import type { Clock, Stream } from '@proconsul/base';
+import { type Clock, hex, type Stream, unhex, utf8 } from '@proconsul/base';
 import { settle } from '@proconsul/base/testing';
 import { expect, test } from 'vitest';
 import type { Crypt } from './crypt.ts';
 import { DECOMPRESS_SLICE_BYTES, DECOMPRESSED_AT_ONCE_BYTES, STREAM_BYTES_TOTAL_MAX } from './limits.ts';
 import { StreamBudget } from './stream-budget.ts';
 import { StreamReader } from './stream-reader.ts';
+import { vectors } from './testing/vectors.ts';
 import { MessageType } from './wire/message-type.ts';
 import { ack } from './wire/messages.ts';
+import { userStream } from './wire/user-message.ts';
 import { compressMessage } from './wire/wrappers.ts';
 
 const MIB = 1024 * 1024;
 /** A user message of 18 MiB on a stream, in 14 kB. */
-const bomb = ((): Uint8Array => {
-  const length = 18 * MIB;
-  const header = Uint8Array.of(MessageType.user, 0x81, 0xaa, ...new TextEncoder().encode('UserMsgLen'), 0xce);
-  const message = new Uint8Array(header.length + 4 + length);
-  message.set(header);
-  new DataView(message.buffer).setUint32(header.length, length);
-  return compressMessage(message);
-})();
+const bomb = compressMessage(userStream(new Uint8Array(18 * MIB)));
 
 /** Counts what is held, and the most that one turn added. */
 class Watched extends StreamBudget {
@@ -118,4 +113,12 @@ test('a short message does not wait for a bomb, and one that is given up is deco
   expect(await turn()).toBe(1);
   expect(await turn()).toBe(0);
   await expect(message).rejects.toThrow('too late');
+});
+
+test('a user message on a stream is read, and written to the same bytes', async () => {
+  const recorded = vectors<{ readonly name: string; readonly hex: string }[]>('memberlist-messages');
+  const bytes = unhex(recorded.find(({ name }) => name === 'user stream')!.hex);
+  const { message } = world().read(bytes);
+  expect(await message).toEqual({ kind: 'user', body: utf8('hello') });
+  expect(hex(userStream(utf8('hello')))).toBe(hex(bytes));
 });
