@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type Append, checkLists, type ListRead } from './lists.ts';
-import { checkLocks, type Fenced, type Grant } from './locks.ts';
+import { checkLocks, type Fenced, type Grant, untilRemoved } from './locks.ts';
 import { checkRegisters, type RegisterOp } from './registers.ts';
 import { checkWatched, type Watched } from './watching.ts';
 
@@ -131,6 +131,7 @@ describe('locks', () => {
   const grant = (session: string, lockIndex: number, endedAt: number, heldUntil: number): Grant => ({
     key: 'k',
     session,
+    node: `node of ${session}`,
     lockIndex,
     startedAt: endedAt - 5,
     endedAt,
@@ -141,6 +142,14 @@ describe('locks', () => {
   test('pass when one follows the other, also when the moments of asking overlap', () => {
     const grants = [grant('a', 1, 10, 20), grant('b', 2, 22, 40), grant('c', 3, 50, 60), grant('d', 0, 70, 80)];
     expect(checkLocks(grants, [fenced(1, 5), fenced(2, 7), fenced(2, 8), fenced(3, 9)])).toEqual([]);
+  });
+
+  test('pass when a holder has lost its node, and with it its session', () => {
+    const grants = [grant('a', 1, 10, 40), grant('b', 2, 30, 50)];
+    const removed = (at: number) => checkLocks(untilRemoved(grants, [{ node: 'node of a', at }]), []);
+    expect(removed(20)).toEqual([]);
+    expect(removed(35)).toEqual(['k was given to b while a held it']);
+    expect(removed(-20_000)).toEqual(['k was given to b while a held it']);
   });
 
   test.for<[string, Grant[], Fenced[], RegExp]>([

@@ -1,5 +1,5 @@
 import { checkLists } from './lists.ts';
-import { checkLocks } from './locks.ts';
+import { checkLocks, type Removal, untilRemoved } from './locks.ts';
 import type { Machine } from './machine.ts';
 import { LISTS, type Programs } from './programs.ts';
 import { checkRegisters } from './registers.ts';
@@ -28,7 +28,7 @@ export async function judge(scene: Scene, programs: Programs): Promise<void> {
     ...(await acknowledged(leader, programs)),
     ...checkRegisters(programs.registers.ops),
     ...checkLists(programs.lists.appends, programs.lists.reads, await lists(leader, programs)),
-    ...checkLocks(programs.locks.grants, programs.locks.fenced),
+    ...checkLocks(untilRemoved(programs.locks.grants, removals(scene)), programs.locks.fenced),
     ...(await watchers(scene, leader, programs)),
     ...(await names(scene, programs)),
     ...(await services(programs)),
@@ -38,6 +38,18 @@ export async function judge(scene: Scene, programs: Programs): Promise<void> {
   ];
   for (const text of wrong) scene.fail(text);
 }
+
+/** What servers log when a node is to be taken out of the catalog. */
+const REMOVAL = /^(\S+) \[INFO\] +agent\.server: deregistering member: member=(\S+) /gm;
+
+/** The nodes that left, or were given up, with all their sessions. */
+const removals = ({ machines }: Scene): Removal[] =>
+  machines.flatMap(({ agent }) =>
+    [...agent.log.matchAll(REMOVAL)].map(([, time = '', node = '']) => ({
+      node,
+      at: Date.parse(time) - performance.timeOrigin,
+    })),
+  );
 
 /** Waits until nothing is wrong any more; what still is after that time is a violation. */
 async function atRest(scene: Scene, what: string, fault: () => Promise<string | undefined>): Promise<void> {

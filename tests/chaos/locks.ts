@@ -2,6 +2,8 @@
 export interface Grant {
   readonly key: string;
   readonly session: string;
+  /** The node that the session belongs to. */
+  readonly node: string;
   /** The fencing number; 0 when the holder could not read it. */
   readonly lockIndex: number;
   /** When it was asked for, and when it was granted. */
@@ -9,6 +11,23 @@ export interface Grant {
   readonly endedAt: number;
   /** Until when nobody else may have it: the holder let go, or its session may have ended. */
   readonly heldUntil: number;
+}
+
+/** A node was taken out of the catalog, about then. */
+export interface Removal {
+  readonly node: string;
+  readonly at: number;
+}
+
+/** It is told when it is asked for; so much later it has happened, or will not. */
+const REMOVED_WITHIN_MS = 10_000;
+
+/** A session ends with its node, so a holder may rely on it only for as long as the node is in the catalog. */
+export function untilRemoved(grants: readonly Grant[], removals: readonly Removal[]): Grant[] {
+  return grants.map((grant) => {
+    const mine = removals.filter((r) => r.node === grant.node && r.at > grant.startedAt - REMOVED_WITHIN_MS);
+    return { ...grant, heldUntil: Math.min(grant.heldUntil, ...mine.map((r) => r.at)) };
+  });
 }
 
 /** Something that was written under a lock, with its fencing number, in the order of ModifyIndex. */

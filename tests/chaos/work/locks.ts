@@ -48,7 +48,8 @@ export class LockWorker extends Worker {
       if (asked.outcome === 'unknown') break;
       if (asked.status === 200 && asked.text.trim() === 'true') {
         const { startedAt, endedAt } = asked;
-        const grant = { key, session: id, lockIndex: 0, startedAt, endedAt, heldUntil: session.renewedAt + TTL_MS };
+        const heldUntil = session.renewedAt + TTL_MS;
+        const grant = { key, session: id, node: at.name, lockIndex: 0, startedAt, endedAt, heldUntil };
         this.#history.grants.push(grant);
         await this.#hold(at, session, grant);
         break;
