@@ -388,6 +388,24 @@ test('config read prints an entry in the order of the reference', async () => {
   ]);
 });
 
+test('config read leaves out peers that are none, and begins with the times of a resolver', async () => {
+  const bodies = {
+    'service-defaults':
+      '{"Kind":"service-defaults","Name":"web","UpstreamConfig":{"Overrides":[{"Name":"a","Peer":""},{"Name":"b","Peer":"p","X":1}],"Defaults":{"Peer":""}},"CreateIndex":1,"ModifyIndex":2}',
+    'service-resolver':
+      '{"Kind":"service-resolver","Name":"web","ConnectTimeout":"15s","RequestTimeout":"3s","CreateIndex":1,"ModifyIndex":2}',
+  };
+  const read = async (kind: keyof typeof bodies) => {
+    const transport = memoryTransport(() => ({ status: 200, headers: {}, body: bodies[kind] }));
+    const { stdout } = await runInMemory(['config', 'read', `-kind=${kind}`, '-name=web'], { transport });
+    return JSON.stringify(JSON.parse(stdout));
+  };
+  expect(await read('service-defaults')).toContain(
+    '{"Overrides":[{"Name":"a"},{"Name":"b","Peer":"p","X":1}],"Defaults":{}}',
+  );
+  expect(await read('service-resolver')).toMatch(/^\{"ConnectTimeout":"15s","RequestTimeout":"3s","Kind"/);
+});
+
 test('an intention of an entry is shown as created at the first moment of the calendar', async () => {
   const body = '{"SourceName":"a","DestinationName":"b","Action":"allow"}';
   const transport = memoryTransport(() => ({ status: 200, headers: {}, body }));

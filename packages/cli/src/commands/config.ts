@@ -53,14 +53,46 @@ export const configRead = command({
 });
 
 /** What the reference prints first, where an entry has it. */
-const FIRST = ['Kind', 'Name', 'Protocol', 'Mode', 'TransparentProxy', 'MutualTLSMode'];
+const FIRST = [
+  'ConnectTimeout',
+  'RequestTimeout',
+  'Kind',
+  'Name',
+  'Protocol',
+  'Mode',
+  'TransparentProxy',
+  'MutualTLSMode',
+];
 
 /** Without the hash and a protocol that is none; the indexes last. */
 function shown(entry: ConfigEntry): object {
   const { Hash: _, CreateIndex, ModifyIndex, ...rest } = entry;
   const first = FIRST.filter((key) => Object.hasOwn(rest, key) && !(key === 'Protocol' && rest[key] === ''));
   const others = Object.keys(rest).filter((key) => !FIRST.includes(key));
-  return { ...Object.fromEntries([...first, ...others].map((key) => [key, rest[key]])), CreateIndex, ModifyIndex };
+  const members = [...first, ...others].map((key) => [
+    key,
+    key === 'UpstreamConfig' ? upstreams(rest[key]) : rest[key],
+  ]);
+  return { ...Object.fromEntries(members), CreateIndex, ModifyIndex };
+}
+
+interface Upstream {
+  readonly Peer?: string;
+}
+
+/** Without peers that are none. */
+function upstreams(config: unknown): unknown {
+  const { Overrides, Defaults, ...rest } = config as { Overrides?: readonly Upstream[] | null; Defaults?: Upstream };
+  return {
+    ...(Overrides ? { Overrides: Overrides.map(withoutNoPeer) } : {}),
+    ...(Defaults ? { Defaults: withoutNoPeer(Defaults) } : {}),
+    ...rest,
+  };
+}
+
+function withoutNoPeer(upstream: Upstream): Upstream {
+  const { Peer, ...rest } = upstream;
+  return Peer === '' ? rest : upstream;
 }
 
 export const configList = command({
