@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,6 +36,12 @@ beforeAll(() => {
       'esac',
     ].join('\n'),
   );
+  // Who is root, and what only root may do.
+  program('id', 'if [ "$*" = -u ]; then echo $((UID_SEEN)); else exit 1; fi');
+  program('stat', 'echo 0');
+  program('chown', '[ -z "$READ_ONLY" ] && echo "chown $*"');
+  program('setcap', '[ -z "$READ_ONLY" ] && echo "setcap $1"');
+  program('su-exec', 'echo "su-exec $*"');
   program('consul', 'case "$1" in kv|members) echo "Usage: consul $1 [options]";; *) echo "no"; exit 127;; esac');
 });
 afterAll(() => rmSync(home, { recursive: true, force: true }));
@@ -88,6 +103,23 @@ describe('the entry script of the container', () => {
     expect(readFileSync(path, 'utf8')).toBe(`${text}\n`);
   });
 
+  test('forgets the local configuration of an earlier container', () => {
+    entry(['agent'], { CONSUL_LOCAL_CONFIG: '{}' });
+    entry(['agent'], { CONSUL_LOCAL_CONFIG: 'server = true' });
+    expect(readdirSync(join(home, 'config'))).toEqual(['local.hcl']);
+  });
+
+  test('ends where the local configuration cannot be written', () => {
+    const { status, error } = entry(['agent'], { CONSUL_LOCAL_CONFIG: '{}', CONSUL_CONFIG_DIR: join(home, 'nowhere') });
+    expect([status, error]).toEqual([1, expect.stringContaining('Could not write CONSUL_LOCAL_CONFIG')]);
+  });
+
+  test('takes its own name, and questions about itself, for commands of the program', () => {
+    expect(entry(['consul', 'agent', '-dev']).command).toEqual(['consul', 'agent', '-dev']);
+    expect(entry(['--version']).command).toEqual(['consul', '--version']);
+    expect(entry(['-h']).command).toEqual(['consul', '-h']);
+  });
+
   test('runs other commands of the program as such, and anything else as it is', () => {
     expect(entry(['members', '-detailed']).command).toEqual(['consul', 'members', '-detailed']);
     expect(entry(['version']).command).toEqual(['consul', 'version']);
@@ -100,11 +132,45 @@ describe('the entry script of the container', () => {
   });
 });
 
+describe('the entry script, run by root', () => {
+  const real = (words: readonly string[], env: Record<string, string> = {}) =>
+    entry(words, { ENTRYPOINT_DRY_RUN: '', ...env });
+
+  test('hands the directories over and steps down, for every command of the program', () => {
+    const given = ['data', 'config'].map((name) => `chown consul:consul ${join(home, name)}`);
+    expect(real(['members']).command).toEqual([...given, 'su-exec consul:consul consul members']);
+    const env = { CONSUL_UID: '7', CONSUL_GID: '8' };
+    expect(real(['consul', 'agent', '-dev'], env).command.at(-1)).toBe('su-exec 7:8 consul agent -dev');
+    expect(real(['echo', 'root']).command).toEqual(['root']);
+  });
+
+  test('does neither when it is told not to, even with nothing, or when somebody else runs it', () => {
+    expect(real(['members'], { CONSUL_DISABLE_PERM_MGMT: '' }).command).toEqual(['Usage: consul members [options]']);
+    expect(real(['members'], { UID_SEEN: '100' }).command).toEqual(['Usage: consul members [options]']);
+  });
+
+  test('lets the program listen on any port when it is told to, even with nothing', () => {
+    expect(real(['members'], { CONSUL_ALLOW_PRIVILEGED_PORTS: '' }).command.at(-2)).toBe(
+      'setcap cap_net_bind_service=+ep',
+    );
+  });
+
+  test('goes on where directories and files cannot be changed', () => {
+    const { command, error } = real(['members'], { READ_ONLY: '1', CONSUL_ALLOW_PRIVILEGED_PORTS: '1' });
+    expect(command).toEqual(['su-exec consul:consul consul members']);
+    expect(error.split('\n')).toEqual([
+      ...['data', 'config'].map((name) => `==> '${join(home, name)}' keeps its owner`),
+      ...['==> The program may not be given the right to listen below 1024', ''],
+    ]);
+  });
+});
+
 test('what the image copies is there', () => {
   const text = readFileSync(join(root, 'docker/Dockerfile'), 'utf8');
-  const copied = [...text.matchAll(/^COPY (?!--from|\. )(.+) \S+$/gm)].flatMap(([, files]) =>
-    (files as string).split(' '),
-  );
-  expect(copied).toContain('docker/entrypoint.sh');
+  const copied = [...text.matchAll(/^COPY (?!--from=build \/usr|\. )(?:--from=build )?(.+) \S+$/gm)]
+    .flatMap(([, files]) => (files as string).split(' '))
+    .map((file) => file.replace('/src/', ''))
+    .filter((file) => !file.includes('*'));
+  expect(copied).toEqual(['docker/entrypoint.sh', 'LICENSE', 'THIRD_PARTY_NOTICES.md']);
   expect(copied.filter((file) => !existsSync(join(root, file)))).toEqual([]);
 });

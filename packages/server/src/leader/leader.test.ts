@@ -239,6 +239,26 @@ describe('a server', () => {
     expect(leaderOf(c).store.catalog.node(moved)?.Address).toBe('10.0.9.9');
   });
 
+  test.for([
+    [1, '10.0.9.9:8300'],
+    [2, 'the old one'],
+    [3, '10.0.9.9:8300'],
+  ] as const)('that leads %s servers and has a new address is known under %s', async ([size, expected]) => {
+    const c = await cluster(size);
+    const id = c.leader() as string;
+    const address = () =>
+      c
+        .life(id)
+        .consensus.members()
+        .find((m) => m.id === id)?.address;
+    const before = address();
+    const at = c.members.findIndex((m) => m.name === id);
+    c.members[at] = { ...(c.members[at] as (typeof c.members)[0]), address: '10.0.9.9' };
+    c.setStatus(id, 'alive', 'update');
+    await c.advance(200);
+    expect(address()).toBe(expected === 'the old one' ? before : expected);
+  });
+
   test('that leads is never deregistered by itself', async () => {
     const c = await cluster();
     const leader = c.leader() as string;

@@ -226,8 +226,9 @@ export class MemberReconciler {
     const members = consensus.members();
     const known = members.find((m) => m.id === server.id);
     if (known?.address === server.address) return;
-    // In a small cluster a change of our own address could leave nobody who finds us.
-    if (server.id === this.#options.nodeId && members.length < SELF_MOVE_MIN) return;
+    // With one other server a change of our own address could leave us without it; alone we need nobody. Recorded: runs of the reference.
+    const isRisky = members.length > 1 && members.length < SELF_MOVE_MIN;
+    if (server.id === this.#options.nodeId && isRisky) return;
     const squatter = members.find((m) => m.address === server.address && m.id !== server.id);
     if (squatter !== undefined) {
       log.info('removing server with duplicate address', { address: squatter.address, id: squatter.id });
@@ -268,7 +269,7 @@ export class MemberReconciler {
   }
 }
 
-/** Servers from which on a leader may change its own address in the configuration. */
+/** Servers from which on a leader that is not alone may change its own address in the configuration. */
 const SELF_MOVE_MIN = 3;
 
 /** What a comparison makes of a member's state. Those that are leaving are left alone until they have. */
