@@ -66,8 +66,8 @@ const READS: readonly Mutant[] = [
   agents(
     'a follower answers default reads',
     'server/src/server.ts',
-    "if (consistency === 'stale' && !LEADER_METHODS.has(name)",
-    'if (!LEADER_METHODS.has(name)',
+    "if (consistency === 'stale' && Number.isFinite(consensus.stateAgeMs())) {",
+    'if (Number.isFinite(consensus.stateAgeMs())) {',
   ),
   agents(
     'a server answers before it has caught up',
