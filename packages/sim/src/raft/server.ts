@@ -33,6 +33,8 @@ interface Life {
   readonly checks: StepChecks;
   /** Reads that a quorum has yet to confirm, by token. */
   readonly verifies: Map<number, PendingRead>;
+  /** The term that it leads, as it was told last: a leader may give up right behind a commit, in one step. */
+  leads: number | undefined;
 }
 
 /** One server: a core, and a small driver that does what it says with a simulated disk and network. */
@@ -117,7 +119,7 @@ export class SimServer implements Receiver, Observed, Host {
       configurations: machine.configurations(),
     };
     const checks = new StepChecks(this, initial);
-    this.#life = { log, machine, checks, peers: new ServerPeers(this, log), verifies: new Map() };
+    this.#life = { log, machine, checks, peers: new ServerPeers(this, log), verifies: new Map(), leads: undefined };
     this.core = new RaftCore(this.options, initial, this.world.rng, msgpackConfiguration);
     this.note(`starts: term ${initial.term}, log ${log.memory.base}-${log.memory.lastIndex}`);
     if (bootstrap) this.input({ kind: 'bootstrap', at: this.clock.now(), configuration: bootstrap });
@@ -339,9 +341,10 @@ export class SimServer implements Receiver, Observed, Host {
 
   #onCommit(core: RaftCore, index: number): void {
     const { oracle, serverOf } = this.world;
-    if (core.role === 'leader') {
-      const { configuration, term } = core;
-      oracle.onLeaderCommit(this, { index, term, configuration }, (id) => serverOf(id));
+    const { leads } = this.#life!;
+    if (leads !== undefined) {
+      const { configuration } = core;
+      oracle.onLeaderCommit(this, { index, term: leads, configuration }, (id) => serverOf(id));
     }
     this.#life!.machine.commit(index);
   }
@@ -355,6 +358,7 @@ export class SimServer implements Receiver, Observed, Host {
 
   #onRole(role: string, term: number): void {
     if (role !== 'candidate') this.note(`is ${role} of term ${term}`);
+    this.#life!.leads = role === 'leader' ? term : undefined;
     if (role === 'leader') checkNewLeader(this, term);
     else this.#life!.machine.forgetClients();
   }
