@@ -27,7 +27,9 @@ const { values: options } = parseArgs({
 const FIRST_PORT = 22_000;
 const SERVERS = 3;
 const VALUE = 'v'.repeat(128);
-const IDLE_MS = 20_000;
+/** An agent idles once what its start has left is done: garbage, and code that is not compiled yet. */
+const SETTLE_MS = 40_000;
+const IDLE_MS = 30_000;
 /** A write that has no answer by then counts as lost, and the next one is tried. */
 const PROBE_TIMEOUT_MS = 3_000;
 const PROBE_PAUSE_MS = 5;
@@ -80,8 +82,8 @@ async function gap(fleet: Fleet): Promise<number> {
   await killed;
   fleet.restart(leader);
   await fleet.until('a full cluster', async () => {
-    const health = await follower.get<{ Healthy: boolean; Servers: unknown[] }>('/v1/operator/autopilot/health');
-    return health?.Healthy === true && health.Servers.length === SERVERS;
+    const health = await follower.get<{ Healthy: boolean; Servers: unknown[] | null }>('/v1/operator/autopilot/health');
+    return health?.Healthy === true && health.Servers?.length === SERVERS;
   });
   return took;
 }
@@ -120,7 +122,7 @@ async function idleAndJoin(fleet: Fleet): Promise<Measured[]> {
   };
   await fleet.until('client', async () => (await alive()) === SERVERS + 1);
   const client = fleet.clients[0] as FleetAgent;
-  await pause(IDLE_MS / 2);
+  await pause(SETTLE_MS);
   const before = [server.cpuSeconds(), client.cpuSeconds()] as const;
   await pause(IDLE_MS);
   const percent = (agent: FleetAgent, from: number) => ((agent.cpuSeconds() - from) * 1e5) / IDLE_MS;
