@@ -3,7 +3,7 @@ import { Reader, Writer } from '@proconsul/msgpack';
 import { CONFIGURATION_MAX_SERVERS, type ConfigurationCodec, type Server, type Suffrage } from './configuration.ts';
 
 /** Numbers of the suffrages on the log. Source: raft wire, section 1. */
-const SUFFRAGES: readonly Suffrage[] = ['voter', 'nonvoter', 'staging'];
+export const SUFFRAGES: readonly Suffrage[] = ['voter', 'nonvoter', 'staging'];
 
 function readServer(r: Reader): Server {
   let address = '';

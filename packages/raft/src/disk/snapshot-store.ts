@@ -280,13 +280,14 @@ function decodeMeta(json: {
   };
 }
 
-/** Term, index and time of a snapshot's name. */
-function parseId(name: string): [number, number, number] | undefined {
+/** Term, index and time of a snapshot's name; undefined for another name. */
+export function parseId(name: string): [number, number, number] | undefined {
   const match = /^(\d{1,16})-(\d{1,16})-(\d{1,16})$/.exec(name);
   return match ? [Number(match[1]), Number(match[2]), Number(match[3])] : undefined;
 }
 
-const compareIds = (a: readonly number[], b: readonly number[]): number =>
+/** By age. */
+export const compareIds = (a: readonly number[], b: readonly number[]): number =>
   a[0]! - b[0]! || a[1]! - b[1]! || a[2]! - b[2]!;
 
 const isSame = (a: SnapshotMeta, b: SnapshotMeta): boolean =>

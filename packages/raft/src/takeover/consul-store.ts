@@ -1,8 +1,9 @@
 import { type Disk, DiskError, fromUtf8, ProtocolError } from '@proconsul/base';
 import { encodeBase64 } from '@proconsul/gojson';
-import type { Configuration, Server, Suffrage } from '../configuration.ts';
+import type { Configuration, Server } from '../configuration.ts';
+import { SUFFRAGES } from '../configuration-codec.ts';
 import { getU64 } from '../disk/segment.ts';
-import type { SnapshotSource } from '../disk/snapshot-store.ts';
+import { compareIds, parseId, type SnapshotSource } from '../disk/snapshot-store.ts';
 import type { Entry } from '../entry.ts';
 import { DamageError } from '../errors.ts';
 import { decodeEntry } from '../wire/request-codec.ts';
@@ -102,15 +103,13 @@ interface SnapshotJson {
   readonly CRC: string;
 }
 
-const SUFFRAGES: readonly Suffrage[] = ['voter', 'nonvoter', 'staging'];
-
 /**
  * The newest snapshot in `directory`, verified; undefined when there is none. Throws DamageError when it is damaged, as an older one
  * would lack what the log no longer has.
  */
 export async function readConsulSnapshot(disk: Disk, directory: string): Promise<ConsulSnapshot | undefined> {
-  const names = (await disk.list(directory)).filter((name) => /^\d+-\d+-\d+$/.test(name));
-  const [newest] = names.sort((a, b) => compareNames(b, a));
+  const names = (await disk.list(directory)).filter((name) => parseId(name) !== undefined);
+  const newest = names.sort((a, b) => compareIds(parseId(a)!, parseId(b)!)).at(-1);
   if (newest === undefined) return undefined;
   const metaPath = `${directory}/${newest}/meta.json`;
   const meta = await disk.read(metaPath);
@@ -141,11 +140,6 @@ function snapshotSource(json: SnapshotJson): SnapshotSource {
   });
   const configuration: Configuration = { servers };
   return { index, term, configuration, configurationIndex };
-}
-
-function compareNames(a: string, b: string): number {
-  const [as, bs] = [a.split('-').map(Number), b.split('-').map(Number)];
-  return as[0]! - bs[0]! || as[1]! - bs[1]! || as[2]! - bs[2]!;
 }
 
 /** What `decode` gives; what it throws becomes a DamageError that names the file. */
