@@ -1,4 +1,4 @@
-import { concatBytes, utf8 } from '@proconsul/base';
+import { concatBytes, utf8, viewOf } from '@proconsul/base';
 import { crc32c, DamageError, type Entry } from '@proconsul/raft';
 import { BoltFile, fnv1a64 } from '../../packages/raft/src/takeover/bolt.ts';
 import { walEntries } from '../../packages/raft/src/takeover/wal.ts';
@@ -6,7 +6,6 @@ import { bigEndian, boltFile, walFile } from '../../packages/raft/src/testing/co
 import { check, refusesWith, START_MS_MAX, type Target } from '../target.ts';
 
 const entry = (index: number): Entry => ({ index, term: 2, type: 0, data: utf8(`entry ${index}`) });
-const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 const pairs = (count: number) => Array.from({ length: count }, (_, i) => [bigEndian(i), utf8(`value ${i}`)] as const);
 

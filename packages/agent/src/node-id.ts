@@ -1,4 +1,4 @@
-import { type Disk, DiskError, fromUtf8, type Rng, utf8, uuid } from '@proconsul/base';
+import { type Disk, fromUtf8, type Rng, readIfThere, utf8, uuid } from '@proconsul/base';
 import { uuidError } from '@proconsul/server';
 
 const FILE = 'node-id';
@@ -28,15 +28,9 @@ export async function nodeId(configured: string, disk: Disk | null, rng: Rng): P
 }
 
 async function read(disk: Disk): Promise<string | undefined> {
-  let text: string;
-  try {
-    text = fromUtf8(await disk.read(FILE))
-      .trim()
-      .toLowerCase();
-  } catch (error) {
-    if (error instanceof DiskError && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
+  const bytes = await readIfThere(disk, FILE);
+  if (bytes === undefined) return undefined;
+  const text = fromUtf8(bytes).trim().toLowerCase();
   const bad = uuidError(text);
   if (bad !== null) throw new NodeIdError(`${FILE} in the data directory is not a node ID: ${bad}`);
   return text;

@@ -1,4 +1,4 @@
-import { type Clock, type Disk, DiskError, errorText, fromUtf8, type Log, type Rng, utf8 } from '@proconsul/base';
+import { type Clock, type Disk, errorText, fromUtf8, type Log, type Rng, readIfThere, utf8 } from '@proconsul/base';
 import {
   decodePeersJson,
   msgpackConfiguration,
@@ -80,10 +80,6 @@ function parsed(text: string) {
 }
 
 async function read(disk: Disk, path: string): Promise<string | undefined> {
-  try {
-    return fromUtf8(await disk.read(path));
-  } catch (error) {
-    if (error instanceof DiskError && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
+  const bytes = await readIfThere(disk, path);
+  return bytes && fromUtf8(bytes);
 }

@@ -12,6 +12,11 @@ export function fromUtf8(bytes: Uint8Array): string {
   return decoder.decode(bytes);
 }
 
+/** A view of these bytes alone, whatever they are a part of. */
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
 export function concatBytes(chunks: readonly Uint8Array[]): Uint8Array {
   let size = 0;
   for (const c of chunks) size += c.length;

@@ -56,3 +56,13 @@ export class DiskError extends Error {
     this.path = path;
   }
 }
+
+/** The whole content; undefined when there is no such file. Throws DiskError for everything else. */
+export async function readIfThere(disk: Pick<Disk, 'read'>, path: string): Promise<Uint8Array | undefined> {
+  try {
+    return await disk.read(path);
+  } catch (error) {
+    if (error instanceof DiskError && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

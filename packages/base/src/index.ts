@@ -8,6 +8,7 @@ export * from './errors.ts';
 export * from './go-quote.ts';
 export * from './gzip.ts';
 export type * from './http2.ts';
+export * from './in-turn.ts';
 export * from './log.ts';
 export * from './memory-disk.ts';
 export * from './metrics.ts';

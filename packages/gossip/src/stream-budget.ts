@@ -1,10 +1,10 @@
-import { ProtocolError } from '@proconsul/base';
+import { InTurn, ProtocolError } from '@proconsul/base';
 import { STREAM_BYTES_TOTAL_MAX } from './limits.ts';
 
 /** What all streams that are being read share: memory, and the event loop. */
 export class StreamBudget {
   #bytes = 0;
-  #last: Promise<void> = Promise.resolve();
+  readonly #turns = new InTurn();
 
   /** Throws ProtocolError STREAM_BYTES when all of them together hold too much. What was taken is to be given back even so. */
   take(bytes: number): void {
@@ -20,16 +20,11 @@ export class StreamBudget {
 
   /** Long work, one after the other: each turn of the event loop has a slice of one of them, not of all. */
   async oneByOne<T>(work: () => Promise<T>): Promise<T> {
-    const before = this.#last;
-    let done = (): void => undefined;
-    this.#last = new Promise((resolve) => {
-      done = resolve;
-    });
-    await before;
+    const leave = await this.#turns.enter();
     try {
       return await work();
     } finally {
-      done();
+      leave();
     }
   }
 }

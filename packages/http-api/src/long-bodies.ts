@@ -1,4 +1,4 @@
-import { type Clock, type Millis, soon } from '@proconsul/base';
+import { type Clock, InTurn, type Millis, soon } from '@proconsul/base';
 import { type JsonValue, parseJsonInSteps } from '@proconsul/gojson';
 
 /** Shorter steps are followed by one turn of the others, longer ones by no more than this. */
@@ -11,7 +11,7 @@ const PAUSE_MS_MAX = 20;
  */
 export class LongBodies {
   readonly #clock: Clock;
-  #last: Promise<void> = Promise.resolve();
+  readonly #turns = new InTurn();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -19,12 +19,7 @@ export class LongBodies {
 
   /** What `read` makes of the JSON. Rejects with what the parser or `read` throws. */
   async read<T>(body: Uint8Array, maxValues: number, read: (json: JsonValue) => T): Promise<T> {
-    const before = this.#last;
-    let done = (): void => undefined;
-    this.#last = new Promise((resolve) => {
-      done = resolve;
-    });
-    await before;
+    const leave = await this.#turns.enter();
     try {
       const steps = parseJsonInSteps(body, { maxValues });
       for (;;) {
@@ -35,7 +30,7 @@ export class LongBodies {
       }
     } finally {
       // The next one begins after a turn of the others, too.
-      this.#pause(this.#clock.now()).then(done);
+      this.#pause(this.#clock.now()).then(leave);
     }
   }
 

@@ -2,11 +2,12 @@ import {
   type AppendFile,
   type Clock,
   type Disk,
-  DiskError,
+  EMPTY_BYTES,
   errorText,
   type Labels,
   type Log,
   type Metrics,
+  readIfThere,
   utf8,
 } from '@proconsul/base';
 import {
@@ -61,20 +62,11 @@ export class Snapshot {
   /** Reads the file and opens it for more. Answers what it said, as a copy. Rejects with DiskError. */
   async open(): Promise<SnapshotState> {
     const { path, rejoinAfterLeave } = this.#options;
-    const bytes = await this.#read();
+    const bytes = (await readIfThere(this.#d.disk, this.#options.path)) ?? EMPTY_BYTES;
     this.#state = replaySnapshot(bytes, rejoinAfterLeave);
     this.#file = await this.#d.disk.openAppend(path, 0o644);
     if (bytes.length > 0 && bytes[bytes.length - 1] !== NEWLINE) this.#file.append([utf8('\n')]);
     return { alive: new Map(this.#state.alive), clocks: { ...this.#state.clocks } };
-  }
-
-  async #read(): Promise<Uint8Array> {
-    try {
-      return await this.#d.disk.read(this.#options.path);
-    } catch (error) {
-      if (error instanceof DiskError && error.code === 'ENOENT') return new Uint8Array(0);
-      throw error;
-    }
   }
 
   /** After a leave, nothing that happens in the pool matters. */

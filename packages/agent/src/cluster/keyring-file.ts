@@ -1,4 +1,4 @@
-import { type Disk, DiskError, errorText, firstBadBase64, fromUtf8, utf8 } from '@proconsul/base';
+import { type Disk, errorText, firstBadBase64, fromUtf8, readIfThere, utf8 } from '@proconsul/base';
 
 export const LAN_KEYRING_FILE = 'serf/local.keyring';
 export const WAN_KEYRING_FILE = 'serf/remote.keyring';
@@ -20,14 +20,9 @@ export function decodeKey(base64: string): Uint8Array {
 
 /** Keys of a file, the primary one first; undefined when there is none. Rejects when it is damaged. */
 export async function readKeyring(disk: Disk, path: string): Promise<readonly string[] | undefined> {
-  let text: string;
-  try {
-    text = fromUtf8(await disk.read(path));
-  } catch (error) {
-    if (error instanceof DiskError && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
-  const keys = parsed(text, path);
+  const bytes = await readIfThere(disk, path);
+  if (bytes === undefined) return undefined;
+  const keys = parsed(fromUtf8(bytes), path);
   for (const key of keys) {
     try {
       decodeKey(key);

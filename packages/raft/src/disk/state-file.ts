@@ -1,4 +1,4 @@
-import { type Disk, DiskError, fromUtf8, utf8 } from '@proconsul/base';
+import { type Disk, fromUtf8, readIfThere, utf8 } from '@proconsul/base';
 import { DamageError } from '../errors.ts';
 import { crc32c } from './crc32c.ts';
 import { getU64, setU64 } from './segment.ts';
@@ -18,13 +18,8 @@ const VOTED_FOR_MAX_BYTES = 1024;
  * Undefined when the file is missing. Throws DamageError, DiskError.
  */
 export async function readVoteState(disk: Disk, path: string): Promise<VoteState | undefined> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await disk.read(path);
-  } catch (error) {
-    if (error instanceof DiskError && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
+  const bytes = await readIfThere(disk, path);
+  if (bytes === undefined) return undefined;
   if (bytes.length < HEADER_BYTES || MAGIC.some((byte, i) => bytes[i] !== byte)) {
     throw new DamageError(path, 0, 'not a vote file');
   }

@@ -1,4 +1,4 @@
-import { fromUtf8 } from '@proconsul/base';
+import { fromUtf8, viewOf } from '@proconsul/base';
 import { getU64 } from '../disk/segment.ts';
 import { DamageError } from '../errors.ts';
 
@@ -136,8 +136,6 @@ export class BoltFile {
     throw new DamageError(this.#path, at, why);
   }
 }
-
-const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 const pageOf = (view: DataView, at: number): Page => ({
   view,

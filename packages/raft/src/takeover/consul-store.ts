@@ -1,4 +1,4 @@
-import { type Disk, DiskError, fromUtf8, ProtocolError } from '@proconsul/base';
+import { type Disk, fromUtf8, ProtocolError, readIfThere, viewOf } from '@proconsul/base';
 import { encodeBase64 } from '@proconsul/gojson';
 import type { Configuration, Server } from '../configuration.ts';
 import { SUFFRAGES } from '../configuration-codec.ts';
@@ -149,16 +149,5 @@ function sound<T>(path: string, at: number, decode: () => T): T {
   } catch (error) {
     if (error instanceof DamageError) throw error;
     throw new DamageError(path, at, (error as Error).message);
-  }
-}
-
-const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-
-async function readIfThere(disk: Disk, path: string): Promise<Uint8Array | undefined> {
-  try {
-    return await disk.read(path);
-  } catch (error) {
-    if (error instanceof DiskError && error.code === 'ENOENT') return undefined;
-    throw error;
   }
 }

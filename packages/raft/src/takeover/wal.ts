@@ -1,4 +1,4 @@
-import { fromUtf8, ProtocolError } from '@proconsul/base';
+import { fromUtf8, ProtocolError, viewOf } from '@proconsul/base';
 import { crc32c } from '../disk/crc32c.ts';
 import { ENTRY_MAX_BYTES, getU64 } from '../disk/segment.ts';
 import { type Entry, isLogType } from '../entry.ts';
@@ -69,7 +69,7 @@ export function* walEntries(path: string, bytes: Uint8Array, segment: WalSegment
 
 function checkHeader(path: string, bytes: Uint8Array, segment: WalSegment): void {
   if (bytes.length < HEADER_BYTES) throw new DamageError(path, bytes.length, 'the header is cut short');
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = viewOf(bytes);
   const isRight =
     view.getUint32(0, true) === MAGIC &&
     view.getUint32(4, true) === 0 &&
@@ -123,7 +123,7 @@ interface AnyFrame extends EntryFrame {
 
 /** As far as they can be followed. */
 function* frames(bytes: Uint8Array, from = HEADER_BYTES): Generator<AnyFrame> {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = viewOf(bytes);
   for (let at = from; at + FRAME_HEADER_BYTES <= bytes.length; ) {
     const kind = bytes[at]!;
     const size = view.getUint32(at + 4, true);
@@ -169,7 +169,7 @@ function decodeWalEntry(path: string, { at, payload }: EntryFrame): Entry {
 
 /** Version 1 | i64 seconds since year 1 | i32 nanoseconds | i16 minutes of the zone, all big-endian. 0 for Go's zero time. */
 function goTimeMs(bytes: Uint8Array): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = viewOf(bytes);
   const ms = (Number(view.getBigInt64(1)) + UNIX_OF_YEAR_ONE) * 1000 + view.getInt32(9) / 1e6;
   return Math.max(0, ms);
 }

@@ -1,4 +1,4 @@
-import { concatBytes, utf8 } from '@proconsul/base';
+import { concatBytes, utf8, viewOf } from '@proconsul/base';
 import { encodeBase64 } from '@proconsul/gojson';
 import { crc32c } from '../disk/crc32c.ts';
 import { setU64 } from '../disk/segment.ts';
@@ -106,8 +106,6 @@ function meta(number: number, root: number, pages: number, transaction: number):
   view.setBigUint64(72, fnv1a64(bytes.subarray(16, 72)), true);
   return bytes;
 }
-
-const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 export function bigEndian(n: number): Uint8Array {
   const bytes = new Uint8Array(8);
