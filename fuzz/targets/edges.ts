@@ -2,7 +2,7 @@ import { type Disk, fromUtf8, ProtocolError, utf8 } from '@proconsul/base';
 import { ConfigError } from '@proconsul/config';
 import { decodeMessage } from '@proconsul/dns-wire';
 import { EndpointError } from '@proconsul/endpoints';
-import { GoJsonError, parseJson, parseJsonDocument } from '@proconsul/gojson';
+import { GoJsonError, parseJson, parseJsonDocument, TooManyValuesError } from '@proconsul/gojson';
 import { HclError } from '@proconsul/hcl';
 import * as schema from '@proconsul/schema';
 import { DecodeError, type Struct } from '@proconsul/schema';
@@ -53,7 +53,7 @@ const jsonBody: Target = {
   taskBytesMax: BODY_BYTES_MAX,
   taskMsMax: tasksMsMax(3),
   runs: 250_000,
-  isRefusal: refusesWith(GoJsonError, DecodeError, ProtocolError),
+  isRefusal: refusesWith(GoJsonError, TooManyValuesError, DecodeError, ProtocolError),
   task(bytes) {
     structs[(bytes[0] ?? 0) % structs.length]!.decode(parseJson(bytes.subarray(1), { maxValues: JSON_VALUES_MAX }));
   },
